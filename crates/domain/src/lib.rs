@@ -1,0 +1,29 @@
+//! The nouns that both planes share: names, secrets, the configuration snapshot, failures, usage and the
+//! answers of the operations endpoints.
+//!
+//! No clock, no I/O and no async here: whoever needs the time passes it in. A type moves here only when two
+//! crates need it.
+#![deny(missing_docs)]
+
+pub mod api;
+pub mod cooldown;
+pub mod failure;
+pub mod name;
+pub mod pattern;
+pub mod secret;
+pub mod snapshot;
+pub mod status;
+pub mod time;
+pub mod usage;
+pub mod version;
+
+pub use api::{Dialect, Operation, ProviderKind};
+pub use cooldown::{Cooldown, CooldownCause, CooldownKey, UrgentEvent, UrgentKind};
+pub use failure::{AttemptError, ErrorClass, Failure, TimeoutPhase};
+pub use name::{CredentialName, ModelName, NodeId, ProviderName, RequestId};
+pub use pattern::ModelPattern;
+pub use secret::Secret;
+pub use snapshot::{Alias, AliasTarget, Credential, Policy, Provider, Retries, Snapshot, Strategy, Target, Timeouts};
+pub use time::WallTime;
+pub use usage::{AttemptCounts, Batch, LedgerKey, LedgerRow, TokenUsage};
+pub use version::{ConfigId, HintVersion, HistoryId, Incarnation, Seq};

@@ -1,0 +1,153 @@
+//! The one form of configuration that a data plane knows, whoever made it: the YAML file, an operator or the
+//! control plane's push.
+
+use crate::{
+    api::ProviderKind,
+    name::{CredentialName, ModelName, ProviderName},
+    pattern::ModelPattern,
+    secret::Secret,
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, time::Duration};
+
+/// A whole configuration of providers and models, checked and with all defaults filled in.
+///
+/// It carries no version: two snapshots of the same content are equal. Whoever stores or sends one numbers it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The providers by name.
+    pub providers: BTreeMap<ProviderName, Provider>,
+    /// Names that clients ask for beside the providers' own models.
+    pub models: BTreeMap<ModelName, Alias>,
+    /// What holds for all requests.
+    pub policy: Policy,
+}
+
+/// One upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// Its name, the same as its key in the snapshot.
+    pub name: ProviderName,
+    /// Its family.
+    pub kind: ProviderKind,
+    /// Where it is: `http` or `https`, without a trailing slash. Paths are appended as each official SDK does.
+    pub base_url: String,
+    /// Its keys; at least one.
+    pub credentials: Vec<Credential>,
+    /// The models it serves when no alias names a target.
+    pub models: Vec<ModelPattern>,
+    /// Its share within a tier, at least 1.
+    pub weight: u32,
+    /// Its tier: the lowest number that has a candidate wins.
+    pub priority: u32,
+    /// How long to wait for it.
+    pub timeouts: Timeouts,
+}
+
+/// One key of a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// Its name, unique within the provider.
+    pub name: CredentialName,
+    /// The key itself.
+    pub api_key: Secret,
+    /// Its share among the provider's credentials, at least 1.
+    pub weight: u32,
+}
+
+/// A name that clients ask for, and what serves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alias {
+    /// The name, the same as its key in the snapshot.
+    pub name: ModelName,
+    /// What serves it; at least one.
+    pub targets: Vec<AliasTarget>,
+    /// Overrides the policy's strategy.
+    pub strategy: Option<Strategy>,
+}
+
+/// One target of an alias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AliasTarget {
+    /// The target itself.
+    pub target: Target,
+    /// Its tier; the provider's when absent.
+    pub priority: Option<u32>,
+    /// Its share within the tier; the provider's when absent.
+    pub weight: Option<u32>,
+}
+
+/// What an attempt is sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Target {
+    /// The provider.
+    pub provider: ProviderName,
+    /// The model as the provider knows it.
+    pub model: ModelName,
+}
+
+/// How one target is chosen among equals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// Each in turn, by weight.
+    #[default]
+    RoundRobin,
+}
+
+impl Strategy {
+    /// Names the strategy as the configuration spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Strategy::RoundRobin => "round_robin",
+        }
+    }
+}
+
+/// What holds for all requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// How targets are chosen where an alias does not say otherwise.
+    pub strategy: Strategy,
+    /// How often a request is tried.
+    pub retries: Retries,
+    /// How long a request may take over all its attempts.
+    pub timeouts: Timeouts,
+}
+
+/// How often a request is tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retries {
+    /// Upstream calls for one request at most, the first included; at least 1.
+    pub max_attempts: u32,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self { max_attempts: 3 }
+    }
+}
+
+/// How long to wait, for one provider or for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection, TLS included.
+    pub connect: Duration,
+    /// From the request's end to the answer's first byte.
+    pub first_byte: Duration,
+    /// Between two pieces of an answer.
+    pub idle: Duration,
+    /// For the whole request, over all attempts.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            first_byte: Duration::from_secs(120),
+            idle: Duration::from_secs(120),
+            total: Duration::from_secs(600),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Tokens and attempts: what the ledger counts.
+
+use crate::{
+    name::{CredentialName, ModelName, ProviderName},
+    time::WallTime,
+    version::{Incarnation, Seq},
+};
+use std::{ops::AddAssign, time::Duration};
+
+/// The tokens of one answer, in the one spelling that all dialects are read into.
+///
+/// `input` includes what was read from and written to the provider's prompt cache; `output` includes
+/// reasoning. Anthropic's `input_tokens` excludes cache reads and writes, Gemini's `candidatesTokenCount`
+/// excludes thoughts: readers add them up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenUsage {
+    /// All prompt tokens.
+    pub input: u64,
+    /// All generated tokens.
+    pub output: u64,
+    /// Of `input`, those read from the provider's cache.
+    pub cache_read: u64,
+    /// Of `input`, those written to the provider's cache.
+    pub cache_write: u64,
+    /// Of `output`, those spent on reasoning.
+    pub reasoning: u64,
+    /// Of `input + output`, those that we estimated as the provider reported none.
+    pub estimated: u64,
+}
+
+impl TokenUsage {
+    /// Gives input and output together.
+    pub fn total(&self) -> u64 {
+        self.input + self.output
+    }
+}
+
+impl AddAssign for TokenUsage {
+    fn add_assign(&mut self, other: Self) {
+        self.input += other.input;
+        self.output += other.output;
+        self.cache_read += other.cache_read;
+        self.cache_write += other.cache_write;
+        self.reasoning += other.reasoning;
+        self.estimated += other.estimated;
+    }
+}
+
+/// How upstream calls ended, each call counted in exactly one of the first seven.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AttemptCounts {
+    /// Answered in full.
+    pub ok: u64,
+    /// Refused for the request's or the credential's sake (4xx other than 429).
+    pub err_4xx: u64,
+    /// Refused for rate or quota (429 and 402).
+    pub rate_limited: u64,
+    /// Failed at the provider: 5xx, a malformed answer, a stream that broke before its end.
+    pub err_5xx: u64,
+    /// Not answered in time.
+    pub timeout: u64,
+    /// Not connected.
+    pub connect: u64,
+    /// Cancelled as the client had gone.
+    pub cancelled: u64,
+    /// Of all these, attempts that were not a request's first.
+    pub retried: u64,
+    /// Sum of the latencies of the attempts in `ok`, in microseconds.
+    pub latency_us: u64,
+}
+
+impl AttemptCounts {
+    /// Counts all attempts.
+    pub fn attempts(&self) -> u64 {
+        self.ok + self.err_4xx + self.rate_limited + self.err_5xx + self.timeout + self.connect + self.cancelled
+    }
+
+    /// Counts the attempts that speak against the provider: what the client got wrong or gave up is not among
+    /// them.
+    pub fn errors(&self) -> u64 {
+        self.rate_limited + self.err_5xx + self.timeout + self.connect
+    }
+}
+
+impl AddAssign for AttemptCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.ok += other.ok;
+        self.err_4xx += other.err_4xx;
+        self.rate_limited += other.rate_limited;
+        self.err_5xx += other.err_5xx;
+        self.timeout += other.timeout;
+        self.connect += other.connect;
+        self.cancelled += other.cancelled;
+        self.retried += other.retried;
+        self.latency_us += other.latency_us;
+    }
+}
+
+/// What a ledger row is counted under. `model` is the upstream's name for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LedgerKey {
+    /// The provider that was called.
+    pub provider: ProviderName,
+    /// The credential that it was called with.
+    pub credential: CredentialName,
+    /// The model that it was asked for.
+    pub model: ModelName,
+}
+
+/// Sums of one key over one window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerRow {
+    /// What is counted.
+    pub key: LedgerKey,
+    /// How the attempts ended.
+    pub attempts: AttemptCounts,
+    /// The tokens they took.
+    pub tokens: TokenUsage,
+}
+
+/// One window of one node's ledger. Once it has a `seq` it never changes: a re-send is the same batch, or
+/// deduplication would lose data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The incarnation of the node that counted this.
+    pub incarnation: Incarnation,
+    /// The batch's place in that incarnation.
+    pub seq: Seq,
+    /// When the window began, by the node's wall clock.
+    pub window_start: WallTime,
+    /// How long the window was.
+    pub window: Duration,
+    /// The rows, sorted by key, one a key.
+    pub rows: Vec<LedgerRow>,
+}
