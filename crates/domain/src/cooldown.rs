@@ -45,6 +45,15 @@ pub struct Cooldown {
     pub source: NodeId,
 }
 
+impl Cooldown {
+    /// Merges two values of one key: the higher epoch wins; within an epoch the later end. Commutative,
+    /// associative and idempotent, so that values may arrive twice and in any order.
+    pub fn merge(self, other: Cooldown) -> Cooldown {
+        let rank = |c: &Cooldown| (c.epoch, c.until, c.cause, c.started_at, c.source.clone());
+        if rank(&other) > rank(&self) { other } else { self }
+    }
+}
+
 /// What an urgent event reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UrgentKind {
