@@ -1,1 +1,18 @@
-//! Being built.
+//! What a plane takes from the machine it runs on: time, network, disk and randomness.
+//!
+//! Each is a trait, handed in at the composition root, so that a simulation can put its own in place. Nothing
+//! else in the planes asks the machine directly; `clippy.toml` bans the ambient forms. On top of them stands the
+//! one accept loop ([`serve`]) that every listener uses, REST, proxy and gRPC alike.
+#![deny(missing_docs)]
+
+pub mod clock;
+pub mod disk;
+pub mod entropy;
+pub mod net;
+pub mod serve;
+
+pub use clock::{Clock, SystemClock};
+pub use disk::{Disk, MemoryDisk, SystemDisk};
+pub use entropy::Entropy;
+pub use net::{Connection, Listener, Net, SystemNet};
+pub use serve::{Peer, ServeOptions, serve};

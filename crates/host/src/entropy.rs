@@ -1,0 +1,66 @@
+//! Randomness that can be repeated.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// A source of random numbers for jitter and ids, not for secrets. From one seed it gives one sequence.
+///
+/// Clones share the sequence. Drawing takes no lock.
+#[derive(Clone, Debug)]
+pub struct Entropy {
+    state: Arc<AtomicU64>,
+}
+
+/// The increment of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Entropy {
+    /// Starts the sequence of `seed`.
+    pub fn seeded(seed: u64) -> Self {
+        Self { state: Arc::new(AtomicU64::new(seed)) }
+    }
+
+    /// Starts a sequence that differs from process to process, from the operating system's randomness.
+    pub fn from_system() -> Self {
+        Self::seeded(RandomState::new().hash_one("cliproxy"))
+    }
+
+    /// Draws 64 random bits.
+    pub fn next_u64(&self) -> u64 {
+        let mut z = self.state.fetch_add(GOLDEN_GAMMA, Ordering::Relaxed).wrapping_add(GOLDEN_GAMMA);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Draws a number in `[0, 1)`.
+    pub fn fraction(&self) -> f64 {
+        // 53 bits are what an f64 holds exactly.
+        (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_seed_gives_one_sequence() {
+        let (a, b) = (Entropy::seeded(7), Entropy::seeded(7));
+        let draw = |e: &Entropy| (0..5).map(|_| e.next_u64()).collect::<Vec<_>>();
+        assert_eq!(draw(&a), draw(&b));
+        assert_ne!(draw(&a), draw(&Entropy::seeded(8)));
+    }
+
+    #[test]
+    fn fractions_spread_over_the_unit_interval() {
+        let entropy = Entropy::seeded(1);
+        let mean = (0..10_000).map(|_| entropy.fraction()).sum::<f64>() / 10_000.0;
+        assert!((0.48..0.52).contains(&mean), "mean is {mean}");
+    }
+}

@@ -1,0 +1,178 @@
+//! The accept loop: HTTP/1.1 and HTTP/2 on one port, bounded, and drained before it ends.
+
+use crate::net::{Connection, Listener};
+use http::{Request, Response};
+use hyper::{body::Incoming, service::Service};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+}
+
+impl Peer {
+    /// Tells whether the peer is on this machine. An IPv4 address inside an IPv6 one counts as what it is.
+    pub fn is_loopback(&self) -> bool {
+        self.address.ip().to_canonical().is_loopback()
+    }
+}
+
+/// The limits of a listener.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Connections at once; more wait in the listen queue.
+    pub max_connections: usize,
+    /// Bytes of a request's head. HTTP/1.1 clients that send more get 431.
+    pub max_header_bytes: usize,
+    /// How long a client may take over a request's head, and stay idle between two requests on HTTP/1.1.
+    pub header_timeout: Duration,
+    /// HTTP/2 pings while a connection is open: interval, and how long the answer may take.
+    pub http2_keep_alive: Option<(Duration, Duration)>,
+    /// How long open requests may go on after the shutdown began.
+    pub drain: Duration,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            max_header_bytes: 64 * 1024,
+            header_timeout: Duration::from_secs(10),
+            http2_keep_alive: None,
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// How many headers a request may have.
+const MAX_HEADERS: usize = 200;
+/// Requests at once on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 1_000;
+
+/// Accepts connections until `shutdown` is cancelled, then waits up to `options.drain` for open requests.
+///
+/// `service` makes one service for each connection. Connections that are still open when the time is up are
+/// closed; how many is returned. Cancelling the future itself leaves connections running.
+pub async fn serve<F, S, B>(
+    mut listener: Box<dyn Listener>,
+    options: ServeOptions,
+    shutdown: CancellationToken,
+    service: F,
+) -> usize
+where
+    F: Fn(Peer) -> S,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let builder = builder(&options);
+    let slots = Arc::new(Semaphore::new(options.max_connections));
+    let tasks = TaskTracker::new();
+    let abort = CancellationToken::new();
+    loop {
+        let accepted = tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = accept(listener.as_mut(), &slots) => accepted,
+        };
+        let (connection, address, slot) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, most often: closing connections mend it, spinning does not.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+        };
+        let service = service(Peer { address });
+        let (builder, shutdown, abort) = (builder.clone(), shutdown.clone(), abort.clone());
+        tasks.spawn(async move {
+            let _slot = slot;
+            run_connection(&builder, connection, service, shutdown, abort).await;
+        });
+    }
+    drop(listener);
+    tasks.close();
+    if tokio::time::timeout(options.drain, tasks.wait()).await.is_ok() {
+        return 0;
+    }
+    let cut = tasks.len();
+    abort.cancel();
+    tasks.wait().await;
+    cut
+}
+
+async fn accept(
+    listener: &mut dyn Listener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(Connection, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    let (connection, address) = listener.accept().await?;
+    Ok((connection, address, slot))
+}
+
+fn builder(options: &ServeOptions) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.header_timeout)
+        .max_buf_size(options.max_header_bytes.max(8 * 1024))
+        .max_headers(MAX_HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(options.max_header_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(MAX_STREAMS);
+    if let Some((interval, timeout)) = options.http2_keep_alive {
+        builder.http2().keep_alive_interval(interval).keep_alive_timeout(timeout);
+    }
+    builder
+}
+
+async fn run_connection<S, B>(
+    builder: &auto::Builder<TokioExecutor>,
+    connection: Connection,
+    service: S,
+    shutdown: CancellationToken,
+    abort: CancellationToken,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let connection = builder.serve_connection(TokioIo::new(connection), service);
+    let mut connection = std::pin::pin!(connection);
+    let mut draining = false;
+    loop {
+        tokio::select! {
+            biased;
+            () = abort.cancelled() => return,
+            () = shutdown.cancelled(), if !draining => {
+                draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            result = connection.as_mut() => {
+                // A client that breaks its connection is its own business: nothing to warn of.
+                if let Err(error) = result {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+use super::*;
+use crate::{Net, SystemNet};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::service::service_fn;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::Notify,
+};
+
+async fn start(
+    options: ServeOptions,
+    release: Arc<Notify>,
+) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<usize>) {
+    let listener = SystemNet.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    let task = tokio::spawn(serve(listener, options, shutdown.clone(), move |_peer| {
+        let release = Arc::clone(&release);
+        service_fn(move |request: Request<Incoming>| {
+            let release = Arc::clone(&release);
+            async move {
+                if request.uri().path() == "/slow" {
+                    release.notified().await;
+                }
+                Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"done"))))
+            }
+        })
+    }));
+    (address, shutdown, task)
+}
+
+async fn answer(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn an_open_request_is_finished_after_the_shutdown_began() {
+    let release = Arc::new(Notify::new());
+    let (address, shutdown, task) = start(ServeOptions::default(), Arc::clone(&release)).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    // The request must be in the handler before the shutdown: a second connection's answer orders the two.
+    let mut other = TcpStream::connect(address).await.unwrap();
+    other.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    assert!(answer(&mut other).await.ends_with("done"));
+    shutdown.cancel();
+    release.notify_one();
+    assert!(answer(&mut client).await.ends_with("done"));
+    assert_eq!(task.await.unwrap(), 0);
+    assert!(TcpStream::connect(address).await.is_err(), "the listener must be closed");
+}
+
+#[tokio::test]
+async fn requests_that_outlast_the_drain_are_cut_and_counted() {
+    let options = ServeOptions { drain: Duration::from_millis(50), ..ServeOptions::default() };
+    let (address, shutdown, task) = start(options, Arc::new(Notify::new())).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut other = TcpStream::connect(address).await.unwrap();
+    other.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    answer(&mut other).await;
+    shutdown.cancel();
+    assert_eq!(task.await.unwrap(), 1);
+    assert_eq!(answer(&mut client).await, "");
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_answered_431() {
+    let options = ServeOptions { max_header_bytes: 8 * 1024, ..ServeOptions::default() };
+    let (address, _shutdown, _task) = start(options, Arc::new(Notify::new())).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx-large: {}\r\n\r\n", "a".repeat(64 * 1024));
+    // The server may close before all of it is written.
+    let _ = client.write_all(head.as_bytes()).await;
+    let mut first = [0; 12];
+    client.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 431");
+}
+
+#[tokio::test]
+async fn a_client_that_never_ends_its_head_is_let_go() {
+    let options = ServeOptions { header_timeout: Duration::from_millis(100), ..ServeOptions::default() };
+    let (address, _shutdown, _task) = start(options, Arc::new(Notify::new())).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+    let read = tokio::time::timeout(Duration::from_secs(10), answer(&mut client)).await;
+    assert!(!read.unwrap().contains("200"));
+}
