@@ -23,7 +23,9 @@ pub use failure::{AttemptError, ErrorClass, Failure, TimeoutPhase};
 pub use name::{CredentialName, ModelName, NodeId, ProviderName, RequestId};
 pub use pattern::ModelPattern;
 pub use secret::Secret;
-pub use snapshot::{Alias, AliasTarget, Credential, Policy, Provider, Retries, Snapshot, Strategy, Target, Timeouts};
+pub use snapshot::{
+    Alias, AliasTarget, Credential, Policy, Provider, Retries, Snapshot, Strategy, Target, Timeouts,
+};
 pub use time::WallTime;
 pub use usage::{AttemptCounts, Batch, LedgerKey, LedgerRow, TokenUsage};
 pub use version::{ConfigId, HintVersion, HistoryId, Incarnation, Seq};

@@ -72,7 +72,13 @@ pub struct AttemptCounts {
 impl AttemptCounts {
     /// Counts all attempts.
     pub fn attempts(&self) -> u64 {
-        self.ok + self.err_4xx + self.rate_limited + self.err_5xx + self.timeout + self.connect + self.cancelled
+        self.ok
+            + self.err_4xx
+            + self.rate_limited
+            + self.err_5xx
+            + self.timeout
+            + self.connect
+            + self.cancelled
     }
 
     /// Counts the attempts that speak against the provider: what the client got wrong or gave up is not among

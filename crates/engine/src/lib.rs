@@ -1,1 +1,12 @@
-//! Being built.
+//! Decisions, pure: state, policy, the time and a draw go in; a decision with its reasons comes out.
+//!
+//! No clock, no I/O, no randomness of its own. Both planes, tests and simulations run this same code.
+#![deny(missing_docs)]
+
+pub mod candidates;
+pub mod retry;
+pub mod select;
+
+pub use candidates::{Candidate, CandidateSet, Exclusion, ResolveError, known_models, resolve};
+pub use retry::{Standing, Verdict, after_failure};
+pub use select::{Choice, Order, Rest, order};

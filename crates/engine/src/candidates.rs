@@ -1,0 +1,198 @@
+//! Which targets may serve a request.
+
+use cliproxy_domain::{Dialect, ModelName, Operation, Provider, ProviderName, Snapshot, Strategy, Target};
+
+/// One target that may serve a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// What would be called.
+    pub target: Target,
+    /// Its tier: lower goes first.
+    pub priority: u32,
+    /// Its share within the tier, at least 1.
+    pub weight: u32,
+}
+
+/// Why a target is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exclusion {
+    /// It cannot do what the request needs.
+    Capability,
+    /// All its credentials rest.
+    Cooldown,
+}
+
+impl Exclusion {
+    /// Names the reason as operations and `explain` show it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Exclusion::Capability => "capability",
+            Exclusion::Cooldown => "cooldown",
+        }
+    }
+}
+
+/// The targets that a model's name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CandidateSet {
+    /// Those that can take the request, in the order of the configuration.
+    pub candidates: Vec<Candidate>,
+    /// Those that cannot, with the reason.
+    pub excluded: Vec<(Target, Exclusion)>,
+    /// How one is chosen among equals.
+    pub strategy: Strategy,
+}
+
+/// Why a name stands for nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// No alias, no `provider/model`, no pattern.
+    #[error("no provider serves the model `{model}`{}", closest_text(closest))]
+    UnknownModel {
+        /// What was asked for, cut to 100 characters.
+        model: String,
+        /// Known names that are spelled alike, best first.
+        closest: Vec<ModelName>,
+    },
+}
+
+fn closest_text(closest: &[ModelName]) -> String {
+    if closest.is_empty() {
+        return String::new();
+    }
+    let names: Vec<_> = closest.iter().map(|name| format!("`{name}`")).collect();
+    format!("; did you mean {}?", names.join(" or "))
+}
+
+/// Finds the targets for `model`: an alias; else a pinned `provider/model`; else every provider whose patterns
+/// match. Targets whose provider does not take `dialect`, or lacks the operation, are excluded as `capability`.
+///
+/// # Errors
+/// [`ResolveError::UnknownModel`] when the name stands for nothing at all.
+pub fn resolve(
+    snapshot: &Snapshot,
+    model: &str,
+    dialect: Dialect,
+    operation: Operation,
+) -> Result<CandidateSet, ResolveError> {
+    let (all, strategy) = named(snapshot, model).ok_or_else(|| ResolveError::UnknownModel {
+        model: model.chars().take(100).collect(),
+        closest: closest(snapshot, model),
+    })?;
+    let mut set = CandidateSet { candidates: Vec::new(), excluded: Vec::new(), strategy };
+    for candidate in all {
+        let able = snapshot
+            .providers
+            .get(&candidate.target.provider)
+            .is_some_and(|provider| can_serve(provider, dialect, operation));
+        if able {
+            set.candidates.push(candidate);
+        } else {
+            set.excluded.push((candidate.target, Exclusion::Capability));
+        }
+    }
+    Ok(set)
+}
+
+/// Tells whether `provider` takes this kind of request as it is.
+fn can_serve(provider: &Provider, dialect: Dialect, operation: Operation) -> bool {
+    // Anthropic has no embeddings; its dialect has no such path either, so this guards the configuration alone.
+    let has_operation = !(operation == Operation::Embed && dialect == Dialect::Anthropic);
+    provider.kind.speaks(dialect) && has_operation
+}
+
+fn named(snapshot: &Snapshot, model: &str) -> Option<(Vec<Candidate>, Strategy)> {
+    if let Some(alias) = snapshot.models.get(model) {
+        let candidates = alias
+            .targets
+            .iter()
+            .filter_map(|entry| {
+                let provider = snapshot.providers.get(&entry.target.provider)?;
+                Some(Candidate {
+                    target: entry.target.clone(),
+                    priority: entry.priority.unwrap_or(provider.priority),
+                    weight: entry.weight.unwrap_or(provider.weight).max(1),
+                })
+            })
+            .collect();
+        return Some((candidates, alias.strategy.unwrap_or(snapshot.policy.strategy)));
+    }
+    if let Some((provider, rest)) = model.split_once('/')
+        && let Some(provider) = snapshot.providers.get(provider)
+        && !rest.is_empty()
+    {
+        return Some((vec![of_provider(provider, rest)], snapshot.policy.strategy));
+    }
+    let candidates: Vec<_> = snapshot
+        .providers
+        .values()
+        .filter(|provider| provider.models.iter().any(|pattern| pattern.matches(model)))
+        .map(|provider| of_provider(provider, model))
+        .collect();
+    (!candidates.is_empty()).then_some((candidates, snapshot.policy.strategy))
+}
+
+fn of_provider(provider: &Provider, model: &str) -> Candidate {
+    Candidate {
+        target: Target { provider: provider.name.clone(), model: model.into() },
+        priority: provider.priority,
+        weight: provider.weight.max(1),
+    }
+}
+
+/// Lists the names that a client can ask for without knowing more: aliases, then patterns without wildcards.
+pub fn known_models(snapshot: &Snapshot) -> Vec<(ModelName, Vec<ProviderName>)> {
+    let mut known: Vec<(ModelName, Vec<ProviderName>)> = snapshot
+        .models
+        .values()
+        .map(|alias| {
+            let mut providers: Vec<_> = alias.targets.iter().map(|t| t.target.provider.clone()).collect();
+            providers.dedup();
+            (alias.name.clone(), providers)
+        })
+        .collect();
+    for provider in snapshot.providers.values() {
+        for name in provider.models.iter().filter_map(|pattern| pattern.literal()) {
+            match known.iter_mut().find(|(known, _)| known.as_str() == name) {
+                Some((_, providers)) if !providers.contains(&provider.name) => {
+                    providers.push(provider.name.clone())
+                }
+                Some(_) => {}
+                None => known.push((name.into(), vec![provider.name.clone()])),
+            }
+        }
+    }
+    known
+}
+
+/// Finds at most three known names within a third of the length in edits.
+fn closest(snapshot: &Snapshot, model: &str) -> Vec<ModelName> {
+    if model.len() > 200 {
+        return Vec::new();
+    }
+    let mut ranked: Vec<_> = known_models(snapshot)
+        .into_iter()
+        .map(|(name, _)| (edit_distance(model, name.as_str()), name))
+        .filter(|(distance, name)| *distance <= name.as_str().len().max(model.len()) / 3)
+        .collect();
+    ranked.sort();
+    ranked.into_iter().take(3).map(|(_, name)| name).collect()
+}
+
+/// Counts the insertions, deletions and substitutions between two names (Levenshtein), over bytes.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests;

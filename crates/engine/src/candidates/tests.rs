@@ -1,0 +1,91 @@
+use super::*;
+use cliproxy_domain::{Alias, AliasTarget, ModelPattern, ProviderKind, Timeouts};
+
+fn provider(name: &str, kind: ProviderKind, models: &[&str]) -> Provider {
+    Provider {
+        name: name.into(),
+        kind,
+        base_url: "http://localhost".into(),
+        credentials: Vec::new(),
+        models: models.iter().copied().map(ModelPattern::new).collect(),
+        weight: 2,
+        priority: 5,
+        timeouts: Timeouts::default(),
+    }
+}
+
+fn snapshot() -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    for p in [
+        provider("claude", ProviderKind::Anthropic, &["claude-*"]),
+        provider("openai", ProviderKind::OpenAi, &["gpt-*", "o3-mini"]),
+        provider("azure", ProviderKind::OpenAi, &["gpt-*"]),
+        provider("local", ProviderKind::OpenAiCompatible, &["llama"]),
+    ] {
+        snapshot.providers.insert(p.name.clone(), p);
+    }
+    let target = |provider: &str, model: &str| AliasTarget {
+        target: Target { provider: provider.into(), model: model.into() },
+        priority: Some(1),
+        weight: None,
+    };
+    let alias = Alias {
+        name: "smart".into(),
+        targets: vec![target("claude", "claude-opus"), target("openai", "gpt-5")],
+        strategy: None,
+    };
+    snapshot.models.insert(alias.name.clone(), alias);
+    snapshot
+}
+
+fn found(model: &str, dialect: Dialect) -> Vec<String> {
+    resolve(&snapshot(), model, dialect, Operation::Generate)
+        .unwrap()
+        .candidates
+        .iter()
+        .map(|c| format!("{}/{} p{} w{}", c.target.provider, c.target.model, c.priority, c.weight))
+        .collect()
+}
+
+#[test]
+fn names_resolve_by_alias_then_pin_then_pattern() {
+    let cases: [(&str, Dialect, &[&str]); 6] = [
+        ("smart", Dialect::Anthropic, &["claude/claude-opus p1 w2"]),
+        ("smart", Dialect::OpenAiChat, &["openai/gpt-5 p1 w2"]),
+        ("azure/anything/at-all", Dialect::OpenAiChat, &["azure/anything/at-all p5 w2"]),
+        ("gpt-5", Dialect::OpenAiResponses, &["azure/gpt-5 p5 w2", "openai/gpt-5 p5 w2"]),
+        ("llama", Dialect::OpenAiChat, &["local/llama p5 w2"]),
+        ("llama", Dialect::OpenAiResponses, &[]),
+    ];
+    for (model, dialect, expected) in cases {
+        assert_eq!(found(model, dialect), expected, "{model} in {dialect:?}");
+    }
+}
+
+#[test]
+fn a_target_that_speaks_another_dialect_is_excluded_as_capability() {
+    let set = resolve(&snapshot(), "smart", Dialect::Anthropic, Operation::Generate).unwrap();
+    let reasons: Vec<_> = set.excluded.iter().map(|(t, why)| (t.provider.as_str(), why.as_str())).collect();
+    assert_eq!(reasons, [("openai", "capability")]);
+}
+
+#[test]
+fn an_unknown_model_names_the_closest_known_ones() {
+    let error = resolve(&snapshot(), "smrt", Dialect::Anthropic, Operation::Generate).unwrap_err();
+    assert_eq!(error.to_string(), "no provider serves the model `smrt`; did you mean `smart`?");
+    let error = resolve(&snapshot(), "zzzzzzzzzzzzz", Dialect::Anthropic, Operation::Generate).unwrap_err();
+    assert_eq!(error.to_string(), "no provider serves the model `zzzzzzzzzzzzz`");
+}
+
+#[test]
+fn a_very_long_unknown_name_is_cut_and_costs_nothing() {
+    let error =
+        resolve(&snapshot(), &"x".repeat(1 << 20), Dialect::Anthropic, Operation::Generate).unwrap_err();
+    assert!(error.to_string().len() < 200);
+}
+
+#[test]
+fn known_models_are_aliases_and_literal_names() {
+    let names: Vec<_> = known_models(&snapshot()).into_iter().map(|(name, _)| name.to_string()).collect();
+    assert_eq!(names, ["smart", "llama", "o3-mini"]);
+}
