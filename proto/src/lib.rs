@@ -1,1 +1,21 @@
-//! Being built.
+//! The contract between the planes: the generated messages, clients and servers of `cliproxy.control.v1`, and the
+//! only place where they are turned into the nouns of `cliproxy-domain` and back.
+//!
+//! Generated types are named by this crate and by the gRPC edges of the two planes, nowhere else.
+#![deny(missing_docs)]
+
+pub mod convert;
+mod redact;
+
+/// The messages, clients and servers that `cliproxy/control/v1/*.proto` describe; those files say what they mean.
+#[expect(missing_docs, unused_qualifications, reason = "generated; the comments are in the .proto files")]
+pub mod v1 {
+    tonic::include_proto!("cliproxy.control.v1");
+}
+
+/// The descriptors of every message and service, encoded as a `FileDescriptorSet`, for reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("control_descriptor");
+
+/// The size at which a whole configuration is cut into parts, in bytes of keys and bodies. It keeps every message
+/// below the 4 MiB at which gRPC implementations refuse one by default.
+pub const CHUNK_BYTES: usize = 1 << 20;

@@ -1,0 +1,29 @@
+//! Compiles the contract: messages, clients and servers, and the descriptor set for reflection.
+
+use prost::Message;
+use std::{env, error::Error, fs, path::PathBuf};
+
+const FILES: [&str; 3] = [
+    "cliproxy/control/v1/sync.proto",
+    "cliproxy/control/v1/telemetry.proto",
+    "cliproxy/control/v1/ops.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=cliproxy");
+
+    let descriptors = protox::compile(FILES, ["."])?;
+    // `compile_fds` writes no descriptor file, whatever it is configured to.
+    let out = PathBuf::from(env::var("OUT_DIR")?).join("control_descriptor.bin");
+    fs::write(out, descriptors.encode_to_vec())?;
+
+    tonic_prost_build::configure()
+        .btree_map(".")
+        // A snapshot goes to many nodes: its bodies are counted references, not copies.
+        .bytes(".cliproxy.control.v1.Change.body")
+        // These hold keys; `src/redact.rs` writes a `Debug` that does not show them.
+        .skip_debug([".cliproxy.control.v1.Credential", ".cliproxy.control.v1.Change"])
+        .compile_fds(descriptors)?;
+    Ok(())
+}
