@@ -1,15 +1,27 @@
 //! What the control plane needs of a database, as whole transactions.
 //!
-//! [`Store`] is the only way in. Every implementation passes the same contract suite ([`contract`]), so the
-//! control plane does not know which one it has. [`memory`] is the one for tests and simulation, with faults on
-//! demand.
+//! [`Store`] is the only way in. Every implementation passes the same contract suite (`contract`, behind the
+//! feature of that name), so the control plane does not know which one it has. [`memory`] is the one for tests
+//! and simulation, with faults on demand. What a method computes rather than keeps stands in [`ledger`] and
+//! [`hints`], so that all stores compute alike.
 #![deny(missing_docs)]
 
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+pub mod hints;
+pub mod ledger;
+pub mod memory;
+
+pub use memory::MemoryStore;
+
 use cliproxy_domain::{
-    Batch, ConfigId, Cooldown, HintVersion, HistoryId, Incarnation, LedgerRow, NodeId, ProviderName, Seq, UrgentEvent,
-    WallTime,
+    Batch, ConfigId, Cooldown, HintVersion, HistoryId, Incarnation, LedgerRow, NodeId, ProviderName, Seq,
+    UrgentEvent, WallTime,
 };
-use std::{collections::BTreeMap, future::Future, ops::Range, pin::Pin};
+use std::{collections::BTreeMap, future::Future, ops::Range, pin::Pin, time::Duration};
+
+/// How long urgent events are kept, counted back from the time at which the newest were recorded.
+pub const RETAINED_EVENTS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What a store method gives: boxed, so that the control plane can hold any store behind one pointer.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -66,6 +78,15 @@ pub struct NewConfig {
     pub at: WallTime,
 }
 
+impl NewConfig {
+    /// Gives the entries sorted, one for each kind and key: of several the last.
+    pub fn into_sorted_entries(self) -> Vec<ConfigEntry> {
+        let by_name: BTreeMap<(i32, String), u64> =
+            self.entries.into_iter().map(|entry| ((entry.kind, entry.key), entry.hash)).collect();
+        by_name.into_iter().map(|((kind, key), hash)| ConfigEntry { kind, key, hash }).collect()
+    }
+}
+
 /// What one incarnation of a node reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeBatches {
@@ -116,6 +137,14 @@ pub struct NodeRecord {
     pub last_seen: WallTime,
 }
 
+impl NodeRecord {
+    /// Tells whether this record replaces `older`: records may arrive late, those of a process that has ended
+    /// even after those of its successor.
+    pub fn replaces(&self, older: &NodeRecord) -> bool {
+        (self.incarnation, self.last_seen) >= (older.incarnation, older.last_seen)
+    }
+}
+
 /// The one authority on state. Each method is one transaction, and safe to repeat.
 pub trait Store: Send + Sync + 'static {
     /// Names the history of this database: made once, when the database is.
@@ -145,23 +174,27 @@ pub trait Store: Send + Sync + 'static {
     fn usage(&self, minutes: Range<WallTime>) -> StoreFuture<'_, Vec<LedgerRow>>;
 
     /// Of the minutes within `minutes` in which a provider was called, gives the share, 0 to 1, in which it
-    /// answered at least once. Providers that were not called are left out.
+    /// answered at least once. Providers that were not called are left out. A refusal (4xx, 429) is an answer;
+    /// a call that its client cancelled is not a call: it says nothing of the provider.
     fn answered_share(&self, minutes: Range<WallTime>) -> StoreFuture<'_, BTreeMap<ProviderName, f64>>;
 
-    /// Records urgent events, each id once.
+    /// Records urgent events, each id once, and forgets those older than [`RETAINED_EVENTS`].
     fn record_events(&self, events: Vec<UrgentEvent>, now: WallTime) -> StoreFuture<'_, ()>;
 
     /// Merges cooldowns into the current ones and numbers those that changed anything, in order. Gives the
-    /// numbered changes with their merged values; empty when nothing changed.
+    /// numbered changes with their merged values; empty when nothing changed. The newest
+    /// [`hints::RETAINED_CHANGES`] changes are kept.
     fn merge_cooldowns(&self, cooldowns: Vec<Cooldown>) -> StoreFuture<'_, Vec<HintChange>>;
 
     /// Gives the newest hint version and all cooldowns that end after `now`, sorted by key.
     fn cooldowns(&self, now: WallTime) -> StoreFuture<'_, (HintVersion, Vec<Cooldown>)>;
 
-    /// Gives the changes after `version` in order, at most `limit`; `None` when they are no longer all there.
+    /// Gives the changes after `version` in order, at most `limit`; `None` when they are no longer all there, or
+    /// when `version` is not one of this history as it is higher than the newest.
     fn changes_since(&self, version: HintVersion, limit: u32) -> StoreFuture<'_, Option<Vec<HintChange>>>;
 
-    /// Writes down a node, replacing what an earlier incarnation or an earlier time said of it.
+    /// Writes down a node, replacing what an earlier incarnation or an earlier time said of it; what is itself
+    /// earlier changes nothing.
     fn see_node(&self, node: NodeRecord) -> StoreFuture<'_, ()>;
 
     /// Gives all nodes ever seen, sorted by name.

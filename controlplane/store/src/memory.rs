@@ -1,0 +1,137 @@
+//! The store in memory: for tests and simulations, with the same effects as the others and faults on demand.
+//!
+//! Nothing here depends on anything but what it is given: the same calls give the same answers.
+
+mod faults;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use faults::Faults;
+
+use crate::{
+    Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, Store, StoreError, StoreFuture, StoredConfig,
+};
+use cliproxy_domain::{
+    ConfigId, Cooldown, HintVersion, HistoryId, LedgerRow, ProviderName, UrgentEvent, WallTime,
+};
+use faults::Fate;
+use parking_lot::Mutex;
+use state::State;
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
+
+/// A database that lives as long as one of its handles. Clones are further connections to the same one, as
+/// several replicas or a restarted one have.
+#[derive(Clone)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+    faults: Arc<Faults>,
+}
+
+/// What a [`MemoryStore`] held at one moment.
+#[derive(Clone)]
+pub struct Savepoint(State);
+
+impl MemoryStore {
+    /// Makes an empty database of that history.
+    pub fn new(history: HistoryId) -> Self {
+        Self { state: Arc::new(Mutex::new(State::new(history))), faults: Arc::default() }
+    }
+
+    /// Gives the switches for faults, shared by all handles.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Remembers what is committed now.
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint(self.state.lock().clone())
+    }
+
+    /// Forgets all commits since `savepoint`, as a failover to a replica that lagged does. What follows is
+    /// another history, named `history`.
+    pub fn roll_back(&self, savepoint: &Savepoint, history: HistoryId) {
+        let mut state = self.state.lock();
+        *state = savepoint.0.clone();
+        state.history = history;
+    }
+
+    /// Gives the ids of the recorded events, sorted.
+    pub fn event_ids(&self) -> Vec<String> {
+        self.state.lock().event_ids()
+    }
+
+    /// Runs one transaction that may write.
+    async fn write<T>(&self, transaction: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
+        let fate = self.faults.fate_of_a_commit().await?;
+        let answer = transaction(&mut self.state.lock());
+        match fate {
+            Fate::Answered => Ok(answer),
+            Fate::AnswerLost => Err(StoreError::CommitUnknown("the answer to the commit was lost".into())),
+        }
+    }
+
+    /// Runs one transaction that only reads.
+    async fn read<T>(&self, transaction: impl FnOnce(&State) -> T) -> Result<T, StoreError> {
+        self.faults.check_available()?;
+        Ok(transaction(&self.state.lock()))
+    }
+}
+
+impl Store for MemoryStore {
+    fn history(&self) -> StoreFuture<'_, HistoryId> {
+        Box::pin(self.read(|state| state.history.clone()))
+    }
+
+    fn ping(&self) -> StoreFuture<'_, ()> {
+        Box::pin(self.write(|_| ()))
+    }
+
+    fn active_config(&self) -> StoreFuture<'_, Option<StoredConfig>> {
+        Box::pin(self.read(|state| state.active_config().cloned()))
+    }
+
+    fn config(&self, id: ConfigId) -> StoreFuture<'_, Option<StoredConfig>> {
+        Box::pin(self.read(move |state| state.config(id).cloned()))
+    }
+
+    fn put_config(&self, new: NewConfig) -> StoreFuture<'_, ConfigId> {
+        Box::pin(self.write(|state| state.put_config(new)))
+    }
+
+    fn apply_batches(&self, nodes: Vec<NodeBatches>, now: WallTime) -> StoreFuture<'_, Vec<Cursor>> {
+        Box::pin(self.write(move |state| state.apply_batches(&nodes, now)))
+    }
+
+    fn usage(&self, minutes: Range<WallTime>) -> StoreFuture<'_, Vec<LedgerRow>> {
+        Box::pin(self.read(move |state| state.usage(&minutes)))
+    }
+
+    fn answered_share(&self, minutes: Range<WallTime>) -> StoreFuture<'_, BTreeMap<ProviderName, f64>> {
+        Box::pin(self.read(move |state| state.answered_share(&minutes)))
+    }
+
+    fn record_events(&self, events: Vec<UrgentEvent>, now: WallTime) -> StoreFuture<'_, ()> {
+        Box::pin(self.write(move |state| state.record_events(events, now)))
+    }
+
+    fn merge_cooldowns(&self, cooldowns: Vec<Cooldown>) -> StoreFuture<'_, Vec<HintChange>> {
+        Box::pin(self.write(|state| state.merge_cooldowns(cooldowns)))
+    }
+
+    fn cooldowns(&self, now: WallTime) -> StoreFuture<'_, (HintVersion, Vec<Cooldown>)> {
+        Box::pin(self.read(move |state| state.cooldowns_after(now)))
+    }
+
+    fn changes_since(&self, version: HintVersion, limit: u32) -> StoreFuture<'_, Option<Vec<HintChange>>> {
+        Box::pin(self.read(move |state| state.changes_since(version, limit)))
+    }
+
+    fn see_node(&self, node: NodeRecord) -> StoreFuture<'_, ()> {
+        Box::pin(self.write(|state| state.see_node(node)))
+    }
+
+    fn nodes(&self) -> StoreFuture<'_, Vec<NodeRecord>> {
+        Box::pin(self.read(State::nodes))
+    }
+}
