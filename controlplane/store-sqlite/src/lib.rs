@@ -1,1 +1,160 @@
-//! Being built.
+//! The store in a SQLite file: the default, for one control plane.
+//!
+//! One connection writes, four read; the log is write-ahead and every commit is synced, so what was
+//! acknowledged survives a power cut. Not for network file systems: they do not keep SQLite's locks.
+#![deny(missing_docs)]
+
+mod config;
+mod events;
+mod fault;
+mod hints;
+mod ledger;
+mod nodes;
+mod open;
+mod sql;
+#[cfg(test)]
+mod tests;
+
+use cliproxy_domain::{
+    ConfigId, Cooldown, HintVersion, HistoryId, LedgerRow, ProviderName, UrgentEvent, WallTime,
+};
+use cliproxy_store::{
+    Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, Store, StoreError, StoreFuture, StoredConfig,
+};
+use fault::Fault;
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use std::{collections::BTreeMap, fs::File, ops::Range};
+
+/// A store over one SQLite file.
+pub struct SqliteStore {
+    /// None when it was opened to be read only.
+    writer: Option<Writer>,
+    readers: SqlitePool,
+    history: HistoryId,
+}
+
+/// The one connection that writes, and the lock that keeps other processes from having one.
+struct Writer {
+    pool: SqlitePool,
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Closes all connections, which empties the write-ahead log into the database; whatever is asked later
+    /// fails. The lock is held until the store is dropped.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        if let Some(writer) = &self.writer {
+            writer.pool.close().await;
+        }
+    }
+
+    /// Gives the ids of the recorded events, sorted.
+    pub async fn event_ids(&self) -> Result<Vec<String>, StoreError> {
+        Ok(events::ids(&self.readers).await?)
+    }
+
+    /// Begins a transaction that will write: it waits for its turn now, not in the middle.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        let Some(writer) = &self.writer else {
+            return Err(StoreError::Unavailable("it was opened to be read only".into()));
+        };
+        Ok(writer.pool.begin_with("BEGIN IMMEDIATE").await.map_err(Fault::from)?)
+    }
+
+    /// Begins a transaction whose reads all see the same commits.
+    async fn begin_read(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.readers.begin().await.map_err(Fault::from)?)
+    }
+}
+
+async fn commit(transaction: Transaction<'static, Sqlite>) -> Result<(), StoreError> {
+    transaction.commit().await.map_err(fault::of_commit)
+}
+
+impl Store for SqliteStore {
+    fn history(&self) -> StoreFuture<'_, HistoryId> {
+        Box::pin(async { Ok(self.history.clone()) })
+    }
+
+    fn ping(&self) -> StoreFuture<'_, ()> {
+        Box::pin(async {
+            let mut transaction = self.begin().await?;
+            sqlx::query(sql::PING).execute(&mut *transaction).await.map_err(Fault::from)?;
+            commit(transaction).await
+        })
+    }
+
+    fn active_config(&self) -> StoreFuture<'_, Option<StoredConfig>> {
+        Box::pin(async { Ok(config::active(&mut *self.begin_read().await?).await?) })
+    }
+
+    fn config(&self, id: ConfigId) -> StoreFuture<'_, Option<StoredConfig>> {
+        Box::pin(async move { Ok(config::numbered(&mut *self.begin_read().await?, id).await?) })
+    }
+
+    fn put_config(&self, new: NewConfig) -> StoreFuture<'_, ConfigId> {
+        Box::pin(async {
+            let mut transaction = self.begin().await?;
+            let id = config::put(&mut transaction, new).await?;
+            commit(transaction).await?;
+            Ok(id)
+        })
+    }
+
+    fn apply_batches(&self, nodes: Vec<NodeBatches>, now: WallTime) -> StoreFuture<'_, Vec<Cursor>> {
+        Box::pin(async move {
+            let mut transaction = self.begin().await?;
+            let cursors = ledger::apply(&mut transaction, &nodes, now).await?;
+            commit(transaction).await?;
+            Ok(cursors)
+        })
+    }
+
+    fn usage(&self, minutes: Range<WallTime>) -> StoreFuture<'_, Vec<LedgerRow>> {
+        Box::pin(async { Ok(ledger::usage(&self.readers, minutes).await?) })
+    }
+
+    fn answered_share(&self, minutes: Range<WallTime>) -> StoreFuture<'_, BTreeMap<ProviderName, f64>> {
+        Box::pin(async { Ok(ledger::answered_share(&self.readers, minutes).await?) })
+    }
+
+    fn record_events(&self, events: Vec<UrgentEvent>, now: WallTime) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let mut transaction = self.begin().await?;
+            events::record(&mut transaction, &events, now).await?;
+            commit(transaction).await
+        })
+    }
+
+    fn merge_cooldowns(&self, cooldowns: Vec<Cooldown>) -> StoreFuture<'_, Vec<HintChange>> {
+        Box::pin(async {
+            let mut transaction = self.begin().await?;
+            let changes = hints::merge(&mut transaction, cooldowns).await?;
+            commit(transaction).await?;
+            Ok(changes)
+        })
+    }
+
+    fn cooldowns(&self, now: WallTime) -> StoreFuture<'_, (HintVersion, Vec<Cooldown>)> {
+        Box::pin(async move { Ok(hints::current(&mut *self.begin_read().await?, now).await?) })
+    }
+
+    fn changes_since(&self, version: HintVersion, limit: u32) -> StoreFuture<'_, Option<Vec<HintChange>>> {
+        Box::pin(
+            async move { Ok(hints::changes_since(&mut *self.begin_read().await?, version, limit).await?) },
+        )
+    }
+
+    fn see_node(&self, node: NodeRecord) -> StoreFuture<'_, ()> {
+        Box::pin(async {
+            let mut transaction = self.begin().await?;
+            nodes::see(&mut transaction, node).await?;
+            commit(transaction).await
+        })
+    }
+
+    fn nodes(&self) -> StoreFuture<'_, Vec<NodeRecord>> {
+        Box::pin(async { Ok(nodes::all(&self.readers).await?) })
+    }
+}

@@ -1,0 +1,67 @@
+//! Numbered configurations.
+
+use crate::{fault::Fault, sql};
+use cliproxy_domain::ConfigId;
+use cliproxy_store::{ConfigEntry, NewConfig, StoredConfig};
+use sqlx::SqliteConnection;
+
+/// A row of `config_version`: number and hash, their bits read as signed.
+type Head = (i64, i64);
+
+pub(crate) async fn active(connection: &mut SqliteConnection) -> Result<Option<StoredConfig>, Fault> {
+    let head: Option<Head> = sqlx::query_as(sql::ACTIVE_CONFIG).fetch_optional(&mut *connection).await?;
+    with_entries(connection, head).await
+}
+
+pub(crate) async fn numbered(
+    connection: &mut SqliteConnection,
+    id: ConfigId,
+) -> Result<Option<StoredConfig>, Fault> {
+    let query = sqlx::query_as(sql::CONFIG).bind(id.0.cast_signed());
+    let head: Option<Head> = query.fetch_optional(&mut *connection).await?;
+    with_entries(connection, head).await
+}
+
+async fn with_entries(
+    connection: &mut SqliteConnection,
+    head: Option<Head>,
+) -> Result<Option<StoredConfig>, Fault> {
+    let Some((id, hash)) = head else {
+        return Ok(None);
+    };
+    let rows: Vec<(i32, String, i64)> =
+        sqlx::query_as(sql::CONFIG_ENTRIES).bind(id).fetch_all(connection).await?;
+    let entry = |(kind, key, hash): (i32, String, i64)| ConfigEntry { kind, key, hash: hash.cast_unsigned() };
+    Ok(Some(StoredConfig {
+        id: ConfigId(id.cast_unsigned()),
+        hash: hash.cast_unsigned(),
+        entries: rows.into_iter().map(entry).collect(),
+    }))
+}
+
+pub(crate) async fn put(connection: &mut SqliteConnection, new: NewConfig) -> Result<ConfigId, Fault> {
+    let active: Option<Head> = sqlx::query_as(sql::ACTIVE_CONFIG).fetch_optional(&mut *connection).await?;
+    let id = match active {
+        Some((id, hash)) if hash.cast_unsigned() == new.hash => return Ok(ConfigId(id.cast_unsigned())),
+        Some((id, _)) => ConfigId(id.cast_unsigned()).next(),
+        None => ConfigId(0).next(),
+    };
+    sqlx::query(sql::ADD_CONFIG)
+        .bind(id.0.cast_signed())
+        .bind(new.hash.cast_signed())
+        .bind(&new.author)
+        .bind(&new.reason)
+        .bind(new.at.0)
+        .execute(&mut *connection)
+        .await?;
+    for entry in new.into_sorted_entries() {
+        sqlx::query(sql::ADD_CONFIG_ENTRY)
+            .bind(id.0.cast_signed())
+            .bind(entry.kind)
+            .bind(entry.key)
+            .bind(entry.hash.cast_signed())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(id)
+}
