@@ -1,1 +1,36 @@
-//! Being built.
+//! From YAML to a checked configuration: the snapshot that both planes know, and the settings of the process.
+//!
+//! In the order in which a text becomes a configuration: a `source` is parsed into a `tree` whose keys and values
+//! know their places; `overrides` from the command line are put in; `schema` refuses what is unknown or not
+//! available yet; each `section` reads its values through `field`, which fills variables in (`interpolate`) and
+//! collects what is wrong; `error` shows it with line, column and caret, and `mask` keeps secrets out of it.
+//! [`reload`] tells when a file has changed.
+//!
+//! Nothing is accepted and ignored.
+#![deny(missing_docs)]
+
+mod environment;
+mod error;
+mod field;
+mod interpolate;
+mod load;
+mod mask;
+mod overrides;
+mod permission;
+pub mod reload;
+mod schema;
+mod section;
+mod source;
+mod suggest;
+mod tree;
+
+pub use environment::Environment;
+pub use error::{ConfigError, Place, Report};
+pub use load::{Config, Load, load, load_text};
+pub use schema::{CREDENTIAL_FILE_KEYS, KEYS, Known, State};
+pub use section::{
+    control_plane::{ControlPlane, Database},
+    logging::{Format, Level, Logging, Output},
+    metrics::Metrics,
+    server::{AdminToken, Limits, Server},
+};

@@ -1,0 +1,187 @@
+//! Puts the sections together.
+
+use crate::{
+    environment::Environment,
+    error::{ConfigError, Report},
+    field::{Field, Findings},
+    overrides, permission, schema,
+    section::{
+        auths,
+        control_plane::{self, ControlPlane},
+        logging::{self, Logging},
+        metrics::{self, Metrics},
+        models, providers,
+        server::{self, Server},
+    },
+    source::Source,
+    tree::{self, Node},
+};
+use cliproxy_domain::Snapshot;
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+/// A checked configuration with all defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The data plane's process settings.
+    pub server: Server,
+    /// The control plane's process settings.
+    pub control_plane: ControlPlane,
+    /// The extra port for metrics.
+    pub metrics: Metrics,
+    /// What is logged.
+    pub logging: Logging,
+    /// The folder of credential files, which may not be there.
+    pub auths_dir: PathBuf,
+    /// Providers, models and policy.
+    pub snapshot: Snapshot,
+    /// What works but should be known; to be logged by whoever loads.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Gives where the extra port for metrics listens, when it does.
+    pub fn metrics_listen(&self) -> Option<SocketAddr> {
+        self.metrics.enabled.then(|| SocketAddr::new(self.server.listen.ip(), self.metrics.port))
+    }
+
+    /// Names what differs in `newer` and is only taken over by a restart; empty when all of it can be taken over
+    /// while running.
+    pub fn needs_restart(&self, newer: &Config) -> Vec<&'static str> {
+        let (old, new) = (&self.server, &newer.server);
+        let differences = [
+            ("server.listen", old.listen != new.listen),
+            ("server.allow_anonymous", old.allow_anonymous != new.allow_anonymous),
+            ("server.limits", old.limits != new.limits),
+            ("server.drain_timeout", old.drain_timeout != new.drain_timeout),
+            ("control_plane", self.control_plane != newer.control_plane),
+            ("metrics", self.metrics != newer.metrics),
+            ("logging", self.logging != newer.logging),
+        ];
+        differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+}
+
+/// What to load.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// The configuration file; `None` for the environment alone.
+    pub file: Option<PathBuf>,
+    /// The arguments of `--set`, in order; later ones win.
+    pub overrides: Vec<String>,
+    /// The folder for what the process keeps: the default place of the database.
+    pub data_dir: PathBuf,
+    /// Where variables are read.
+    pub environment: Environment,
+}
+
+/// Loads and checks the configuration.
+///
+/// # Errors
+/// Everything that is wrong with it, in one go; a text that is not YAML is reported alone.
+pub fn load(request: &Load) -> Result<Config, ConfigError> {
+    let source = match &request.file {
+        Some(path) => Source::read(path)?,
+        None => Source::new("no file", ""),
+    };
+    load_source(&source, request)
+}
+
+/// Checks `text` as if it stood in the file called `name`; `request.file` is not read.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(name: &str, text: &str, request: &Load) -> Result<Config, ConfigError> {
+    load_source(&Source::new(name, text), request)
+}
+
+fn load_source(source: &Arc<Source>, request: &Load) -> Result<Config, ConfigError> {
+    let mut tree = tree::parse(source)?;
+    for argument in &request.overrides {
+        overrides::apply(&mut tree, argument)?;
+    }
+    let findings = Findings::new(&request.environment);
+    let config = read(&tree, request, &findings);
+    warn_of_open_keys(source, request, &findings);
+    let (reports, warnings) = findings.into_parts();
+    match ConfigError::from_reports(reports) {
+        Some(error) => Err(error),
+        None => Ok(Config { warnings, ..config }),
+    }
+}
+
+/// Reads all sections, each with its defaults where the tree is silent or wrong.
+fn read(tree: &Node, request: &Load, findings: &Findings<'_>) -> Config {
+    let root = Field::root(tree, findings);
+    schema::check(&root, schema::KEYS);
+    let (server, policy) = server::read(&root);
+    let control_plane = control_plane::read(&root, &request.data_dir);
+    let auths_dir = auths::read_dir(&root);
+    let auth_files = auths::read_files(&auths_dir, findings);
+    let providers = providers::read(&root, policy.timeouts, auth_files);
+    let models = models::read(&root, &providers.names);
+    if providers.names.is_empty() {
+        findings.warn(
+            "no provider is configured, so that every request is refused; \
+             set ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY, or add `providers` to the configuration",
+        );
+    }
+    let snapshot = Snapshot { providers: providers.sound, models, policy };
+    let (metrics, logging) = (metrics::read(&root), logging::read(&root));
+    let config =
+        Config { server, control_plane, metrics, logging, auths_dir, snapshot, warnings: Vec::new() };
+    refuse_clashes(&config, &root);
+    config
+}
+
+/// Refuses two listeners on one port.
+fn refuse_clashes(config: &Config, root: &Field<'_>) {
+    let listeners = [
+        ("server.listen", Some(config.server.listen)),
+        ("control_plane.listen", Some(config.control_plane.listen)),
+        ("control_plane.nodes_listen", Some(config.control_plane.nodes_listen)),
+        ("metrics.port", config.metrics_listen()),
+    ];
+    for (index, (name, address)) in listeners.iter().enumerate() {
+        for (other_name, other) in &listeners[..index] {
+            let (Some(address), Some(other)) = (address, other) else { continue };
+            if !clash(*address, *other) {
+                continue;
+            }
+            let message = format!("takes the same port as `{other_name}` ({other}); choose another");
+            match find(root, name).or_else(|| find(root, other_name)) {
+                Some(field) => field.refuse(format!("`{name}` {message}")),
+                None => root.findings().refuse(Report::unplaced(format!("`{name}` {message}"))),
+            }
+        }
+    }
+}
+
+/// Tells whether two listeners cannot both be had. Port 0 is any free port.
+fn clash(a: SocketAddr, b: SocketAddr) -> bool {
+    let same_address = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() != 0 && a.port() == b.port() && same_address
+}
+
+/// Finds the field at a path of keys.
+fn find<'a>(root: &Field<'a>, path: &str) -> Option<Field<'a>> {
+    path.split('.').try_fold(root.clone(), |field, key| field.child(key))
+}
+
+/// Warns of keys that stand where others can read them: in an open file, or on the command line.
+fn warn_of_open_keys(source: &Arc<Source>, request: &Load, findings: &Findings<'_>) {
+    let keys = findings.plain_keys();
+    let from_arguments = keys.iter().any(|span| span.source.name().starts_with("--set "));
+    if from_arguments {
+        findings.warn(
+            "a key on the command line shows in the list of processes; put it into a variable or a file",
+        );
+    }
+    let in_file = keys.iter().any(|span| Arc::ptr_eq(&span.source, source));
+    if let Some(path) = request.file.as_deref().filter(|path| in_file && permission::is_world_readable(path))
+    {
+        let path = path.display();
+        findings.warn(format!(
+            "{path}: other users of this machine can read the keys in it; run `chmod 600 {path}` or use variables"
+        ));
+    }
+}
