@@ -1,0 +1,113 @@
+//! Why a provider refused: its status, headers and body, turned into the closed list of failures (§6 of the
+//! wire formats).
+
+mod body;
+mod message;
+mod retry;
+
+use body::Facts;
+use cliproxy_domain::{AttemptError, Failure, ProviderKind, TimeoutPhase, WallTime};
+use http::HeaderMap;
+use std::time::Duration;
+
+/// Classifies a provider's HTTP answer that is no success.
+///
+/// Status and code decide together: a 429 may be a rate limit, a spent limit or an empty account. A body that
+/// is not JSON (load balancers send HTML, or nothing) leaves the decision to the status. The wait is what the
+/// provider names, by the order of §6.3, as absurd as it may be: the caller clamps it. The message is the
+/// provider's own, at most 1 KiB, without URLs and keys.
+pub fn classify(
+    kind: ProviderKind,
+    status: u16,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: WallTime,
+) -> AttemptError {
+    let facts = Facts::read(body);
+    let wait = retry::wait(headers, &facts, now);
+    AttemptError {
+        failure: decide(kind, status, &facts, wait),
+        status: Some(status),
+        message: facts
+            .message
+            .as_deref()
+            .map(message::clean)
+            .filter(|text| !text.is_empty())
+            .unwrap_or_else(|| format!("the provider answered with status {status}")),
+    }
+}
+
+/// Classifies an error that came within an answer of status 200: an error event, or a body that is one.
+///
+/// `json` is the error object or the object around it.
+pub(crate) fn in_stream(json: &str) -> AttemptError {
+    in_stream_bytes(json.as_bytes())
+}
+
+/// See [`in_stream`].
+pub(crate) fn in_stream_bytes(json: &[u8]) -> AttemptError {
+    let facts = Facts::read(json);
+    let status = facts.implied_status().unwrap_or(500);
+    // The names in the error tell its family; nothing here differs by kind of provider.
+    let failure = decide(ProviderKind::OpenAiCompatible, status, &facts, retry::wait_in_body(&facts));
+    let message = facts.message.as_deref().map(message::clean).filter(|text| !text.is_empty());
+    AttemptError::new(
+        failure,
+        message.unwrap_or_else(|| "the provider reported an error without a message".to_owned()),
+    )
+}
+
+fn decide(kind: ProviderKind, status: u16, facts: &Facts, wait: Option<Duration>) -> Failure {
+    match status {
+        400 | 422 => bad_request(kind, facts, wait),
+        401 => Failure::CredentialRejected,
+        402 => Failure::Billing,
+        403 if facts.out_of_money() => Failure::Billing,
+        403 | 451 => Failure::Permission,
+        404 => not_found(facts),
+        408 | 504 => Failure::Timeout(TimeoutPhase::Total),
+        413 => Failure::TooLarge,
+        411 | 414 | 415 | 431 => Failure::InvalidRequest,
+        429 => too_many(facts, wait),
+        503 | 529 => Failure::Overloaded { retry_after: wait },
+        500..=599 if facts.overloaded() => Failure::Overloaded { retry_after: wait },
+        // 409, 499, other 5xx, redirects and whatever nobody documented.
+        _ => Failure::Upstream,
+    }
+}
+
+fn bad_request(kind: ProviderKind, facts: &Facts, wait: Option<Duration>) -> Failure {
+    // Gemini says 400 to a bad key.
+    if facts.has_label("api_key_invalid") || facts.has_label("invalid_api_key") {
+        Failure::CredentialRejected
+    } else if facts.has_label("model_not_found") {
+        Failure::ModelNotFound
+    } else if facts.too_long() {
+        Failure::ContextLength
+    } else if facts.out_of_money() {
+        Failure::Billing
+    } else if facts.limit_spent() || (kind == ProviderKind::Anthropic && facts.message_has("usage limits")) {
+        // Anthropic says 400 at a limit that the customer set.
+        Failure::LimitSpent { retry_after: wait }
+    } else {
+        Failure::InvalidRequest
+    }
+}
+
+/// A 404 means the model, unless its code names something else that was not found, as a previous response.
+fn not_found(facts: &Facts) -> Failure {
+    match facts.code.as_deref() {
+        Some(code) if code.ends_with("_not_found") && code != "model_not_found" => Failure::InvalidRequest,
+        _ => Failure::ModelNotFound,
+    }
+}
+
+fn too_many(facts: &Facts, wait: Option<Duration>) -> Failure {
+    if facts.limit_spent() {
+        Failure::LimitSpent { retry_after: wait }
+    } else if facts.out_of_money() {
+        Failure::Billing
+    } else {
+        Failure::RateLimited { retry_after: wait }
+    }
+}

@@ -1,0 +1,220 @@
+//! What routing needs of a request body, read in one pass that borrows and skips the rest.
+
+use bytes::Bytes;
+use cliproxy_domain::{Dialect, Operation};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::{error::Category, value::RawValue};
+use std::{fmt, ops::Range};
+
+/// What routing needs of a request body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peek {
+    /// The model that the body names. Always there for OpenAI and Anthropic bodies; never for Gemini, whose
+    /// path names the model.
+    pub model: Option<ModelSpan>,
+    /// Whether the client asks for a stream. Always false for Gemini, whose path tells, and for operations
+    /// that do not stream.
+    pub stream: bool,
+}
+
+/// A model name and its place in the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelSpan {
+    /// The name with its escapes resolved.
+    pub name: String,
+    /// The bytes of the JSON string literal, quotes included.
+    pub span: Range<usize>,
+}
+
+/// Why a request body cannot be routed. No message holds anything of the body.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeekError {
+    /// A byte sequence that is not UTF-8.
+    #[error("the request body is not valid UTF-8 at byte {at}; send JSON encoded as UTF-8")]
+    InvalidUtf8 {
+        /// How many bytes were valid before it.
+        at: usize,
+    },
+    /// Not JSON, or more than one JSON text.
+    #[error("the request body is not valid JSON at line {line} column {column}; send one JSON object")]
+    MalformedJson {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1; 0 when the error lies at the end of the line before.
+        column: usize,
+    },
+    /// JSON, but an array, a string, a number or the like.
+    #[error("the request body is not a JSON object; send an object with the request's fields")]
+    NotAnObject,
+    /// No `model` in the body.
+    #[error("`model` is missing; name the model to use as a string")]
+    ModelMissing,
+    /// `model` is null, a number or the like, or has escapes that make no text.
+    #[error("`model` is not a string; name the model to use as a string")]
+    ModelNotAString,
+    /// `model` is `""`.
+    #[error("`model` is empty; name the model to use")]
+    ModelEmpty,
+    /// `stream` is neither true, false nor null.
+    #[error("`stream` is not a boolean; send true or false, or leave it out")]
+    StreamNotABoolean,
+    /// A field that decides where and how the request goes is there more than once.
+    #[error("`{field}` is given more than once; send it once")]
+    Duplicate {
+        /// `model` or `stream`.
+        field: &'static str,
+    },
+}
+
+impl PeekError {
+    /// Names the field at fault, when it is one field.
+    pub fn param(&self) -> Option<&'static str> {
+        match self {
+            PeekError::ModelMissing | PeekError::ModelNotAString | PeekError::ModelEmpty => Some("model"),
+            PeekError::StreamNotABoolean => Some("stream"),
+            PeekError::Duplicate { field } => Some(field),
+            PeekError::InvalidUtf8 { .. } | PeekError::MalformedJson { .. } | PeekError::NotAnObject => None,
+        }
+    }
+}
+
+/// Reads what routing needs of `body`.
+///
+/// The whole body is checked to be UTF-8 and one JSON object; of its values only the wanted ones are looked
+/// at. A second `model` or `stream` is refused: which of two counts differs between parsers, and what was
+/// routed and admitted must be what the provider then reads.
+///
+/// # Errors
+///
+/// See [`PeekError`]; all of them are the client's mistakes.
+pub fn peek(dialect: Dialect, operation: Operation, body: &[u8]) -> Result<Peek, PeekError> {
+    let text =
+        std::str::from_utf8(body).map_err(|error| PeekError::InvalidUtf8 { at: error.valid_up_to() })?;
+    let found: Found<'_> = serde_json::from_str(text).map_err(|error| match error.classify() {
+        // The visitor below refuses nothing itself, so a wrong type can only be that of the whole body.
+        Category::Data => PeekError::NotAnObject,
+        Category::Syntax | Category::Eof | Category::Io => {
+            PeekError::MalformedJson { line: error.line(), column: error.column() }
+        }
+    })?;
+    if dialect == Dialect::Gemini {
+        return Ok(Peek { model: None, stream: false });
+    }
+    if let Some(field) = found.duplicate {
+        return Err(PeekError::Duplicate { field });
+    }
+    let model = read_model(text, found.model)?;
+    let stream = operation == Operation::Generate && read_stream(found.stream)?;
+    Ok(Peek { model: Some(model), stream })
+}
+
+fn read_model(body: &str, raw: Option<&RawValue>) -> Result<ModelSpan, PeekError> {
+    let literal = raw.ok_or(PeekError::ModelMissing)?.get();
+    let name: String = serde_json::from_str(literal).map_err(|_| PeekError::ModelNotAString)?;
+    if name.is_empty() {
+        return Err(PeekError::ModelEmpty);
+    }
+    // The literal is borrowed from the body, so the distance of the two addresses is its place.
+    let start = literal.as_ptr() as usize - body.as_ptr() as usize;
+    Ok(ModelSpan { name, span: start..start + literal.len() })
+}
+
+fn read_stream(raw: Option<&RawValue>) -> Result<bool, PeekError> {
+    match raw.map(RawValue::get) {
+        None | Some("null" | "false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(PeekError::StreamNotABoolean),
+    }
+}
+
+/// Replaces the model name at `span`, which [`peek`] found in this very body, and nothing else.
+///
+/// A span that does not lie within the body leaves the body as it is.
+pub fn replace_model(body: &Bytes, span: Range<usize>, name: &str) -> Bytes {
+    let (Some(before), Some(after)) = (body.get(..span.start), body.get(span.end..)) else {
+        return body.clone();
+    };
+    // Escapes are rare in model names; two quotes are not.
+    let mut out = Vec::with_capacity(before.len() + name.len() + 2 + after.len());
+    out.extend_from_slice(before);
+    crate::json::push(&mut out, name);
+    out.extend_from_slice(after);
+    out.into()
+}
+
+/// The raw values of the wanted fields.
+#[derive(Default)]
+struct Found<'a> {
+    model: Option<&'a RawValue>,
+    stream: Option<&'a RawValue>,
+    duplicate: Option<&'static str>,
+}
+
+impl<'de> Deserialize<'de> for Found<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FoundVisitor)
+    }
+}
+
+struct FoundVisitor;
+
+impl<'de> Visitor<'de> for FoundVisitor {
+    type Value = Found<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found<'de>, A::Error> {
+        let mut found = Found::default();
+        while let Some(key) = map.next_key::<Key>()? {
+            match key {
+                Key::Model => {
+                    if found.model.replace(map.next_value()?).is_some() {
+                        found.duplicate = Some("model");
+                    }
+                }
+                Key::Stream => {
+                    if found.stream.replace(map.next_value()?).is_some() {
+                        found.duplicate = Some("stream");
+                    }
+                }
+                Key::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// A key, compared with its escapes resolved: `"mod\u0065l"` is `model` to every server.
+enum Key {
+    Model,
+    Stream,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(KeyVisitor)
+    }
+}
+
+struct KeyVisitor;
+
+impl Visitor<'_> for KeyVisitor {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field name")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+        Ok(match key {
+            "model" => Key::Model,
+            "stream" => Key::Stream,
+            _ => Key::Other,
+        })
+    }
+}
