@@ -1,1 +1,32 @@
-//! Being built.
+//! The control plane: what all nodes together know, and what all of them must know.
+//!
+//! The modules stand in the order in which a fact travels. A report or an urgent event enters at `grpc`, is
+//! made durable by `ingest` or turned into a rest by `decide`, becomes part of what is true now in `state`,
+//! and goes out to every node through `publish` and `grpc` again. Operators ask `state` through `grpc` or
+//! `http`, which call the same functions. A configuration enters through [`Handle::apply`].
+//!
+//! ```text
+//! nodes ──▶ grpc ──▶ ingest ──┬──▶ state ──▶ grpc, http ──▶ operators
+//!                └─▶ decide ──┤      │
+//! Handle::apply ──────────────┘      └──▶ publish ──▶ grpc ──▶ every node
+//! ```
+//!
+//! What is exclusive is one transaction of the store. What is in memory here is a fold of the store and of what
+//! nodes report, and is rebuilt when the process starts.
+#![deny(missing_docs)]
+
+mod backoff;
+mod decide;
+mod error;
+mod grpc;
+mod http;
+mod ingest;
+mod metrics;
+mod plane;
+mod publish;
+mod settings;
+mod state;
+
+pub use error::{ApplyError, Error};
+pub use plane::{Addresses, ControlPlane, Handle};
+pub use settings::{AdminToken, Role, Settings};

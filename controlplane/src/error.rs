@@ -1,0 +1,43 @@
+//! Why a control plane does not start, and why it does not take a configuration.
+
+use cliproxy_proto::convert::ConvertError;
+use cliproxy_store::StoreError;
+use std::{io, net::SocketAddr};
+
+/// Why a control plane could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An address could not be listened on.
+    #[error("{key} {address} cannot be listened on: {source}; choose another address or stop what holds it")]
+    Listen {
+        /// The configuration's name for it.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the network said.
+        source: io::Error,
+    },
+    /// The nodes' listener would be open to other machines.
+    #[error(
+        "control_plane.nodes_listen is {address}: what nodes are sent holds the providers' keys, and mutual TLS is \
+         not available yet; use a loopback address such as 127.0.0.1:{}", address.port()
+    )]
+    NodesListenOpen {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The store did not answer while the state was read from it.
+    #[error("the state could not be read")]
+    Store(#[from] StoreError),
+}
+
+/// Why a configuration was not taken. The one before stays in force.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// A node would refuse it, so no node is sent it.
+    #[error("the configuration is not valid")]
+    Invalid(#[from] ConvertError),
+    /// The store did not number it; applying it again is safe.
+    #[error("the configuration could not be numbered")]
+    Store(#[from] StoreError),
+}

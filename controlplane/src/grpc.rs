@@ -1,0 +1,107 @@
+//! The gRPC services: wire to domain and back, the life of each stream, and nothing else.
+
+mod ops;
+mod sync;
+mod telemetry;
+
+pub(crate) use ops::OpsService;
+pub(crate) use sync::SyncService;
+pub(crate) use telemetry::TelemetryService;
+
+use crate::{decide::Decide, ingest::Ingest, metrics::PlaneMetrics, publish::Publish, state::State};
+use cliproxy_proto::{FILE_DESCRIPTOR_SET, v1};
+use std::{sync::Arc, time::Duration};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::{Status, service::Routes};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+/// How long a node may take to say hello on a stream that it opened.
+const HELLO: Duration = Duration::from_secs(5);
+/// The longest name of a node, in bytes: that of a DNS name.
+const NODE_NAME_BYTES: usize = 253;
+
+/// What the streams need of the rest.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) state: Arc<State>,
+    pub(crate) publish: Arc<Publish>,
+    pub(crate) ingest: Ingest,
+    pub(crate) decide: Decide,
+    pub(crate) metrics: PlaneMetrics,
+    pub(crate) cp_id: Arc<str>,
+    /// Streams end when this is cancelled.
+    pub(crate) closing: CancellationToken,
+    /// Every stream's task.
+    pub(crate) streams: TaskTracker,
+}
+
+/// Makes the services for nodes: state, ledger and events, operations, health. No reflection: a node knows the
+/// contract.
+pub(crate) fn for_nodes(context: &Context, health: HealthReporter) -> Routes {
+    Routes::default()
+        .add_service(v1::sync_server::SyncServer::new(SyncService::new(context.clone())))
+        .add_service(v1::telemetry_server::TelemetryServer::new(TelemetryService::new(context.clone())))
+        .add_service(v1::operations_server::OperationsServer::new(OpsService::new(context.state.clone())))
+        .add_service(health_server(health))
+}
+
+/// Makes the services for operators: operations, health, and reflection in both versions, as older tools speak
+/// v1alpha alone.
+pub(crate) fn for_operators(state: &Arc<State>, health: HealthReporter) -> Routes {
+    let routes = Routes::default()
+        .add_service(v1::operations_server::OperationsServer::new(OpsService::new(state.clone())))
+        .add_service(health_server(health));
+    let v1 = reflection().build_v1().map(|reflection| routes.clone().add_service(reflection));
+    let routes = v1.unwrap_or_else(|error| without_reflection(routes, &error));
+    let v1alpha = reflection().build_v1alpha().map(|reflection| routes.clone().add_service(reflection));
+    v1alpha.unwrap_or_else(|error| without_reflection(routes, &error))
+}
+
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+/// The descriptors are compiled in, so this does not happen; were it to, operators would miss a convenience.
+fn without_reflection(routes: Routes, error: &tonic_reflection::server::Error) -> Routes {
+    tracing::error!(%error, "reflection is off: the compiled descriptors do not decode");
+    routes
+}
+
+fn health_server(
+    health: HealthReporter,
+) -> tonic_health::pb::health_server::HealthServer<tonic_health::server::HealthService> {
+    let service = tonic_health::server::HealthService::from_health_reporter(health);
+    tonic_health::pb::health_server::HealthServer::new(service)
+}
+
+/// Tells `grpc.health.v1` whether this replica serves, for it as a whole and for each service.
+pub(crate) async fn set_health(reporter: &HealthReporter, serving: bool) {
+    let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+    let services = [
+        "",
+        v1::sync_server::SERVICE_NAME,
+        v1::telemetry_server::SERVICE_NAME,
+        v1::operations_server::SERVICE_NAME,
+    ];
+    for service in services {
+        reporter.set_service_status(service, status).await;
+    }
+}
+
+/// Takes a node's name from its hello.
+fn node_id(name: &str) -> Result<cliproxy_domain::NodeId, Status> {
+    if name.is_empty() || name.len() > NODE_NAME_BYTES {
+        return Err(Status::invalid_argument(format!(
+            "node_id has {} bytes; it must have 1 to {NODE_NAME_BYTES}",
+            name.len()
+        )));
+    }
+    Ok(name.into())
+}
+
+/// Says that this replica is going and the node should look for another.
+fn closing() -> Status {
+    Status::unavailable("this control plane is shutting down; connect to another")
+}

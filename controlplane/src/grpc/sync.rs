@@ -1,0 +1,56 @@
+//! What nodes must know: one stream for each, for as long as it lives.
+
+mod hello;
+mod outbox;
+mod session;
+
+use super::{Context, closing};
+use cliproxy_proto::v1::{SyncDown, SyncUp, sync_server::Sync};
+use session::Session;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Messages between a session and the connection. What a node does not read waits in its bounded queue, where it
+/// is merged, not here.
+const DOWN: usize = 1;
+
+/// Serves nodes.
+pub(crate) struct SyncService(Context);
+
+impl SyncService {
+    pub(crate) fn new(context: Context) -> Self {
+        Self(context)
+    }
+}
+
+#[tonic::async_trait]
+impl Sync for SyncService {
+    type SubscribeStream = ReceiverStream<Result<SyncDown, Status>>;
+
+    async fn subscribe(
+        &self,
+        request: Request<Streaming<SyncUp>>,
+    ) -> Result<Response<Self::SubscribeStream>, Status> {
+        let (down, messages) = mpsc::channel(DOWN);
+        let context = self.0.clone();
+        self.0.streams.spawn(async move {
+            if let Err(status) = subscribe(&context, request.into_inner(), &down).await {
+                let _ = tokio::time::timeout(super::HELLO, down.send(Err(status))).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(messages)))
+    }
+}
+
+async fn subscribe(
+    context: &Context,
+    mut up: Streaming<SyncUp>,
+    down: &mpsc::Sender<Result<SyncDown, Status>>,
+) -> Result<(), Status> {
+    let node = hello::receive(&mut up).await?;
+    let mut session = Session::open(context, node).await;
+    let result = session.run(&mut up, down).await;
+    session.close().await;
+    result
+}

@@ -1,0 +1,45 @@
+//! How a node presents itself, and what it already has.
+
+use super::super::{HELLO, node_id};
+use cliproxy_domain::{ConfigId, HintVersion, HistoryId, Incarnation, NodeId};
+use cliproxy_proto::v1::{Hello, SyncUp, sync_up};
+use tonic::{Status, Streaming};
+
+/// A node's hello.
+pub(super) struct Presented {
+    pub(super) node: NodeId,
+    pub(super) incarnation: Incarnation,
+    pub(super) build: String,
+    pub(super) listen: String,
+    pub(super) history: HistoryId,
+    pub(super) have_config: ConfigId,
+    pub(super) config_hash: u64,
+    pub(super) have_hints: HintVersion,
+}
+
+/// Waits for a node's first message.
+pub(super) async fn receive(up: &mut Streaming<SyncUp>) -> Result<Presented, Status> {
+    let first = tokio::time::timeout(HELLO, up.message())
+        .await
+        .map_err(|_| Status::deadline_exceeded("no hello came within 5 s of opening the stream"))??;
+    let Some(sync_up::Message::Hello(hello)) = first.and_then(|first| first.message) else {
+        return Err(Status::failed_precondition("the first message must be hello"));
+    };
+    let Hello { node_id: name, incarnation, build, history_id, have_config, config_hash, have_hints, listen } =
+        hello;
+    Ok(Presented {
+        node: node_id(&name)?,
+        incarnation: Incarnation(incarnation),
+        build: short(build),
+        listen: short(listen),
+        history: HistoryId(history_id),
+        have_config: ConfigId(have_config),
+        config_hash,
+        have_hints: HintVersion(have_hints),
+    })
+}
+
+/// Cuts a text for people to what people read.
+fn short(text: String) -> String {
+    text.chars().take(200).collect()
+}

@@ -1,0 +1,197 @@
+//! The parts put together: build, run, and the handle through which a configuration comes in.
+
+mod apply;
+mod watchdog;
+
+pub use apply::Handle;
+
+use crate::{
+    decide::{self, Decide},
+    error::Error,
+    grpc,
+    http::{self, access::Access},
+    ingest::{self, Ingest},
+    metrics::PlaneMetrics,
+    publish::Publish,
+    settings::Settings,
+    state::State,
+};
+use axum::{Router, middleware};
+use cliproxy_host::{Clock, Listener, Net, ServeOptions, serve};
+use cliproxy_observe::Metrics;
+use cliproxy_store::Store;
+use hyper::{Request, body::Incoming, service::service_fn};
+use std::{net::SocketAddr, sync::Arc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+
+/// A control plane that listens but does not answer yet.
+pub struct ControlPlane {
+    settings: Settings,
+    state: Arc<State>,
+    metrics: PlaneMetrics,
+    operators: Box<dyn Listener>,
+    nodes: Box<dyn Listener>,
+    addresses: Addresses,
+    handle: Handle,
+}
+
+/// Where a control plane listens, with the ports that were found for port 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// For operators: REST and gRPC.
+    pub operators: SocketAddr,
+    /// For nodes: gRPC.
+    pub nodes: SocketAddr,
+}
+
+impl ControlPlane {
+    /// Reads the state from the store and starts to listen.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does not answer, when an address cannot be listened on, and when nodes would be
+    /// listened for on other than a loopback address.
+    pub async fn build(
+        settings: Settings,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        net: Arc<dyn Net>,
+        metrics: &Metrics,
+    ) -> Result<Self, Error> {
+        if !settings.nodes_listen.ip().to_canonical().is_loopback() {
+            return Err(Error::NodesListenOpen { address: settings.nodes_listen });
+        }
+        let state = Arc::new(State::load(store, clock).await?);
+        let (operators, operators_at) = listen(&*net, "control_plane.listen", settings.listen).await?;
+        let (nodes, nodes_at) = listen(&*net, "control_plane.nodes_listen", settings.nodes_listen).await?;
+        let plane_metrics = PlaneMetrics::new();
+        metrics.register(|registry| plane_metrics.register(registry));
+        Ok(Self {
+            handle: Handle::new(Arc::clone(&state), plane_metrics.clone()),
+            addresses: Addresses { operators: operators_at, nodes: nodes_at },
+            metrics: plane_metrics,
+            settings,
+            state,
+            operators,
+            nodes,
+        })
+    }
+
+    /// Tells where it listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Gives the way in for configurations. Use it before [`ControlPlane::run`] as well: nodes that connect then
+    /// find one.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Answers until `shutdown` is cancelled, then ends the nodes' streams, finishes what operators asked and
+    /// commits what was reported, all within twice the drain time.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let Self { settings, state, metrics, operators, nodes, .. } = self;
+        let publish = Arc::new(Publish::default());
+        let (decide, decided) = Decide::new(Arc::clone(&state), Arc::clone(&publish));
+        let (ingest, submissions) = Ingest::new();
+        let give_up = CancellationToken::new();
+        let committers = TaskTracker::new();
+        committers.spawn(ingest::run(submissions, Arc::clone(&state), metrics.clone(), give_up.clone()));
+        committers.spawn(decide::run(
+            decided,
+            Arc::clone(&state),
+            Arc::clone(&publish),
+            metrics.clone(),
+            give_up.clone(),
+        ));
+        let context = grpc::Context {
+            state: Arc::clone(&state),
+            publish,
+            ingest,
+            decide,
+            metrics: metrics.clone(),
+            cp_id: settings.cp_id.as_str().into(),
+            closing: shutdown.clone(),
+            streams: TaskTracker::new(),
+        };
+        let drain = settings.drain;
+        serve_all(settings, context, operators, nodes, shutdown).await;
+
+        // The services are gone and with them the senders: what was handed in is committed and the loops end.
+        committers.close();
+        if tokio::time::timeout(drain, committers.wait()).await.is_err() {
+            tracing::warn!(
+                "the store did not answer during the shutdown; nodes send again what it did not take"
+            );
+            give_up.cancel();
+            committers.wait().await;
+        }
+    }
+}
+
+async fn listen(
+    net: &dyn Net,
+    key: &'static str,
+    address: SocketAddr,
+) -> Result<(Box<dyn Listener>, SocketAddr), Error> {
+    let failed = |source| Error::Listen { key, address, source };
+    let listener = net.listen(address).await.map_err(failed)?;
+    let found = listener.local_addr().map_err(failed)?;
+    Ok((listener, found))
+}
+
+/// Serves both listeners until they are drained, and keeps an eye on the store meanwhile.
+async fn serve_all(
+    settings: Settings,
+    context: grpc::Context,
+    operators: Box<dyn Listener>,
+    nodes: Box<dyn Listener>,
+    shutdown: CancellationToken,
+) {
+    let health = tonic_health::server::HealthReporter::new();
+    let access = Arc::new(Access::new(settings.admin_tokens));
+    let grpc = grpc::for_operators(&context.state, health.clone()).into_axum_router();
+    let for_operators = http::over(grpc, Arc::clone(&context.state))
+        .layer(middleware::from_fn_with_state(access, http::access::check));
+    let for_nodes = grpc::for_nodes(&context, health.clone()).into_axum_router();
+    let streams = context.streams.clone();
+    let (state, metrics) = (Arc::clone(&context.state), context.metrics.clone());
+    // The streams' senders live in the services and in their tasks alone from here on.
+    drop(context);
+
+    let node_options = ServeOptions {
+        http2_keep_alive: Some(settings.node_keep_alive),
+        drain: settings.drain,
+        ..ServeOptions::default()
+    };
+    let operator_options = ServeOptions { drain: settings.drain, ..ServeOptions::default() };
+    let (cut_operators, cut_nodes, ()) = tokio::join!(
+        serve_router(operators, operator_options, shutdown.clone(), for_operators),
+        serve_router(nodes, node_options, shutdown.clone(), for_nodes),
+        watchdog::run(state, metrics, health, shutdown),
+    );
+    if cut_operators + cut_nodes > 0 {
+        tracing::warn!(cut_operators, cut_nodes, "connections outlasted the drain time and were closed");
+    }
+    streams.close();
+    streams.wait().await;
+}
+
+/// Serves a router on one listener; each request carries its [`cliproxy_host::Peer`].
+async fn serve_router(
+    listener: Box<dyn Listener>,
+    options: ServeOptions,
+    shutdown: CancellationToken,
+    router: Router,
+) -> usize {
+    serve(listener, options, shutdown, move |peer| {
+        let router = router.clone();
+        service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            router.clone().oneshot(request)
+        })
+    })
+    .await
+}

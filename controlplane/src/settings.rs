@@ -1,0 +1,53 @@
+//! What a control plane is told at its start.
+
+use std::{net::SocketAddr, time::Duration};
+
+/// What a control plane is told at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where operators are answered, on REST and gRPC alike. Port 0 finds a free one.
+    pub listen: SocketAddr,
+    /// Where nodes connect; a loopback address, as there is no mutual TLS yet. Port 0 finds a free one.
+    pub nodes_listen: SocketAddr,
+    /// Who may ask; empty: whoever is on this machine.
+    pub admin_tokens: Vec<AdminToken>,
+    /// The name of this replica, for people.
+    pub cp_id: String,
+    /// HTTP/2 pings to nodes: interval, and how long the answer may take. Within a cluster a lost node or
+    /// replica is noticed within half a second by the default; slow links want more.
+    pub node_keep_alive: (Duration, Duration),
+    /// How long open calls may go on after the shutdown began.
+    pub drain: Duration,
+}
+
+impl Settings {
+    /// Gives the defaults for a control plane that listens on these two addresses.
+    pub fn new(listen: SocketAddr, nodes_listen: SocketAddr, cp_id: impl Into<String>) -> Self {
+        Self {
+            listen,
+            nodes_listen,
+            admin_tokens: Vec::new(),
+            cp_id: cp_id.into(),
+            node_keep_alive: (Duration::from_millis(250), Duration::from_millis(250)),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// One token that an operator may show. Only its hash is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminToken {
+    /// Whose it is, for the log.
+    pub name: String,
+    /// What it allows.
+    pub role: Role,
+    /// SHA-256 of the token's bytes.
+    pub sha256: [u8; 32],
+}
+
+/// What a token allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Every call.
+    Operator,
+}

@@ -1,0 +1,80 @@
+//! What is true now: a fold of the store and of what nodes report.
+
+mod nodes;
+mod rests;
+mod status;
+mod traffic;
+
+pub(crate) use nodes::{Nodes, Refusal};
+pub(crate) use rests::Rests;
+pub(crate) use traffic::Traffic;
+
+use cliproxy_domain::{ConfigId, HistoryId, Snapshot, WallTime};
+use cliproxy_host::Clock;
+use cliproxy_proto::convert::config::EntrySet;
+use cliproxy_store::{Store, StoreError};
+use parking_lot::Mutex;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// A numbered configuration with its content, encoded once for all nodes.
+#[derive(Debug)]
+pub(crate) struct ActiveConfig {
+    pub(crate) id: ConfigId,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) entries: EntrySet,
+}
+
+/// What is true now. Each part has its own lock, held for the length of one look or one change.
+pub(crate) struct State {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) history: HistoryId,
+    /// The configuration in force; `None` until one was handed in, as the store keeps no keys.
+    pub(crate) config: watch::Sender<Option<Arc<ActiveConfig>>>,
+    /// Whether the store answered when it was last asked.
+    pub(crate) database: watch::Sender<bool>,
+    pub(crate) rests: Rests,
+    pub(crate) traffic: Mutex<Traffic>,
+    pub(crate) nodes: Nodes,
+    uptime: Mutex<Option<status::Uptime>>,
+}
+
+impl State {
+    /// Reads from the store what can be rebuilt: what rests, the nodes, and the traffic of the minute that runs.
+    pub(crate) async fn load(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let now = clock.wall();
+        let history = store.history().await?;
+        let (version, cooldowns) = store.cooldowns(now).await?;
+        let nodes = store.nodes().await?;
+        let minute = WallTime(now.0.div_euclid(60_000) * 60_000);
+        let rows = store.usage(minute..minute.plus(Duration::from_secs(60))).await?;
+        let mut traffic = Traffic::default();
+        // All of it ended in this minute; counting it from the minute's beginning lets it go rather too early.
+        traffic.fold(&rows, minute, now);
+        Ok(Self {
+            clock,
+            store,
+            history,
+            config: watch::Sender::new(None),
+            database: watch::Sender::new(true),
+            rests: Rests::new(version, cooldowns),
+            traffic: Mutex::new(traffic),
+            nodes: Nodes::new(nodes),
+            uptime: Mutex::new(None),
+        })
+    }
+
+    /// Gives the configuration in force.
+    pub(crate) fn active(&self) -> Option<Arc<ActiveConfig>> {
+        self.config.borrow().clone()
+    }
+
+    /// Tells what keeps this replica from serving; `None` when nothing does.
+    pub(crate) fn not_ready(&self) -> Option<&'static str> {
+        if !*self.database.borrow() {
+            return Some("the store does not answer");
+        }
+        self.config.borrow().is_none().then_some("no configuration was applied yet")
+    }
+}

@@ -1,0 +1,110 @@
+//! The nodes: who is connected, on which configuration, and what each refused.
+
+use cliproxy_domain::{ConfigId, HintVersion, NodeId, WallTime};
+use cliproxy_store::NodeRecord;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+
+/// How many nodes are remembered; beyond that, those that are not connected are forgotten.
+const KEEP: usize = 10_000;
+
+/// All nodes that were heard of.
+pub(crate) struct Nodes(Mutex<BTreeMap<NodeId, Node>>);
+
+/// One node.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    /// As it presented itself.
+    pub(crate) record: NodeRecord,
+    /// Its open streams; more than one for a moment when it reconnects.
+    pub(crate) streams: u32,
+    /// The configuration that it acknowledged last.
+    pub(crate) config: ConfigId,
+    /// The hints that it acknowledged last.
+    pub(crate) hints: HintVersion,
+    /// What it refused last.
+    pub(crate) refusal: Option<Refusal>,
+}
+
+/// A configuration that a node refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) config: ConfigId,
+    pub(crate) still_on: ConfigId,
+    pub(crate) reason: String,
+    pub(crate) at: WallTime,
+}
+
+impl Nodes {
+    pub(super) fn new(records: Vec<NodeRecord>) -> Self {
+        let nodes = records.into_iter().map(|record| (record.node.clone(), Node::new(record)));
+        Self(Mutex::new(nodes.collect()))
+    }
+
+    /// Notes that a node has connected. What it refused is forgotten when it comes with another program, which
+    /// may understand it.
+    pub(crate) fn connected(&self, record: NodeRecord, config: ConfigId, hints: HintVersion) {
+        let mut nodes = self.0.lock();
+        if nodes.len() >= KEEP {
+            nodes.retain(|_, node| node.streams > 0);
+        }
+        let node = nodes.entry(record.node.clone()).or_insert_with(|| Node::new(record.clone()));
+        if node.record.build != record.build {
+            node.refusal = None;
+        }
+        node.record = record;
+        node.streams += 1;
+        node.config = config;
+        node.hints = hints;
+    }
+
+    /// Notes that one of a node's streams has ended.
+    pub(crate) fn disconnected(&self, node: &NodeId, at: WallTime) {
+        self.change(node, |node| {
+            node.streams = node.streams.saturating_sub(1);
+            node.record.last_seen = at;
+        });
+    }
+
+    /// Notes what configuration a node runs.
+    pub(crate) fn acked_config(&self, node: &NodeId, config: ConfigId) {
+        self.change(node, |node| node.config = config);
+    }
+
+    /// Notes what hints a node has.
+    pub(crate) fn acked_hints(&self, node: &NodeId, hints: HintVersion) {
+        self.change(node, |node| node.hints = node.hints.max(hints));
+    }
+
+    /// Notes that a node refused a configuration.
+    pub(crate) fn refused(&self, node: &NodeId, refusal: Refusal) {
+        self.change(node, |node| {
+            node.config = refusal.still_on;
+            node.refusal = Some(refusal);
+        });
+    }
+
+    /// Tells whether a node refused that configuration.
+    pub(crate) fn has_refused(&self, node: &NodeId, config: ConfigId) -> bool {
+        let nodes = self.0.lock();
+        nodes.get(node).and_then(|node| node.refusal.as_ref()).is_some_and(|refusal| refusal.config == config)
+    }
+
+    /// Gives one node.
+    #[cfg(test)]
+    pub(crate) fn get(&self, node: &NodeId) -> Option<Node> {
+        self.0.lock().get(node).cloned()
+    }
+
+    fn change(&self, node: &NodeId, change: impl FnOnce(&mut Node)) {
+        if let Some(node) = self.0.lock().get_mut(node) {
+            change(node);
+        }
+    }
+}
+
+impl Node {
+    fn new(record: NodeRecord) -> Self {
+        Self { record, streams: 0, config: ConfigId(0), hints: HintVersion(0), refusal: None }
+    }
+}
