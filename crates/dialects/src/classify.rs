@@ -111,3 +111,6 @@ fn too_many(facts: &Facts, wait: Option<Duration>) -> Failure {
         Failure::RateLimited { retry_after: wait }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -176,3 +176,6 @@ fn gemini<'a>(reply: &ErrorReply<'a>, row: &Row, status: u16, wait: Option<Durat
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,9 +96,9 @@ impl Reader {
                 return Ok(());
             };
             let rest = &chunk[at..at + length];
+            self.check(self.pending.len() + rest.len())?;
             self.position = if self.bare { ArrayPosition::Closed } else { ArrayPosition::AfterElement };
             if self.pending.is_empty() {
-                self.check(rest.len())?;
                 each(rest, at)?;
             } else {
                 self.keep(rest)?;
@@ -190,3 +190,6 @@ impl Reader {
         if length > self.limit { Err(ArrayError::TooLarge { limit: self.limit }) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@
 
 pub mod classify;
 pub mod error;
+#[cfg(test)]
+mod fixtures;
 pub mod framing;
 mod json;
 pub mod json_array;

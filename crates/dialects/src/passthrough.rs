@@ -138,9 +138,11 @@ impl Observer {
             Source::Array(_) => Ok(()),
         };
         let error = match last {
-            Ok(()) if self.is_complete() => return Ok(()),
-            Ok(()) => AttemptError::new(Failure::StreamBroken, "the provider's stream ended early"),
-            Err(error) => error,
+            Err(error) if error.failure != Failure::MalformedReply => error,
+            // An unreadable rest is an event that the end cut off; whether that matters, the events before it
+            // tell.
+            Ok(()) | Err(_) if self.is_complete() => return Ok(()),
+            Ok(()) | Err(_) => AttemptError::new(Failure::StreamBroken, "the provider's stream ended early"),
         };
         self.failed = Some(Failed { error: error.clone(), boundary, array });
         Err(error)
@@ -248,3 +250,6 @@ impl From<json_array::ArrayError> for AttemptError {
         AttemptError::new(Failure::MalformedReply, error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;

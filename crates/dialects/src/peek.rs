@@ -218,3 +218,6 @@ impl Visitor<'_> for KeyVisitor {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

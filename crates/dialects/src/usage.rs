@@ -271,3 +271,6 @@ impl<'de> Visitor<'de> for TokensVisitor {
         Ok(Tokens(None))
     }
 }
+
+#[cfg(test)]
+mod tests;

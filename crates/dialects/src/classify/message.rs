@@ -79,3 +79,6 @@ fn length(text: &str, belongs: impl Fn(char) -> bool) -> usize {
 fn cut(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
 }
+
+#[cfg(test)]
+mod tests;

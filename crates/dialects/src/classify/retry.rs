@@ -132,3 +132,6 @@ fn body_reset(facts: &Facts, sent: WallTime) -> Option<Duration> {
         Some(until.since(sent))
     })
 }
+
+#[cfg(test)]
+mod tests;

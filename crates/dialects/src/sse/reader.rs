@@ -113,7 +113,10 @@ impl Reader {
                 Line::Comment | Line::Field => {}
             }
         }
-        self.keep(&chunk[start..])?;
+        // Nor does a comment line before an event, however long.
+        if self.line != Line::Comment || self.has_fields {
+            self.keep(&chunk[start..])?;
+        }
         Ok(())
     }
 
