@@ -4,7 +4,7 @@ use crate::{SqliteStore, Writer, fault::Fault, sql};
 use cliproxy_domain::HistoryId;
 use cliproxy_store::StoreError;
 use sqlx::{
-    ConnectOptions, SqlSafeStr, SqlitePool,
+    ConnectOptions, Connection, SqlSafeStr, SqlitePool,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -142,6 +142,10 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
 }
 
 /// Connections stay open: opening one costs more than keeping it, and the last to close empties the log.
+///
+/// One is thrown away when it comes back in a transaction. After some errors (disk full among them) SQLite has
+/// rolled back by itself; sqlx's own `ROLLBACK` then fails, and it would take the connection to be in a
+/// transaction for ever. The ping waits until the queued `ROLLBACK` has been tried.
 fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
@@ -149,6 +153,12 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
 }
 
 fn pool_of_readers(path: &Path) -> SqlitePool {

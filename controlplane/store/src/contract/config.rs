@@ -1,0 +1,101 @@
+//! Numbered configurations.
+
+use super::{
+    CaseResult, Harness,
+    sample::{config, entry},
+};
+use crate::{NewConfig, Store};
+use cliproxy_domain::ConfigId;
+use std::{collections::BTreeSet, sync::Arc};
+use tokio::task::JoinSet;
+
+/// Finds nothing in a new database.
+pub async fn an_empty_store_has_no_configuration<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    assert_eq!(harness.store().active_config().await?, None);
+    assert_eq!(harness.store().config(ConfigId(0)).await?, None);
+    assert_eq!(harness.store().config(ConfigId(1)).await?, None);
+    Ok(())
+}
+
+/// Numbers from 1 on, the newest being the active one.
+pub async fn a_new_configuration_becomes_the_active_one<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let store = harness.store();
+    assert_eq!(store.put_config(config(10)).await?, ConfigId(1));
+    assert_eq!(store.put_config(config(u64::MAX)).await?, ConfigId(2));
+    let active = store.active_config().await?.expect("one was put");
+    assert_eq!((active.id, active.hash), (ConfigId(2), u64::MAX));
+    assert_eq!(active.entries, [entry(1, "claude", u64::MAX)]);
+    Ok(())
+}
+
+/// Writes nothing for what is active already.
+pub async fn the_same_hash_takes_no_new_number<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let store = harness.store();
+    let first = store.put_config(config(10)).await?;
+    let again = NewConfig { author: "ada".into(), reason: "again".into(), ..config(10) };
+    assert_eq!(store.put_config(again).await?, first);
+    assert_eq!(store.config(first.next()).await?, None);
+    Ok(())
+}
+
+/// Numbers a return to what was active before, as it is a change.
+pub async fn going_back_to_an_earlier_hash_takes_a_new_number<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let store = harness.store();
+    store.put_config(config(10)).await?;
+    store.put_config(config(20)).await?;
+    assert_eq!(store.put_config(config(10)).await?, ConfigId(3));
+    Ok(())
+}
+
+/// Gives each of many at once a number of its own, without gaps.
+pub async fn numbers_are_contiguous_under_concurrency<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let mut tasks = JoinSet::new();
+    for hash in 1..=16 {
+        let store = Arc::clone(harness.store());
+        tasks.spawn(async move { store.put_config(config(hash)).await });
+    }
+    let ids = tasks.join_all().await.into_iter().collect::<Result<BTreeSet<_>, _>>()?;
+    assert_eq!(ids, (1..=16).map(ConfigId).collect());
+    Ok(())
+}
+
+/// Gives replicas that put the same configuration at once the same number.
+pub async fn equal_configurations_at_once_take_one_number<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let mut tasks = JoinSet::new();
+    for _ in 0..8 {
+        let store = Arc::clone(harness.store());
+        tasks.spawn(async move { store.put_config(config(7)).await });
+    }
+    let ids = tasks.join_all().await.into_iter().collect::<Result<BTreeSet<_>, _>>()?;
+    assert_eq!(ids, BTreeSet::from([ConfigId(1)]));
+    Ok(())
+}
+
+/// Sorts entries by kind and key, and keeps one of each.
+pub async fn entries_come_back_sorted_and_of_doubles_the_last<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let entries =
+        vec![entry(2, "b", 1), entry(10, "a", 2), entry(2, "a", 3), entry(2, "b", 4), entry(-1, "é", 5)];
+    let id = harness.store().put_config(NewConfig { entries, ..config(10) }).await?;
+    let stored = harness.store().config(id).await?.expect("it was put");
+    assert_eq!(stored.entries, [entry(-1, "é", 5), entry(2, "a", 3), entry(2, "b", 4), entry(10, "a", 2)]);
+    Ok(())
+}
+
+/// Keeps what was replaced, for differences and for going back.
+pub async fn an_earlier_configuration_can_still_be_read<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let store = harness.store();
+    let first = store.put_config(config(10)).await?;
+    store.put_config(config(20)).await?;
+    let stored = store.config(first).await?.expect("it was put");
+    assert_eq!((stored.id, stored.hash), (first, 10));
+    assert_eq!(stored.entries, [entry(1, "claude", 10)]);
+    Ok(())
+}
