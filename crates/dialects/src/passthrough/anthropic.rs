@@ -52,6 +52,9 @@ impl Watch {
             seen.content_events += u64::from(name == b"content_block_delta");
             return Ok(());
         }
+        if name == b"error" {
+            return Err(classify::in_stream_bytes(data));
+        }
         let Some(event) = parse::<Event<'_>>(data)? else { return Ok(()) };
         let kind = std::str::from_utf8(name).ok().filter(|name| !name.is_empty());
         match kind.unwrap_or_else(|| plain_text(event.r#type)) {

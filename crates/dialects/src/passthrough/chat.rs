@@ -33,7 +33,8 @@ struct Chunk<'a> {
 
 #[derive(Deserialize)]
 struct Choice<'a> {
-    index: Option<u64>,
+    #[serde(borrow)]
+    index: Option<&'a RawValue>,
     #[serde(borrow)]
     delta: Option<Delta<'a>>,
     #[serde(borrow)]
@@ -60,6 +61,14 @@ struct Delta<'a> {
     reasoning: Option<&'a RawValue>,
     #[serde(borrow)]
     reasoning_details: Option<&'a RawValue>,
+}
+
+impl Choice<'_> {
+    /// Gives the choice's bit: that of the first when it has no number, none beyond the 128th.
+    fn bit(&self) -> u128 {
+        let index = self.index.map_or(Ok(0), |raw| raw.get().parse::<u32>());
+        1_u128.checked_shl(index.unwrap_or(0)).unwrap_or(0)
+    }
 }
 
 impl Delta<'_> {
@@ -93,11 +102,10 @@ impl Watch {
         let mut content = false;
         for choice in chunk.choices.unwrap_or_default() {
             content |= choice.delta.as_ref().is_some_and(Delta::has_content);
-            let bit =
-                u32::try_from(choice.index.unwrap_or(0)).ok().and_then(|index| 1_u128.checked_shl(index));
-            self.begun |= bit.unwrap_or(0);
+            let bit = choice.bit();
+            self.begun |= bit;
             if says_something(choice.finish_reason) {
-                self.finished |= bit.unwrap_or(0);
+                self.finished |= bit;
                 seen.semantic = true;
             }
         }

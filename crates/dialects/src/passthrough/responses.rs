@@ -5,6 +5,7 @@ use crate::{classify, framing::StartedResponse, json::says_something};
 use cliproxy_domain::{AttemptError, Dialect};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::str::FromStr;
 
 /// Ids and model names beyond this many bytes are not kept.
 const MAX_KEPT_BYTES: usize = 256;
@@ -25,7 +26,8 @@ struct Event<'a> {
     response: Option<Response<'a>>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
-    sequence_number: Option<u64>,
+    #[serde(borrow)]
+    sequence_number: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +71,9 @@ impl Watch {
             seen.content_events += u64::from(name.ends_with(b".delta"));
             return Ok(());
         }
+        if name == b"error" {
+            return Err(classify::in_stream_bytes(data));
+        }
         let Some(event) = parse::<Event<'_>>(data)? else { return Ok(()) };
         let kind = std::str::from_utf8(name).ok().filter(|name| !name.is_empty());
         match kind.unwrap_or_else(|| plain_text(event.r#type)) {
@@ -94,8 +99,8 @@ impl Watch {
         self.started = Some(StartedResponse {
             id: kept(response.id),
             model: kept(response.model),
-            created_at: response.created_at.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or(0),
-            next_sequence: event.sequence_number.unwrap_or(0),
+            created_at: number(response.created_at).unwrap_or(0),
+            next_sequence: number(event.sequence_number).unwrap_or(0),
         });
     }
 }
@@ -127,6 +132,10 @@ fn end(seen: &mut Seen, event: &Event<'_>) -> Result<(), AttemptError> {
 fn failed(event: &Event<'_>) -> AttemptError {
     let error = event.response.as_ref().and_then(|response| response.error);
     classify::in_stream(error.map_or("null", RawValue::get))
+}
+
+fn number<T: FromStr>(raw: Option<&RawValue>) -> Option<T> {
+    raw?.get().parse().ok()
 }
 
 fn kept(raw: Option<&RawValue>) -> String {

@@ -230,3 +230,25 @@ fn a_started_response_is_remembered_with_its_next_number() {
         })
     );
 }
+
+#[test]
+fn an_event_named_error_is_one_whatever_it_holds() {
+    for dialect in [Dialect::OpenAiResponses, Dialect::Anthropic] {
+        for data in [r#"{"message":"boom"}"#, "boom", "7"] {
+            assert_eq!(
+                failure(dialect, &format!("event: error\ndata: {data}\n\n")),
+                Failure::Upstream,
+                "{data}"
+            );
+        }
+    }
+}
+
+#[test]
+fn numbers_in_an_odd_form_lose_no_event() {
+    let created = "event: response.created\ndata: {\"sequence_number\":\"0\",\"response\":{\"id\":7,\"created_at\":1.5}}\n\n";
+    let completed = "event: response.completed\ndata: {\"sequence_number\":null,\"response\":{}}\n\n";
+    assert_eq!(observe_sse(Dialect::OpenAiResponses, &format!("{created}{completed}")).result, Ok(()));
+    let chunk = r#"data: {"choices":[{"index":"0","delta":{"content":"x"},"finish_reason":"stop"}]}"#;
+    assert_eq!(observe_sse(Dialect::OpenAiChat, chunk).result, Ok(()));
+}
