@@ -1,2 +1,50 @@
-//! Being built.
-fn main() {}
+//! Tasks of the workspace that no test needs: `cargo xtask bench`.
+#![expect(clippy::disallowed_methods, reason = "a measuring tool reads the real clock")]
+
+mod bench;
+
+use clap::{Parser, Subcommand};
+use std::net::SocketAddr;
+
+/// The allocator that the gateway uses as well, so that the bare proxy differs in its work alone.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Tasks of the workspace")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Measure the gateway against a bare proxy and a direct connection, all in one run on loopback.
+    Bench(bench::Options),
+    /// The proxy that only copies: one of the processes that `bench` starts.
+    #[command(hide = true)]
+    BenchBare {
+        /// Where to listen; port 0 asks for a free one.
+        #[arg(long)]
+        listen: SocketAddr,
+        /// Where to copy to.
+        #[arg(long)]
+        upstream: SocketAddr,
+    },
+    /// The provider that answers from memory: one of the processes that `bench` starts.
+    #[command(hide = true)]
+    BenchUpstream {
+        /// Where to listen; port 0 asks for a free one.
+        #[arg(long)]
+        listen: SocketAddr,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Cli::parse().task {
+        Task::Bench(options) => bench::run(options).await,
+        Task::BenchBare { listen, upstream } => bench::bare::run(listen, upstream).await,
+        Task::BenchUpstream { listen } => bench::upstream::run(listen).await,
+    }
+}

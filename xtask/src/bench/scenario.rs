@@ -1,0 +1,145 @@
+//! What is asked.
+
+use super::upstream::CHUNKS;
+use hyper::body::Bytes;
+use std::time::Duration;
+
+/// All requests are OpenAI chat completions.
+pub(super) const PATH: &str = "/v1/chat/completions";
+/// The client's key, as its request says it.
+pub(super) const AUTHORIZATION: &str = "Bearer bench-key";
+/// The same key, as the gateway's configuration knows it.
+pub(super) const KEY_SHA256: &str = "b0962662e937d44c699c8305d90cbf190b3150c59b13863d1380b5cc3c711bb7";
+
+/// The kinds of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// A question of 1 KB and an answer of 1 KB.
+    #[value(name = "chat-1k")]
+    Chat1k,
+    /// A question of 100 KB and an answer of 1 KB.
+    #[value(name = "chat-100k")]
+    Chat100k,
+    /// A question of 1 KB and an answer of 100 events, each sent by itself.
+    #[value(name = "stream-100")]
+    Stream100,
+}
+
+/// How much of it is measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Amount {
+    /// Requests whose cost is measured, in each round.
+    pub(super) requests: u64,
+    /// Requests a second while delays are measured.
+    pub(super) per_second: u32,
+    /// For how long delays are measured, in each round.
+    pub(super) lasting: Duration,
+}
+
+/// One kind of request with its bytes.
+pub(super) struct Scenario {
+    pub(super) kind: Kind,
+    pub(super) body: Bytes,
+    pub(super) amount: Amount,
+}
+
+impl Scenario {
+    /// Prepares a scenario; `quick` measures a fraction.
+    pub(super) fn new(kind: Kind, quick: bool) -> Self {
+        let (requests, per_second) = match (kind, quick) {
+            (Kind::Chat1k, false) => (100_000, 200),
+            (Kind::Chat1k, true) => (20_000, 200),
+            (Kind::Chat100k, false) => (30_000, 200),
+            (Kind::Chat100k, true) => (8_000, 200),
+            // 32 streams at a time take half a second.
+            (Kind::Stream100, false) => (512, 40),
+            (Kind::Stream100, true) => (128, 40),
+        };
+        let lasting = Duration::from_secs(if quick { 2 } else { 6 });
+        let body_bytes = if kind == Kind::Chat100k { 100 * 1024 } else { 1024 };
+        Self {
+            kind,
+            body: body(body_bytes, kind == Kind::Stream100),
+            amount: Amount { requests, per_second, lasting },
+        }
+    }
+
+    /// Names the scenario.
+    pub(super) fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Chat1k => "chat-1k",
+            Kind::Chat100k => "chat-100k",
+            Kind::Stream100 => "stream-100",
+        }
+    }
+
+    /// Tells whether the answer is a stream.
+    pub(super) fn streams(&self) -> bool {
+        self.kind == Kind::Stream100
+    }
+
+    /// Gives what the cost is divided by, and in which unit: 10,000 requests, or a million events.
+    pub(super) fn cost_of(&self, cpu_seconds: f64) -> f64 {
+        let requests = self.amount.requests as f64;
+        if self.streams() {
+            cpu_seconds / (requests * CHUNKS as f64) * 1e6
+        } else {
+            cpu_seconds / requests * 1e4
+        }
+    }
+
+    /// Names what [`Scenario::cost_of`] is the cost of.
+    pub(super) fn cost_unit(&self) -> &'static str {
+        if self.streams() { "1M events" } else { "10k requests" }
+    }
+}
+
+/// Writes a request of `bytes` bytes in messages of at most 4 KB, as a long conversation has them.
+fn body(bytes: usize, stream: bool) -> Bytes {
+    const SENTENCE: &str = "Tell me in \\\"plain\\\" words what the gateway did with the last request. ";
+    let mut text = format!(
+        "{{\"model\":\"bench-model\",\"stream\":{stream},{}\"temperature\":0.5,\"messages\":[",
+        if stream { "\"stream_options\":{\"include_usage\":true}," } else { "" }
+    );
+    const END: &str = "]}";
+    let mut role = ["user", "assistant"].into_iter().cycle();
+    loop {
+        let open = format!("{{\"role\":\"{}\",\"content\":\"", role.next().unwrap_or("user"));
+        let room = bytes.saturating_sub(text.len() + open.len() + "\"}".len() + END.len()).min(4096);
+        text.push_str(&open);
+        text.push_str(&SENTENCE.repeat(room / SENTENCE.len()));
+        text.push_str(&"x".repeat(room % SENTENCE.len()));
+        text.push_str("\"}");
+        if text.len() + END.len() + 64 > bytes {
+            text.push_str(END);
+            return Bytes::from(text);
+        }
+        text.push(',');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_json_of_the_size_that_their_name_says() {
+        for (kind, bytes, stream) in
+            [(Kind::Chat1k, 1_024, false), (Kind::Chat100k, 102_400, false), (Kind::Stream100, 1_024, true)]
+        {
+            let body = Scenario::new(kind, false).body;
+            assert!(body.len().abs_diff(bytes) <= 64, "{} bytes", body.len());
+            let parsed: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(parsed["stream"], stream);
+            assert_eq!(parsed["model"], "bench-model");
+        }
+    }
+
+    #[test]
+    fn cost_is_told_by_ten_thousand_requests_or_a_million_events() {
+        let chat = Scenario::new(Kind::Chat1k, false);
+        assert_eq!(chat.cost_of(2.5), 0.25);
+        let streams = Scenario::new(Kind::Stream100, false);
+        assert_eq!(streams.cost_of(0.512), 10.0);
+    }
+}
