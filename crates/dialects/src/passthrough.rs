@@ -148,9 +148,14 @@ impl Observer {
         Err(error)
     }
 
-    /// Tells whether the dialect's own end was seen, so that the stream may close at any time.
+    /// Tells whether the dialect's own end was seen, so that the stream may close at any time. A JSON array must
+    /// be closed too, or its reader has no JSON.
     pub fn is_complete(&self) -> bool {
-        if self.failed.is_some() {
+        let open = match &self.source {
+            Source::Sse(_) => false,
+            Source::Array(reader) => reader.position() != ArrayPosition::Closed,
+        };
+        if self.failed.is_some() || open {
             return false;
         }
         match &self.watch {

@@ -76,6 +76,14 @@ fn pitfall_20_a_done_mark_without_content_is_no_end() {
 }
 
 #[test]
+fn pitfall_20_an_array_without_its_bracket_is_cut() {
+    let array = r#"[{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}]}"#;
+    let cut = observe(Dialect::Gemini, Framing::JsonArray, &[array.as_bytes()]);
+    assert_eq!(cut.result.expect_err("no bracket").failure, Failure::StreamBroken);
+    assert_eq!(observe(Dialect::Gemini, Framing::JsonArray, &[array.as_bytes(), b"\r\n]"]).result, Ok(()));
+}
+
+#[test]
 fn pitfall_24_characters_cut_by_a_chunk_survive() {
     let stream = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"東京 🦀\"},\"finish_reason\":\"stop\"}]}\n\n";
     let bytes: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
