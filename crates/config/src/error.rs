@@ -103,6 +103,6 @@ impl fmt::Display for Report {
             .annotation(AnnotationKind::Primary.span(place.caret.clone()));
         let rendered =
             Renderer::plain().render(&[Level::ERROR.no_name().secondary_title("").element(snippet)]);
-        write!(f, "{}", rendered.trim_start_matches(['\n', ' ']).trim_end())
+        f.write_str(rendered.trim_start_matches('\n').trim_end())
     }
 }

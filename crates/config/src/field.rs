@@ -69,6 +69,17 @@ impl<'e> Findings<'e> {
     }
 }
 
+impl Text {
+    /// Says which of `names` was probably meant, or else which there are. What a variable holds is not compared:
+    /// the answer would tell something of it.
+    pub fn advice<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) -> String {
+        match suggest::closest(&self.value, names.clone()).filter(|_| self.is_plain) {
+            Some(name) => format!("did you mean `{}`?", mask::shown(name)),
+            None => format!("known are {}", suggest::list(names)),
+        }
+    }
+}
+
 /// One key, or one item of a list, with its value.
 #[derive(Clone)]
 pub struct Field<'a> {
@@ -121,6 +132,11 @@ impl<'a> Field<'a> {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Tells whether this is a list without items.
+    pub fn is_empty_list(&self) -> bool {
+        matches!(&self.node.value, Value::List(items) if items.is_empty())
     }
 
     fn enter(&self, key: &Key, node: &'a Node) -> Field<'a> {
@@ -320,14 +336,8 @@ impl<'a> Field<'a> {
         if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == text.value) {
             return Some(*choice);
         }
-        let names = || choices.iter().map(|(name, _)| *name);
-        let meant = suggest::closest(&text.value, names()).filter(|_| text.is_plain);
-        let meant = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-        self.refuse(format!(
-            "{} is not a known {what}{meant}; known are {}",
-            self.shown(),
-            suggest::list(names())
-        ));
+        let names = choices.iter().map(|(name, _)| *name);
+        self.refuse(format!("{} is not a known {what}; {}", self.shown(), text.advice(names)));
         None
     }
 }

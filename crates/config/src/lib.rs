@@ -11,6 +11,7 @@
 
 mod environment;
 mod error;
+mod example;
 mod field;
 mod interpolate;
 mod load;
@@ -22,10 +23,13 @@ mod schema;
 mod section;
 mod source;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub use environment::Environment;
 pub use error::{ConfigError, Place, Report};
+pub use example::EXAMPLE;
 pub use load::{Config, Load, load, load_text};
 pub use schema::{CREDENTIAL_FILE_KEYS, KEYS, Known, State};
 pub use section::{

@@ -102,7 +102,13 @@ fn load_source(source: &Arc<Source>, request: &Load) -> Result<Config, ConfigErr
     let findings = Findings::new(&request.environment);
     let config = read(&tree, request, &findings);
     warn_of_open_keys(source, request, &findings);
-    let (reports, warnings) = findings.into_parts();
+    let (mut reports, warnings) = findings.into_parts();
+    let in_this_file =
+        |report: &Report| report.place.as_ref().filter(|place| place.file == source.name()).cloned();
+    reports.sort_by_key(|report| match in_this_file(report) {
+        Some(place) => (0, place.line, place.column),
+        None => (1, 0, 0),
+    });
     match ConfigError::from_reports(reports) {
         Some(error) => Err(error),
         None => Ok(Config { warnings, ..config }),
@@ -147,11 +153,9 @@ fn refuse_clashes(config: &Config, root: &Field<'_>) {
             if !clash(*address, *other) {
                 continue;
             }
-            let message = format!("takes the same port as `{other_name}` ({other}); choose another");
-            match find(root, name).or_else(|| find(root, other_name)) {
-                Some(field) => field.refuse(format!("`{name}` {message}")),
-                None => root.findings().refuse(Report::unplaced(format!("`{name}` {message}"))),
-            }
+            let message =
+                format!("`{other_name}` and `{name}` take the same port; choose another for one of them");
+            refuse_at(root, [name, other_name], message);
         }
     }
 }
@@ -160,6 +164,16 @@ fn refuse_clashes(config: &Config, root: &Field<'_>) {
 fn clash(a: SocketAddr, b: SocketAddr) -> bool {
     let same_address = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
     a.port() != 0 && a.port() == b.port() && same_address
+}
+
+/// Notes a report at the first of the keys that the tree has.
+fn refuse_at(root: &Field<'_>, paths: [&str; 2], message: String) {
+    let field = paths.into_iter().find_map(|path| find(root, path));
+    let report = match field {
+        Some(field) => Report::at(field.span(), message),
+        None => Report::unplaced(message),
+    };
+    root.findings().refuse(report);
 }
 
 /// Finds the field at a path of keys.

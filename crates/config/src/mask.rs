@@ -1,22 +1,26 @@
 //! Keeps secrets out of error reports: a report shows the source line, and the line may hold a key.
 
-use crate::source::Source;
-use std::{borrow::Cow, ops::Range};
+use crate::{source::Source, suggest};
+use std::ops::Range;
 
-/// Tells whether the value under this key is a secret. Errs on the side of hiding.
+/// Tells whether the value under this key is a secret. Errs on the side of hiding: a slip in the key's name must
+/// not show the value.
 pub fn names_a_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["key", "token", "secret", "password", "passwd", "webhook", "credential_file", "authorization"]
-        .iter()
-        .any(|part| key.contains(part))
-        && !matches!(key.as_str(), "keys" | "admin_tokens" | "cost_per_1k_tokens" | "max_tokens" | "tokens")
+    const TELLING: [&str; 7] = ["key", "token", "secret", "password", "passwd", "webhook", "authorization"];
+    const HARMLESS: [&str; 5] = ["keys", "admin_tokens", "cost_per_1k_tokens", "max_tokens", "tokens"];
+    const EXPECTED: [&str; 4] = ["apikey", "servicekey", "webhookurl", "password"];
+    let letters: String =
+        key.chars().filter(|c| c.is_alphanumeric()).take(64).collect::<String>().to_lowercase();
+    let telling =
+        TELLING.iter().any(|part| letters.contains(part)) || suggest::closest(&letters, EXPECTED).is_some();
+    telling && !HARMLESS.contains(&key)
 }
 
-/// Tells whether a value is one `${NAME}` and nothing else, which may be shown.
+/// Tells whether a value is one `${NAME}` or `${NAME:?message}` and nothing else, which may be shown.
 pub fn is_only_a_variable(text: &str) -> bool {
-    text.strip_prefix("${")
-        .and_then(|rest| rest.strip_suffix('}'))
-        .is_some_and(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+    let Some(body) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else { return false };
+    let name = body.split_once(":?").map_or(body, |(name, _)| name);
+    !name.is_empty() && !body.contains('}') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// Shows a name or value inside a message: escaped, and cut when it is long.
@@ -32,17 +36,32 @@ pub fn shown(text: &str) -> String {
 /// Gives the line of `source` that covers `range`, with every secret replaced by `*` of the same width.
 pub fn masked_line(source: &Source, line: Range<usize>) -> String {
     let text = source.text().get(line.clone()).unwrap_or_default();
-    let known: Cow<'_, str> = if source.secrets().is_empty() {
-        Cow::Borrowed(text)
-    } else {
-        let in_secret = |index: usize| source.secrets().iter().any(|secret| secret.contains(&index));
-        Cow::Owned(
-            text.char_indices()
-                .map(|(index, c)| if in_secret(line.start + index) && !c.is_whitespace() { '*' } else { c })
-                .collect(),
-        )
+    let Some(secrets) = source.secrets() else {
+        return if follows_an_open_secret(&source.text()[..line.start]) {
+            mask_all(text)
+        } else {
+            mask_line(text)
+        };
     };
-    mask_line(&known)
+    let in_secret = |index: usize| secrets.iter().any(|secret| secret.contains(&index));
+    let hide =
+        |(index, c): (usize, char)| if in_secret(line.start + index) && !c.is_whitespace() { '*' } else { c };
+    mask_line(&text.char_indices().map(hide).collect::<String>())
+}
+
+/// Tells whether a secret that began on one of the last lines may still go on: it has no sound end there. This
+/// is for texts that are not YAML, where no parser can tell.
+fn follows_an_open_secret(before: &str) -> bool {
+    const LINES_BACK: usize = 8;
+    before.lines().rev().take(LINES_BACK).any(|line| {
+        let characters: Vec<char> = line.chars().collect();
+        values_after_keys(&characters).iter().any(|&start| sound_value(&characters[start..]).is_none())
+    })
+}
+
+/// Hides all but blanks.
+fn mask_all(text: &str) -> String {
+    text.chars().map(|c| if c.is_whitespace() { c } else { '*' }).collect()
 }
 
 /// Hides what looks like a secret in one line of text, whatever was parsed: values after telling keys, tokens
@@ -50,59 +69,72 @@ pub fn masked_line(source: &Source, line: Range<usize>) -> String {
 pub fn mask_line(line: &str) -> String {
     let characters: Vec<char> = line.chars().collect();
     let mut hidden = vec![false; characters.len()];
-    hide_values_after_keys(&characters, &mut hidden);
+    for start in values_after_keys(&characters) {
+        hide_value(&characters, &mut hidden, start);
+    }
     hide_tokens(&characters, &mut hidden);
     characters.iter().zip(hidden).map(|(&c, hide)| if hide { '*' } else { c }).collect()
 }
 
-/// Hides from the blank after `…key:` or `…key=` to the end of the value.
-fn hide_values_after_keys(characters: &[char], hidden: &mut [bool]) {
-    for colon in 0..characters.len() {
-        if !matches!(characters[colon], ':' | '=') {
+/// Finds where values begin after `…key:`, `…key=` or, where the colon was forgotten, `api_key `.
+fn values_after_keys(characters: &[char]) -> Vec<usize> {
+    let mut starts = Vec::new();
+    for end in 1..=characters.len() {
+        let next = characters.get(end);
+        // `${NAME:?message}` is no key with a value.
+        let colon = matches!(next, Some(':' | '=')) && characters.get(end + 1) != Some(&'?');
+        let blank = matches!(next, None | Some(' ' | '"' | '\'')) && is_name(characters[end - 1]);
+        if !colon && !blank {
             continue;
         }
-        let name_end = trim_end_quotes(characters, colon);
+        let name_end = trim_end_quotes(characters, end);
         let mut name_start = name_end;
         while name_start > 0 && is_name(characters[name_start - 1]) {
             name_start -= 1;
         }
         let name: String = characters[name_start..name_end].iter().collect();
-        if !names_a_secret(&name) {
-            continue;
+        if names_a_secret(&name) && (colon || name.contains('_')) {
+            let gap = characters[end..].iter().position(|c| !matches!(c, ' ' | '\t' | ':' | '='));
+            starts.push(gap.map_or(characters.len(), |gap| end + gap));
         }
-        let mut start = colon + 1;
-        while start < characters.len() && matches!(characters[start], ' ' | '\t') {
-            start += 1;
-        }
-        hide_value(characters, hidden, start);
+    }
+    starts
+}
+
+/// Hides one value from `start`. A lone `${NAME}` stays. What looks like one sound value is hidden up to its end,
+/// anything else up to the end of the line.
+fn hide_value(characters: &[char], hidden: &mut [bool], start: usize) {
+    let rest = &characters[start..];
+    let (skip, end) = sound_value(rest).unwrap_or((0, rest.len()));
+    let value: String = rest[skip..end].iter().collect();
+    if !is_only_a_variable(&value) {
+        hidden[start + skip..start + end].fill(true);
     }
 }
 
-/// Hides one value from `start`: a quoted one up to its closing quote, another one up to a comma, brace or
-/// comment. A lone `${NAME}` stays.
-fn hide_value(characters: &[char], hidden: &mut [bool], start: usize) {
-    let Some(&first) = characters.get(start) else { return };
-    let (from, end) = if first == '"' || first == '\'' {
-        let close = characters[start + 1..].iter().position(|&c| c == first);
-        (start + 1, close.map_or(characters.len(), |offset| start + 1 + offset))
-    } else {
-        let text: String = characters[start..].iter().collect();
-        let variable = text.split_inclusive('}').next().filter(|head| is_only_a_variable(head));
-        let length = variable.map(|head| head.chars().count());
-        let stop = |&c: &char| matches!(c, ',' | '}' | ']' | ' ' | '#');
-        let plain = characters[start..].iter().position(stop).unwrap_or(characters.len() - start);
-        (start, start + length.unwrap_or(plain))
-    };
-    let value: String = characters[from..end].iter().collect();
-    if !is_only_a_variable(&value) {
-        hidden[from..end].fill(true);
+/// Finds one value that ends where a value may end: its content's start and end.
+fn sound_value(rest: &[char]) -> Option<(usize, usize)> {
+    let &first = rest.first()?;
+    let is_end = |c: Option<&char>| c.is_none_or(|c| matches!(c, ',' | '}' | ']' | ' ' | '\r'));
+    if matches!(first, '"' | '\'') {
+        let close = rest[1..].iter().position(|&c| c == first)? + 1;
+        return is_end(rest.get(close + 1)).then_some((1, close));
     }
+    if first == '$' {
+        let close = rest.iter().position(|&c| c == '}')? + 1;
+        return is_end(rest.get(close)).then_some((0, close));
+    }
+    let end = rest.iter().position(|c| is_end(Some(c))).unwrap_or(rest.len());
+    let goes_on =
+        rest.get(end) == Some(&' ') && rest[end..].iter().find(|&&c| c != ' ').is_some_and(|&c| c != '#');
+    let plain = rest[..end].iter().all(|&c| is_token(c) || matches!(c, '/' | '*'));
+    (end > 0 && plain && !goes_on).then_some((0, end))
 }
 
 /// Hides tokens by their look.
 fn hide_tokens(characters: &[char], hidden: &mut [bool]) {
     const PREFIXES: [&str; 5] = ["sk-", "AIza", "ya29.", "xai-", "gsk_"];
-    const LONG: usize = 28;
+    const LONG: usize = 32;
     let mut start = 0;
     while start < characters.len() {
         if !is_token(characters[start]) {
@@ -152,7 +184,7 @@ fn is_name(c: char) -> bool {
 }
 
 fn is_token(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '=' | '.')
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '.')
 }
 
 #[cfg(test)]

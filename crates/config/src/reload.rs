@@ -37,7 +37,6 @@ pub struct Watcher {
     debouncer: Debouncer<RecommendedWatcher, RecommendedCache>,
     changed: Arc<Notify>,
     auths_dir: PathBuf,
-    auths_are_watched: bool,
 }
 
 impl Watcher {
@@ -67,7 +66,7 @@ impl Watcher {
                 .watch(folder, RecursiveMode::NonRecursive)
                 .map_err(|source| WatchError { path: folder.clone(), source })?;
         }
-        let mut watcher = Self { debouncer, changed, auths_dir: wanted.auths_dir, auths_are_watched: false };
+        let mut watcher = Self { debouncer, changed, auths_dir: wanted.auths_dir };
         watcher.watch_auths()?;
         Ok(watcher)
     }
@@ -77,23 +76,20 @@ impl Watcher {
     /// May be dropped and called again without missing a change. Changes between two calls count as one.
     pub async fn changed(&mut self) {
         self.changed.notified().await;
-        // A folder that came back is a new one: the old watch is gone with the old folder.
-        if !self.auths_dir.is_dir() {
-            self.auths_are_watched = false;
-        } else if let Err(error) = self.watch_auths() {
+        // The folder may be a new one by now, and the old watch gone with the old folder.
+        if let Err(error) = self.watch_auths() {
             tracing::warn!(error = %error, "credential files are not watched");
         }
     }
 
+    /// Watches the folder of credentials when it is there. To watch the same folder twice does no harm.
     fn watch_auths(&mut self) -> Result<(), WatchError> {
-        if self.auths_are_watched || !self.auths_dir.is_dir() {
+        if !self.auths_dir.is_dir() {
             return Ok(());
         }
         self.debouncer
             .watch(&self.auths_dir, RecursiveMode::NonRecursive)
-            .map_err(|source| WatchError { path: self.auths_dir.clone(), source })?;
-        self.auths_are_watched = true;
-        Ok(())
+            .map_err(|source| WatchError { path: self.auths_dir.clone(), source })
     }
 }
 
@@ -152,3 +148,6 @@ impl Wanted {
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,9 +60,9 @@ impl Source {
         let _already_set = self.secrets.set(ranges);
     }
 
-    /// Gives the byte ranges that the parsed tree knows to be secret.
-    pub(crate) fn secrets(&self) -> &[Range<usize>] {
-        self.secrets.get().map_or(&[], Vec::as_slice)
+    /// Gives the byte ranges that hold secrets; `None` as long as the text has not been understood.
+    pub(crate) fn secrets(&self) -> Option<&[Range<usize>]> {
+        self.secrets.get().map(Vec::as_slice)
     }
 }
 

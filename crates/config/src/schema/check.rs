@@ -62,19 +62,22 @@ fn check_key(field: &Field<'_>, at: &str, key: &str, known: &[Known]) {
 fn refuse_unknown(field: &Field<'_>, key: &str, names: &[&'static str], known: &[Known]) {
     let advice = match suggest::closest(key, names.iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),
-        None => match elsewhere(key, known) {
-            Some(path) => format!("there is `{}`; move it there or remove it", path.replace('*', "<name>")),
-            None => format!("known here are {}", suggest::list(names.iter().copied())),
+        None => match elsewhere(key, known).as_slice() {
+            [] => format!("known here are {}", suggest::list(names.iter().copied())),
+            paths => format!("there is {}", suggest::list(paths.iter().map(String::as_str))),
         },
     };
     let message = format!("unknown key `{}`; {advice}", mask::shown(field.path()));
     field.findings().refuse(crate::error::Report::at(field.key_span(), message));
 }
 
-/// Finds the same name in another section.
-fn elsewhere(key: &str, known: &[Known]) -> Option<&'static str> {
-    let mut found = known.iter().filter(|entry| entry.path.rsplit('.').next() == Some(key));
-    found.next().filter(|_| found.next().is_none()).map(|entry| entry.path)
+/// Finds the same name in other sections, unless it stands in many.
+fn elsewhere(key: &str, known: &[Known]) -> Vec<String> {
+    const MOST: usize = 2;
+    let ends_in_key = |entry: &&Known| entry.path.rsplit('.').next() == Some(key);
+    let paths: Vec<String> =
+        known.iter().filter(ends_in_key).map(|entry| entry.path.replace('*', "<name>")).collect();
+    if paths.len() > MOST { Vec::new() } else { paths }
 }
 
 /// What the table expects at a path.

@@ -105,15 +105,11 @@ fn read_file(path: &Path, findings: &Findings<'_>) -> Option<AuthFile> {
         findings
             .warn(format!("{path}: other users of this machine can read this key; run `chmod 600 {path}`"));
     }
-    let quiet = Findings::new(findings.environment);
-    let root = Field::root(&node, &quiet);
+    let root = Field::root(&node, findings);
     schema::check(&root, schema::CREDENTIAL_FILE_KEYS);
     let stem = path.file_stem().and_then(|stem| stem.to_str());
     let provider = read_provider(&root);
     let credential = credential::read(&root, stem);
-    let (reports, warnings) = quiet.into_parts();
-    reports.into_iter().for_each(|report| findings.refuse(report));
-    warnings.into_iter().for_each(|warning| findings.warn(warning));
     Some(AuthFile { provider: provider?, credential: credential?, node })
 }
 

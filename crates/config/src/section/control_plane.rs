@@ -49,7 +49,7 @@ pub fn read(root: &Field<'_>, data_dir: &Path) -> ControlPlane {
     }
     if let Some(list) = section.section("endpoints") {
         let endpoints: Vec<String> = list.items().iter().filter_map(read_endpoint).collect();
-        if list.items().is_empty() {
+        if list.is_empty_list() {
             list.refuse_key(
                 "the list is empty; name a control plane such as `http://127.0.0.1:8319`, or remove the key",
             );

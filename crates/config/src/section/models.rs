@@ -1,7 +1,7 @@
 //! `models`: names that clients ask for, and the targets behind them.
 
 use super::operations;
-use crate::{field::Field, suggest};
+use crate::field::Field;
 use cliproxy_domain::{Alias, AliasTarget, ModelName, ProviderName, Target};
 use std::collections::BTreeMap;
 
@@ -75,14 +75,8 @@ fn read_provider(field: &Field<'_>, providers: &[String]) -> Option<ProviderName
     if providers.contains(&text.value) {
         return Some(ProviderName::from(text.value));
     }
-    let names = || providers.iter().map(String::as_str);
-    let meant = suggest::closest(&text.value, names()).filter(|_| text.is_plain);
-    let meant = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-    field.refuse(format!(
-        "there is no provider {}{meant}; providers are {}",
-        field.shown(),
-        suggest::list(names())
-    ));
+    let names = providers.iter().map(String::as_str);
+    field.refuse(format!("there is no provider {}; {}", field.shown(), text.advice(names)));
     None
 }
 

@@ -1,6 +1,6 @@
 //! `server.operations`: how load is spread, and who may operate.
 
-use crate::{field::Field, suggest};
+use crate::field::Field;
 use cliproxy_domain::Strategy;
 
 /// Who may use the operations endpoints.
@@ -37,10 +37,8 @@ pub fn strategy(field: &Field<'_>) -> Option<Strategy> {
         field.refuse(format!("the strategy {} is not available yet; write `round_robin`", field.shown()));
         return None;
     }
-    let known = || [Strategy::RoundRobin.as_str()].into_iter().chain(LATER_STRATEGIES);
-    let meant = suggest::closest(&text.value, known()).filter(|_| text.is_plain);
-    let meant = meant.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-    field.refuse(format!("unknown strategy {}{meant}; known are {}", field.shown(), suggest::list(known())));
+    let known = [Strategy::RoundRobin.as_str()].into_iter().chain(LATER_STRATEGIES);
+    field.refuse(format!("unknown strategy {}; {}", field.shown(), text.advice(known)));
     None
 }
 

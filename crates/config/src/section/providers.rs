@@ -1,5 +1,8 @@
 //! `providers`: the upstreams, their keys and the models they serve.
 
+mod known;
+
+use self::known::{FROM_ENVIRONMENT, KINDS, WELL_KNOWN, WellKnown, default_base_url, default_models};
 use super::{auths::AuthFile, credential, timeouts};
 use crate::{
     environment::Environment,
@@ -11,42 +14,6 @@ use cliproxy_domain::{
     Credential, CredentialName, ModelPattern, Provider, ProviderKind, ProviderName, Secret, Timeouts,
 };
 use std::collections::BTreeMap;
-
-/// A provider's name that implies its kind.
-struct WellKnown {
-    name: &'static str,
-    kind: ProviderKind,
-    /// The variables that its own SDKs read the key from.
-    variables: &'static [&'static str],
-}
-
-/// The names of contract §1; the first of each kind is used when there is no file.
-const WELL_KNOWN: [WellKnown; 5] = [
-    WellKnown { name: "claude", kind: ProviderKind::Anthropic, variables: &["ANTHROPIC_API_KEY"] },
-    WellKnown { name: "anthropic", kind: ProviderKind::Anthropic, variables: &["ANTHROPIC_API_KEY"] },
-    WellKnown { name: "openai", kind: ProviderKind::OpenAi, variables: &["OPENAI_API_KEY"] },
-    WellKnown {
-        name: "gemini",
-        kind: ProviderKind::Gemini,
-        variables: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
-    },
-    WellKnown {
-        name: "google",
-        kind: ProviderKind::Gemini,
-        variables: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
-    },
-];
-
-/// The names of providers that are set up from the environment alone.
-const FROM_ENVIRONMENT: [&str; 3] = ["claude", "openai", "gemini"];
-
-/// The kinds as the file spells them.
-const KINDS: [(&str, ProviderKind); 4] = [
-    ("anthropic", ProviderKind::Anthropic),
-    ("openai", ProviderKind::OpenAi),
-    ("gemini", ProviderKind::Gemini),
-    ("openai_compatible", ProviderKind::OpenAiCompatible),
-];
 
 /// The providers, and the names of those that the file means to have, also when they are wrong.
 pub struct Providers {
@@ -136,7 +103,8 @@ fn read_provider(name: &str, field: &Field<'_>, base: Timeouts, files: &[AuthFil
         }
     };
     let base_url = read_base_url(field, kind);
-    let credentials = read_credentials(field, known.filter(|known| Some(known.kind) == kind), files);
+    let credentials =
+        read_credentials(field, known.filter(|known| kind.is_none_or(|kind| kind == known.kind)), files);
     let weight = field.child("weight").map_or(Some(1), |field| field.weight());
     let priority = field.child("priority").map_or(Some(1), |field| field.priority());
     let models = read_models(field, kind);
@@ -329,26 +297,4 @@ fn read_models(provider: &Field<'_>, kind: Option<ProviderKind>) -> Option<Vec<M
         patterns.push(ModelPattern::new(text.value));
     }
     Some(patterns)
-}
-
-/// Gives where a kind of provider is, as its own SDKs have it.
-fn default_base_url(kind: ProviderKind) -> Option<&'static str> {
-    match kind {
-        ProviderKind::Anthropic => Some("https://api.anthropic.com"),
-        ProviderKind::OpenAi => Some("https://api.openai.com"),
-        ProviderKind::Gemini => Some("https://generativelanguage.googleapis.com"),
-        ProviderKind::OpenAiCompatible => None,
-    }
-}
-
-/// Gives the models of a kind of provider. A compatible server may serve anything, so it claims nothing: it is
-/// reached by an alias, as `provider/model`, or by the patterns that the file gives.
-fn default_models(kind: ProviderKind) -> Vec<ModelPattern> {
-    let patterns: &[&str] = match kind {
-        ProviderKind::Anthropic => &["claude-*"],
-        ProviderKind::OpenAi => &["gpt-*", "o[0-9]*", "chatgpt-*", "text-embedding-*"],
-        ProviderKind::Gemini => &["gemini-*", "gemma-*", "embedding-*"],
-        ProviderKind::OpenAiCompatible => &[],
-    };
-    patterns.iter().copied().map(ModelPattern::new).collect()
 }

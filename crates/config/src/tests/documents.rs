@@ -1,0 +1,88 @@
+//! The example and the reference name every key.
+
+use super::accept;
+use crate::{
+    EXAMPLE, KEYS, State,
+    field::{Field, Findings},
+    source::Source,
+    tree,
+};
+
+/// The reference for users.
+const REFERENCE: &str = include_str!("../../../../docs/reference/configuration.md");
+
+/// A table path as documents write it.
+fn written(path: &str) -> String {
+    let name = if path.starts_with("models") { "<alias>" } else { "<name>" };
+    path.replace('*', name)
+}
+
+#[test]
+fn the_example_is_accepted_without_a_warning() {
+    let config = accept(EXAMPLE);
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn the_example_has_every_key_that_works() {
+    let tree = tree::parse(&Source::new("example", EXAMPLE)).unwrap();
+    let environment = super::environment();
+    let findings = Findings::new(&environment);
+    let mut found = Vec::new();
+    collect(&Field::root(&tree, &findings), "", &mut found);
+    for known in KEYS.iter().filter(|known| known.state != State::Later) {
+        let commented = EXAMPLE.contains(&format!("\n# {}:", known.path));
+        assert!(found.iter().any(|path| path == known.path) || commented, "{}", known.path);
+    }
+}
+
+#[test]
+fn the_example_names_what_comes_later() {
+    for known in KEYS.iter().filter(|known| known.state == State::Later && is_outermost(known.path)) {
+        let name = known.path.rsplit('.').next().unwrap_or_default();
+        let is_named = EXAMPLE.lines().any(|line| line.contains('#') && line.contains(name));
+        assert!(is_named, "{}", known.path);
+    }
+}
+
+#[test]
+fn the_reference_has_a_row_for_every_key_that_works_and_says_when_a_change_counts() {
+    for known in KEYS {
+        let row = REFERENCE.lines().find(|line| line.starts_with(&format!("| `{}` |", written(known.path))));
+        match known.state {
+            State::Later => assert!(row.is_none(), "{} is not available yet", known.path),
+            State::Hot => assert!(row.is_some_and(|row| row.ends_with("| running |")), "{}", known.path),
+            State::Restart => assert!(row.is_some_and(|row| row.ends_with("| restart |")), "{}", known.path),
+        }
+    }
+}
+
+#[test]
+fn the_reference_names_what_comes_later() {
+    let sections = KEYS.iter().filter(|known| known.state == State::Later && is_outermost(known.path));
+    for known in sections {
+        assert!(REFERENCE.contains(&format!("`{}`", written(known.path))), "{}", known.path);
+    }
+}
+
+/// Tells whether no key above is itself still to come.
+fn is_outermost(path: &str) -> bool {
+    let below = |other: &str| path.strip_prefix(other).is_some_and(|rest| rest.starts_with(['.', '[']));
+    !KEYS.iter().any(|other| other.state == State::Later && below(other.path))
+}
+
+/// Gathers the table paths of all values.
+fn collect(field: &Field<'_>, at: &str, found: &mut Vec<String>) {
+    let chosen_by_user = matches!(at, "providers" | "models");
+    for (key, child) in field.entries() {
+        let key = if chosen_by_user { "*" } else { key };
+        let path = if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
+        found.push(path.clone());
+        collect(&child, &path, found);
+    }
+    for item in field.items() {
+        let path = format!("{at}[]");
+        found.push(path.clone());
+        collect(&item, &path, found);
+    }
+}

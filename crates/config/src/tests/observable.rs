@@ -1,0 +1,126 @@
+//! No key that works is without effect: each changes the configuration, and in the way that the table says.
+
+use super::{environment, request};
+use crate::{Config, ConfigError, KEYS, Load, State, load_text};
+
+/// A configuration that has every section.
+const BASE: &str = "
+server:
+  operations:
+    admin_tokens: [{name: ops, sha256: '0000000000000000000000000000000000000000000000000000000000000000'}]
+providers:
+  claude:
+    credentials: [{name: main, api_key: one}, {name: spare, api_key: two}]
+  openai:
+    api_key: three
+models:
+  smart:
+    targets: [{provider: claude, model: claude-1}]
+";
+
+/// For each key, an argument of `--set` that changes it.
+const CHANGES: &[(&str, &str)] = &[
+    ("server.listen", "server.listen=127.0.0.1:1"),
+    ("server.allow_anonymous", "server.allow_anonymous=true"),
+    ("server.drain_timeout", "server.drain_timeout=1s"),
+    ("server.timeouts.connect", "server.timeouts.connect=1s"),
+    ("server.timeouts.first_byte", "server.timeouts.first_byte=1s"),
+    ("server.timeouts.idle", "server.timeouts.idle=1s"),
+    ("server.timeouts.total", "server.timeouts.total=30s"),
+    ("server.retries.max_attempts", "server.retries.max_attempts=1"),
+    ("server.limits.max_body", "server.limits.max_body=1M"),
+    ("server.limits.max_connections", "server.limits.max_connections=5"),
+    ("server.limits.max_header_bytes", "server.limits.max_header_bytes=32KiB"),
+    ("server.limits.client_header_timeout", "server.limits.client_header_timeout=1s"),
+    ("server.limits.client_body_timeout", "server.limits.client_body_timeout=1s"),
+    ("server.operations.admin_tokens[].name", "server.operations.admin_tokens.0.name=other"),
+    (
+        "server.operations.admin_tokens[].sha256",
+        "server.operations.admin_tokens.0.sha256=ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    ),
+    ("control_plane.listen", "control_plane.listen=127.0.0.1:1"),
+    ("control_plane.nodes_listen", "control_plane.nodes_listen=127.0.0.1:1"),
+    ("control_plane.endpoints[]", "control_plane.endpoints=[http://control:8319]"),
+    ("control_plane.database.url", "control_plane.database.url=sqlite://elsewhere.db"),
+    ("providers.*.kind", "providers.claude.kind=gemini"),
+    ("providers.*.base_url", "providers.claude.base_url=https://example.com"),
+    ("providers.*.api_key", "providers.openai.api_key=other"),
+    ("providers.*.credentials[].name", "providers.claude.credentials.0.name=other"),
+    ("providers.*.credentials[].api_key", "providers.claude.credentials.0.api_key=other"),
+    ("providers.*.credentials[].weight", "providers.claude.credentials.0.weight=2"),
+    ("providers.*.models[]", "providers.claude.models=[x-*]"),
+    ("providers.*.weight", "providers.claude.weight=2"),
+    ("providers.*.priority", "providers.claude.priority=2"),
+    ("providers.*.timeouts.connect", "providers.claude.timeouts.connect=1s"),
+    ("providers.*.timeouts.first_byte", "providers.claude.timeouts.first_byte=1s"),
+    ("providers.*.timeouts.idle", "providers.claude.timeouts.idle=1s"),
+    ("providers.*.timeouts.total", "providers.claude.timeouts.total=30s"),
+    ("models.*.strategy", "models.smart.strategy=round_robin"),
+    ("models.*.targets[].provider", "models.smart.targets.0.provider=openai"),
+    ("models.*.targets[].model", "models.smart.targets.0.model=claude-2"),
+    ("models.*.targets[].priority", "models.smart.targets.0.priority=2"),
+    ("models.*.targets[].weight", "models.smart.targets.0.weight=2"),
+    ("auths_dir", "auths_dir=src"),
+    ("metrics.enabled", "metrics.enabled=true"),
+    ("metrics.port", "metrics.port=1"),
+    ("metrics.path", "metrics.path=/m"),
+    ("logging.level", "logging.level=debug"),
+    ("logging.format", "logging.format=text"),
+    ("logging.output", "logging.output=stderr"),
+];
+
+/// Keys with a single value today: any other is refused, so that none is taken without being obeyed.
+const REFUSALS: &[(&str, &str, &str)] = &[
+    (
+        "server.operations.admin_tokens[].role",
+        "server.operations.admin_tokens.0.role=viewer",
+        "not a known role",
+    ),
+    (
+        "server.operations.load_balancing.strategy",
+        "server.operations.load_balancing.strategy=cost",
+        "not available yet",
+    ),
+];
+
+fn with(argument: Option<&str>) -> Result<Config, ConfigError> {
+    let overrides = argument.map(str::to_owned).into_iter().collect();
+    let load = Load { overrides, environment: environment(), ..request() };
+    load_text("config.yaml", BASE, &load)
+}
+
+#[test]
+fn every_key_that_works_changes_something() {
+    let base = with(None).unwrap();
+    for (path, argument) in CHANGES {
+        let changed = with(Some(argument)).unwrap_or_else(|error| panic!("{error}"));
+        let changed = Config { warnings: base.warnings.clone(), ..changed };
+        assert_ne!(base, changed, "{path} changes nothing");
+    }
+    for (path, argument, message) in REFUSALS {
+        let error = with(Some(argument)).expect_err(path).to_string();
+        assert!(error.contains(message), "{path}: {error}");
+    }
+}
+
+#[test]
+fn the_table_tells_which_keys_need_a_restart() {
+    let base = with(None).unwrap();
+    for (path, argument) in CHANGES {
+        let changed = with(Some(argument)).unwrap();
+        let state = KEYS.iter().find(|known| known.path == *path).expect("the path is in the table").state;
+        let expected = if base.needs_restart(&changed).is_empty() { State::Hot } else { State::Restart };
+        assert_eq!(state, expected, "{path}");
+    }
+}
+
+#[test]
+fn every_key_that_works_is_among_the_changes_above() {
+    let tried: Vec<&str> =
+        CHANGES.iter().map(|change| change.0).chain(REFUSALS.iter().map(|refusal| refusal.0)).collect();
+    for known in KEYS.iter().filter(|known| known.state != State::Later) {
+        assert_eq!(tried.iter().filter(|path| **path == known.path).count(), 1, "{}", known.path);
+    }
+    let available = KEYS.iter().filter(|known| known.state != State::Later).count();
+    assert_eq!(tried.len(), available);
+}
