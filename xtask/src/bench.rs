@@ -149,7 +149,7 @@ async fn measure(
 /// Says when events did not come one by one: a proxy that joins them pays for fewer, and its cost by the event
 /// is flattered.
 fn warn_of_joined_events(path: Path, scenario: &Scenario, parts: u64) -> anyhow::Result<()> {
-    let events = scenario.amount.requests * upstream::CHUNKS;
+    let events = scenario.amount.requests * upstream::EVENTS;
     if scenario.streams() && parts < events {
         say(format_args!("  {}: {events} events came in {parts} parts, some were joined", path.name()))?;
     }

@@ -7,17 +7,21 @@ use std::{
 };
 use tokio::net::{TcpListener, TcpSocket};
 
-/// Listens with a queue that a burst of connections does not overflow, and tells the parent where on the
-/// standard output.
+/// Listens with a queue that a burst of connections does not overflow, and announces where.
 pub(super) fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     socket.bind(address).with_context(|| format!("cannot listen on {address}"))?;
     let listener = socket.listen(4096)?;
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", listener.local_addr()?)?;
-    out.flush()?;
+    announce(listener.local_addr()?)?;
     Ok(listener)
+}
+
+/// Tells the parent process on the standard output where this one listens.
+pub(super) fn announce(address: SocketAddr) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{address}")?;
+    Ok(out.flush()?)
 }
 
 /// Waits until the parent has closed this process's standard input, as it does by ending in any way.

@@ -1,6 +1,6 @@
 //! What is asked.
 
-use super::upstream::CHUNKS;
+use super::upstream::EVENTS;
 use hyper::body::Bytes;
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ impl Scenario {
     pub(super) fn cost_of(&self, cpu_seconds: f64) -> f64 {
         let requests = self.amount.requests as f64;
         if self.streams() {
-            cpu_seconds / (requests * CHUNKS as f64) * 1e6
+            cpu_seconds / (requests * EVENTS as f64) * 1e6
         } else {
             cpu_seconds / requests * 1e4
         }
