@@ -1,1 +1,34 @@
-//! Being built.
+//! The data plane: one stateless node that serves clients from memory.
+//!
+//! A request meets the stages in this order, and each hands the next a type of its own:
+//!
+//! | stage | gives | does |
+//! | --- | --- | --- |
+//! | [`listen`] | `http::Request` | accepts connections, limits them, drains them |
+//! | [`authenticate`] | [`authenticate::Caller`] | decides whether the caller is served at all |
+//! | [`decode`] | [`decode::Call`] | path table, body limit, the few fields that routing needs |
+//! | [`route`] | [`route::Route`] | what is known now → engine → ordered choices with reasons |
+//! | [`attempt`] | [`attempt::Reply`] | calls upstreams until one has begun to answer |
+//! | [`encode`] | `http::Response` | the client's bytes, and errors in the client's dialect |
+//! | [`account`] | ledger rows | usage, metrics, the access log, hang-ups |
+//!
+//! [`pipeline`] is the only place that names them all. Beside the path: [`live`] is what the node knows now,
+//! [`sync`] keeps that true and reports upwards, [`ops`] answers operators.
+#![deny(missing_docs)]
+
+pub mod account;
+pub mod attempt;
+pub mod authenticate;
+pub mod decode;
+pub mod encode;
+pub mod listen;
+pub mod live;
+pub mod node;
+pub mod ops;
+pub mod pipeline;
+pub mod refusal;
+pub mod route;
+pub mod sync;
+pub mod upstream;
+
+pub use node::{BuildError, DataPlane, Seams, Settings};

@@ -1,0 +1,98 @@
+//! One attempt from its start to its end, whichever way it ends.
+
+use cliproxy_domain::{AttemptError, TokenUsage};
+use cliproxy_engine::Choice;
+use cliproxy_host::Clock;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// An attempt that was made.
+#[derive(Clone, Debug)]
+pub struct Attempted {
+    /// What was called, with which credential.
+    pub choice: Choice,
+    /// Whether it was not the request's first.
+    pub retry: bool,
+    /// When it began.
+    pub started: Instant,
+    /// The epoch of the credential's rest when it began: later words of an operator outrank what it saw.
+    pub seen_epoch: u64,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug)]
+pub enum AttemptOutcome<'a> {
+    /// Answered in full.
+    Answered,
+    /// Failed, before or within the answer.
+    Failed(&'a AttemptError),
+    /// Given up as the client had gone.
+    Cancelled,
+}
+
+/// Is told of attempts. Called on the request path: it must not block.
+pub trait Witness: Send + Sync {
+    /// An attempt begins.
+    fn began(&self, attempted: &Attempted);
+
+    /// The first semantic event of a stream came, this long after the start.
+    fn first_event(&self, attempted: &Attempted, after: Duration);
+
+    /// An attempt ended; called exactly once for each that began.
+    fn ended(&self, attempted: &Attempted, outcome: AttemptOutcome<'_>, usage: TokenUsage, took: Duration);
+}
+
+/// An attempt that has not ended. Dropped, it counts as cancelled: that is how a hang-up before the first byte
+/// shows.
+pub struct InFlight {
+    attempted: Attempted,
+    witness: Arc<dyn Witness>,
+    clock: Arc<dyn Clock>,
+    ended: bool,
+}
+
+impl InFlight {
+    pub(super) fn begin(attempted: Attempted, witness: Arc<dyn Witness>, clock: Arc<dyn Clock>) -> Self {
+        witness.began(&attempted);
+        Self { attempted, witness, clock, ended: false }
+    }
+
+    pub(super) fn first_event(&self) {
+        self.witness.first_event(&self.attempted, self.took());
+    }
+
+    pub(super) fn answered(mut self, usage: TokenUsage) {
+        self.end(AttemptOutcome::Answered, usage);
+    }
+
+    pub(super) fn failed(mut self, error: &AttemptError, usage: TokenUsage) {
+        self.end(AttemptOutcome::Failed(error), usage);
+    }
+
+    pub(super) fn cancelled(mut self, usage: TokenUsage) {
+        self.end(AttemptOutcome::Cancelled, usage);
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn took(&self) -> Duration {
+        self.now().saturating_duration_since(self.attempted.started)
+    }
+
+    fn end(&mut self, outcome: AttemptOutcome<'_>, usage: TokenUsage) {
+        if !self.ended {
+            self.ended = true;
+            self.witness.ended(&self.attempted, outcome, usage, self.took());
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.end(AttemptOutcome::Cancelled, TokenUsage::default());
+    }
+}

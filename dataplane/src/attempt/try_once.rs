@@ -1,0 +1,198 @@
+//! One upstream call, up to its commit point.
+
+use super::{
+    Failed, UpstreamAnswer,
+    source::{HeldChunks, Opened, PREAMBLE_LIMIT, WHOLE_LIMIT},
+};
+use crate::{
+    decode::{Call, Delivery},
+    upstream::{SendError, Upstream},
+};
+use bytes::{Bytes, BytesMut};
+use cliproxy_dialects::{Framing, Observer, classify, read_reply};
+use cliproxy_domain::{AttemptError, Failure, TimeoutPhase};
+use cliproxy_engine::Choice;
+use cliproxy_host::Clock;
+use http::{HeaderMap, Response, StatusCode, header};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use std::{sync::Arc, time::Duration};
+
+/// How much of an error's body is read.
+const ERROR_LIMIT: usize = 64 * 1024;
+
+/// An answer that is past its commit point.
+pub(super) struct Answered {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) source: Opened,
+}
+
+/// Makes one call.
+pub(super) async fn try_once(
+    call: &Call,
+    upstream: &Arc<Upstream>,
+    choice: &Choice,
+    clock: &Arc<dyn Clock>,
+) -> Result<Answered, Failed> {
+    let request = upstream
+        .request(call, &choice.target.model, &choice.credential)
+        .map_err(|error| AttemptError::new(Failure::InvalidRequest, error.to_string()))?;
+    let timeouts = upstream.provider.timeouts;
+    let sent = tokio::time::timeout(timeouts.first_byte, upstream.pool.send(request)).await;
+    let (response, place) = match sent {
+        Err(_) => return Err(first_byte_timeout(timeouts.first_byte).into()),
+        Ok(Err(error)) => return Err(SendError::describe(&error).into()),
+        Ok(Ok(answer)) => answer,
+    };
+    if !response.status().is_success() {
+        return Err(refused(call, upstream, response, timeouts.idle, clock).await);
+    }
+    let framing = framing(call, response.headers());
+    let (head, body) = response.into_parts();
+    let source = match framing {
+        Some(framing) => stream(call, framing, body, timeouts.idle, place).await?,
+        None => whole(call, body, timeouts.idle, place).await?,
+    };
+    Ok(Answered { status: head.status, headers: head.headers, source })
+}
+
+/// Tells how the answer is framed: by what the upstream says it is, not by what was asked for.
+fn framing(call: &Call, headers: &HeaderMap) -> Option<Framing> {
+    let kind = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
+    if kind.starts_with(b"text/event-stream") {
+        return Some(Framing::Sse);
+    }
+    match call.delivery {
+        Delivery::Stream(Framing::JsonArray) => Some(Framing::JsonArray),
+        _ => None,
+    }
+}
+
+/// Reads the stream's beginning, up to its first semantic event.
+async fn stream(
+    call: &Call,
+    framing: Framing,
+    mut body: Incoming,
+    idle: Duration,
+    place: crate::upstream::Place,
+) -> Result<Opened, Failed> {
+    let mut observer = Observer::new(call.dialect, call.operation, framing);
+    let mut held = HeldChunks::default();
+    loop {
+        let Some(chunk) = next_chunk(&mut body, idle).await? else {
+            observer.finish()?;
+            return Ok(Opened::Stream { held, rest: None, observer, framing, idle, place });
+        };
+        let fed = observer.feed(&chunk);
+        held.push(chunk);
+        match fed {
+            // An error event in the same chunk as the first content: what the client got cannot be taken back.
+            Err(_) if observer.is_semantic() => {}
+            Err(error) => return Err(error.into()),
+            Ok(progress) if progress.semantic || held.len() > PREAMBLE_LIMIT => {}
+            Ok(_) => continue,
+        }
+        return Ok(Opened::Stream { held, rest: Some(body), observer, framing, idle, place });
+    }
+}
+
+/// Reads the whole answer when it is of an ordinary size; a larger one is passed on while it comes.
+async fn whole(
+    call: &Call,
+    mut body: Incoming,
+    idle: Duration,
+    place: crate::upstream::Place,
+) -> Result<Opened, Failed> {
+    let Some(first) = next_chunk(&mut body, idle).await? else {
+        return Err(AttemptError::new(Failure::MalformedReply, "the provider's answer is empty").into());
+    };
+    let gathered = if body.is_end_stream() {
+        first
+    } else {
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        let mut all =
+            BytesMut::with_capacity((first.len() + announced.min(WHOLE_LIMIT)).min(WHOLE_LIMIT * 2));
+        all.extend_from_slice(&first);
+        loop {
+            if all.len() > WHOLE_LIMIT {
+                return Ok(Opened::Large { held: all.freeze(), rest: body, idle, place });
+            }
+            match next_chunk(&mut body, idle).await? {
+                Some(chunk) => all.extend_from_slice(&chunk),
+                None => break all.freeze(),
+            }
+        }
+    };
+    let facts = read_reply(call.dialect, call.operation, &gathered)?;
+    Ok(Opened::Whole { body: gathered, usage: facts.usage })
+}
+
+async fn next_chunk(body: &mut Incoming, idle: Duration) -> Result<Option<Bytes>, AttemptError> {
+    loop {
+        return match tokio::time::timeout(idle, body.frame()).await {
+            Err(_) => Err(idle_timeout(idle)),
+            Ok(None) => Ok(None),
+            Ok(Some(Err(_))) => Err(broken()),
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) => Ok(Some(data)),
+                Err(_) => continue,
+            },
+        };
+    }
+}
+
+/// Reads an error answer and says what it means.
+async fn refused(
+    call: &Call,
+    upstream: &Upstream,
+    response: Response<Incoming>,
+    idle: Duration,
+    clock: &Arc<dyn Clock>,
+) -> Failed {
+    let (head, mut body) = response.into_parts();
+    let mut all = BytesMut::new();
+    let mut complete = true;
+    loop {
+        match next_chunk(&mut body, idle).await {
+            Ok(Some(chunk)) if all.len() + chunk.len() <= ERROR_LIMIT => all.extend_from_slice(&chunk),
+            Ok(None) => break,
+            _ => {
+                complete = false;
+                break;
+            }
+        }
+    }
+    let body = all.freeze();
+    let error = classify(upstream.provider.kind, head.status.as_u16(), &head.headers, &body, clock.wall());
+    // A page of a load balancer is not what the client's SDK reads; an envelope of its dialect is.
+    let answer = (complete && upstream.provider.kind.speaks(call.dialect) && has_error_envelope(&body))
+        .then_some(UpstreamAnswer { status: head.status, headers: head.headers, body });
+    Failed { error, answer }
+}
+
+fn has_error_envelope(body: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Envelope<'a> {
+        #[serde(borrow)]
+        error: Option<&'a serde_json::value::RawValue>,
+    }
+    // Gemini wraps the error of a stream without `alt=sse` into an array of one.
+    serde_json::from_slice::<Envelope<'_>>(body).is_ok_and(|envelope| envelope.error.is_some())
+        || serde_json::from_slice::<[Envelope<'_>; 1]>(body).is_ok_and(|[envelope]| envelope.error.is_some())
+}
+
+pub(super) fn broken() -> AttemptError {
+    AttemptError::new(Failure::StreamBroken, "the provider's answer broke off")
+}
+
+pub(super) fn idle_timeout(idle: Duration) -> AttemptError {
+    let message = format!("the provider sent nothing for {idle:?} (timeouts.idle)");
+    AttemptError::new(Failure::Timeout(TimeoutPhase::Idle), message)
+}
+
+fn first_byte_timeout(first_byte: Duration) -> AttemptError {
+    let message = format!("the provider did not begin to answer within {first_byte:?} (timeouts.first_byte)");
+    AttemptError::new(Failure::Timeout(TimeoutPhase::FirstByte), message)
+}

@@ -1,0 +1,153 @@
+//! Turns an HTTP request into a [`Call`]: which API, which model, which bytes.
+//!
+//! The body is held as it came, since a failed attempt sends it again elsewhere, and only the fields that
+//! routing needs are read.
+
+mod body;
+mod endpoint;
+pub mod models;
+
+pub use body::BodyLimits;
+pub use endpoint::{CallEndpoint, Endpoint, GeminiPath, UpstreamPath, dialect_of, endpoint};
+
+use crate::refusal::Refusal;
+use bytes::Bytes;
+use cliproxy_dialects::{Framing, Peek, peek};
+use cliproxy_domain::{Dialect, ErrorClass, ModelName, Operation, RequestId};
+use http::HeaderMap;
+use hyper::body::Incoming;
+use std::{ops::Range, time::Instant};
+
+/// How the client wants its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// In one piece.
+    Whole,
+    /// As a stream of events in this framing.
+    Stream(Framing),
+}
+
+/// A request that can be routed.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its id, the client's own when that is sane.
+    pub id: RequestId,
+    /// When its head was read.
+    pub started: Instant,
+    /// The API that the client speaks.
+    pub dialect: Dialect,
+    /// What it asks for.
+    pub operation: Operation,
+    /// How it wants the answer.
+    pub delivery: Delivery,
+    /// The model as asked for.
+    pub model: ModelName,
+    /// Where the body names the model, quotes included; none where the path does.
+    pub model_spans: Vec<Range<usize>>,
+    /// Where it goes at a provider.
+    pub path: UpstreamPath,
+    /// The query without a key, if any is left.
+    pub query: Option<String>,
+    /// The client's headers.
+    pub headers: HeaderMap,
+    /// The body as it came.
+    pub body: Bytes,
+}
+
+/// Reads the body and the few fields that routing needs.
+///
+/// # Errors
+/// A refusal in the words of the client's mistake: encoded body 415, too large 413, too slow 408, malformed 400.
+pub async fn decode(
+    endpoint: CallEndpoint,
+    head: http::request::Parts,
+    body: Incoming,
+    id: RequestId,
+    started: Instant,
+    limits: &BodyLimits,
+) -> Result<Call, Refusal> {
+    refuse_encoded(&head.headers)?;
+    let body = body::collect(body, limits).await?;
+    let Peek { model, stream } = peek(endpoint.dialect, endpoint.operation, &body).map_err(|error| {
+        Refusal::new(ErrorClass::InvalidRequest, error.to_string()).with_param(error.param())
+    })?;
+    let delivery = match endpoint.delivery {
+        Some(delivery) => delivery,
+        None if stream && endpoint.operation == Operation::Generate => Delivery::Stream(Framing::Sse),
+        None => Delivery::Whole,
+    };
+    let (model, model_spans) = match (endpoint.model, model) {
+        (Some(in_path), in_body) => (in_path, in_body.map(|m| m.span).into_iter().collect()),
+        (None, Some(in_body)) => (ModelName::from(in_body.name), vec![in_body.span]),
+        (None, None) => {
+            return Err(Refusal::new(
+                ErrorClass::InvalidRequest,
+                "`model` is missing: name the model to use",
+            )
+            .with_param(Some("model")));
+        }
+    };
+    Ok(Call {
+        id,
+        started,
+        dialect: endpoint.dialect,
+        operation: endpoint.operation,
+        delivery,
+        model,
+        model_spans,
+        path: endpoint.path,
+        query: head.uri.query().and_then(endpoint::query_without_key),
+        headers: head.headers,
+        body,
+    })
+}
+
+fn refuse_encoded(headers: &HeaderMap) -> Result<(), Refusal> {
+    match headers.get(http::header::CONTENT_ENCODING) {
+        Some(encoding) if encoding != "identity" => Err(Refusal::new(
+            ErrorClass::InvalidRequest,
+            "`content-encoding` must be identity: send the body uncompressed",
+        )
+        .with_status(415)),
+        _ => Ok(()),
+    }
+}
+
+/// Takes the client's own id when it is short and printable, else makes one of `random`.
+pub fn request_id(headers: &HeaderMap, random: impl FnOnce() -> [u64; 2]) -> RequestId {
+    let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    match given {
+        Some(id) if (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()) => id.into(),
+        _ => {
+            let [a, b] = random();
+            RequestId::new(format!("req_{a:016x}{:08x}", b as u32))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn a_sane_request_id_of_the_client_is_kept_and_another_is_made() {
+        let mut headers = HeaderMap::new();
+        let made = |headers: &HeaderMap| request_id(headers, || [1, 2]).to_string();
+        assert_eq!(made(&headers), "req_000000000000000100000002");
+        headers.insert("x-request-id", HeaderValue::from_static("mine-1"));
+        assert_eq!(made(&headers), "mine-1");
+        for strange in ["", "with space", &"x".repeat(129)] {
+            headers.insert("x-request-id", HeaderValue::from_str(strange).unwrap());
+            assert_eq!(made(&headers), "req_000000000000000100000002", "{strange:?}");
+        }
+    }
+
+    #[test]
+    fn a_compressed_body_is_refused() {
+        let mut headers = HeaderMap::new();
+        assert!(refuse_encoded(&headers).is_ok());
+        headers.insert("content-encoding", HeaderValue::from_static("gzip"));
+        assert_eq!(refuse_encoded(&headers).unwrap_err().status, Some(415));
+    }
+}

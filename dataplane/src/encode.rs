@@ -1,0 +1,172 @@
+//! Turns a reply, or the lack of one, into the client's HTTP response.
+
+mod body;
+mod headers;
+mod stream;
+
+pub use body::{BodyError, Ending, ReplyBody, Served};
+
+use crate::{
+    attempt::{Exhausted, Reply, Source},
+    decode::{Call, Delivery},
+    refusal::Refusal,
+};
+use bytes::Bytes;
+use cliproxy_dialects::{ErrorReply, encode};
+use cliproxy_domain::{Dialect, ErrorClass, Failure, NodeId, RequestId};
+use headers::{answer_headers, set, stream_headers};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use std::{future::Future, pin::Pin, sync::Arc};
+use stream::ClientStream;
+
+/// A reply that has not begun yet.
+pub type PendingReply = Pin<Box<dyn Future<Output = Result<Reply, Exhausted>> + Send>>;
+
+/// Encodes the answer of an upstream that has begun.
+pub fn reply(call: &Arc<Call>, node: &NodeId, reply: Reply) -> Response<ReplyBody> {
+    let Reply { status, headers, source, target, attempts } = reply;
+    let mut answer_headers = answer_headers(&headers);
+    set(&mut answer_headers, "x-cliproxy-provider", target.provider.as_str());
+    set(&mut answer_headers, "x-cliproxy-model", target.model.as_str());
+    set(&mut answer_headers, "x-cliproxy-attempts", itoa(attempts).as_str());
+    let served = Served { target, attempts };
+    let body = match source {
+        Source::Whole(whole) => ReplyBody::whole(whole.body, Ending::answered(served, whole.usage)),
+        Source::Stream(source) => {
+            if source.framing().is_some() {
+                stream_headers(&mut answer_headers);
+            }
+            ReplyBody::stream(ClientStream::flowing(call, served, source))
+        }
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = answer_headers;
+    own_headers(&mut response, &call.id, node);
+    response
+}
+
+/// Encodes a stream whose first event has not come: the head goes out now, keep-alives follow, and what happens
+/// then is told within the stream.
+pub fn pending(call: &Arc<Call>, node: &NodeId, reply: PendingReply) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::stream(ClientStream::pending(call, reply)));
+    let kind = match call.delivery {
+        Delivery::Stream(cliproxy_dialects::Framing::JsonArray) => "application/json",
+        _ => "text/event-stream",
+    };
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    stream_headers(response.headers_mut());
+    own_headers(&mut response, &call.id, node);
+    response
+}
+
+/// Encodes the failure of every attempt. The provider's own words go out as they came when they are in the
+/// client's dialect.
+pub fn exhausted(call: &Call, node: &NodeId, exhausted: Exhausted) -> Response<ReplyBody> {
+    let Exhausted { error, answer, target, attempts } = exhausted;
+    let provider = target.provider.clone();
+    let ending = Ending::failed(Some(Served { target, attempts }), error.failure.error_type());
+    let mut response = match answer {
+        Some(answer) => {
+            let mut response = Response::new(ReplyBody::whole(answer.body, ending));
+            *response.status_mut() = answer.status;
+            *response.headers_mut() = answer_headers(&answer.headers);
+            retry_headers(call.dialect, error.failure, &mut response);
+            response
+        }
+        None => {
+            let encoded = encode(call.dialect, &error_reply(&error.message, error.failure, &call.id));
+            encoded_response(encoded, ending)
+        }
+    };
+    set(response.headers_mut(), "x-cliproxy-provider", provider.as_str());
+    set(response.headers_mut(), "x-cliproxy-attempts", itoa(attempts).as_str());
+    own_headers(&mut response, &call.id, node);
+    response
+}
+
+/// Encodes what the gateway itself refuses.
+pub fn refused(dialect: Dialect, id: &RequestId, node: &NodeId, refusal: &Refusal) -> Response<ReplyBody> {
+    let encoded = encode(
+        dialect,
+        &ErrorReply {
+            class: refusal.class,
+            status: refusal.status,
+            code: refusal.code,
+            message: &refusal.message,
+            request_id: id.as_str(),
+            retry_after: refusal.retry_after,
+            param: refusal.param,
+        },
+    );
+    let mut response = encoded_response(encoded, Ending::failed(None, refusal.error_type()));
+    if let Some(allow) = refusal.allow {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
+    // The rest of a body that was not read makes the connection unusable.
+    if matches!(refusal.status, Some(408 | 413 | 415)) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    own_headers(&mut response, id, node);
+    response
+}
+
+/// Encodes a JSON document of the gateway's own.
+pub fn document(body: Bytes, id: &RequestId, node: &NodeId) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::document(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    own_headers(&mut response, id, node);
+    response
+}
+
+pub(crate) fn error_reply<'a>(message: &'a str, failure: Failure, id: &'a RequestId) -> ErrorReply<'a> {
+    ErrorReply {
+        class: failure.class(),
+        status: None,
+        code: None,
+        message,
+        request_id: id.as_str(),
+        retry_after: failure.retry_after(),
+        param: None,
+    }
+}
+
+fn encoded_response(encoded: cliproxy_dialects::EncodedError, ending: Ending) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::whole(encoded.body, ending));
+    // Statuses of the table are valid; one that is not would be our own mistake.
+    *response.status_mut() =
+        StatusCode::from_u16(encoded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in encoded.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+/// Adds the wait and the word on retrying where the provider's answer has none.
+fn retry_headers(dialect: Dialect, failure: Failure, response: &mut Response<ReplyBody>) {
+    let has_wait =
+        ["retry-after", "retry-after-ms"].iter().any(|name| response.headers().contains_key(*name));
+    let says_itself = response.headers().contains_key("x-should-retry");
+    let known = encode(dialect, &error_reply("", failure, &RequestId::from("")));
+    for (name, value) in known.headers {
+        let wanted = match name {
+            "retry-after" | "retry-after-ms" => !has_wait && failure.class() != ErrorClass::Billing,
+            "x-should-retry" => !says_itself,
+            _ => false,
+        };
+        if let (true, Ok(value)) = (wanted, HeaderValue::from_str(&value)) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+fn own_headers(response: &mut Response<ReplyBody>, id: &RequestId, node: &NodeId) {
+    set(response.headers_mut(), "x-request-id", id.as_str());
+    set(response.headers_mut(), "x-cliproxy-node", node.as_str());
+}
+
+fn itoa(number: u32) -> String {
+    number.to_string()
+}

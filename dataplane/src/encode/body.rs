@@ -1,0 +1,121 @@
+//! The body of a response to a client, which knows at its end how the request went.
+
+use super::stream::ClientStream;
+use bytes::Bytes;
+use cliproxy_domain::{Target, TokenUsage};
+use http_body::{Body, Frame, SizeHint};
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// Who answered a request, and after how many upstream calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// The target that answered, or that failed last.
+    pub target: Target,
+    /// Upstream calls made.
+    pub attempts: u32,
+}
+
+/// How a request went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// Who answered; none when no upstream was called.
+    pub served: Option<Served>,
+    /// The tokens of the answer.
+    pub usage: TokenUsage,
+    /// Why it failed, as metrics and logs name it; none when it succeeded.
+    pub error_type: Option<&'static str>,
+    /// Whether this is a document of the gateway's own, which is not counted as a request to a provider.
+    pub own: bool,
+}
+
+impl Ending {
+    pub(super) fn answered(served: Served, usage: TokenUsage) -> Self {
+        Self { served: Some(served), usage, error_type: None, own: false }
+    }
+
+    pub(super) fn failed(served: Option<Served>, error_type: &'static str) -> Self {
+        Self { served, usage: TokenUsage::default(), error_type: Some(error_type), own: false }
+    }
+}
+
+/// Says that a body broke off: the connection is closed so that the client notices.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the provider's answer broke off: {0}")]
+pub struct BodyError(pub(super) String);
+
+/// A response's body.
+pub struct ReplyBody {
+    kind: Kind,
+    ending: Option<Ending>,
+}
+
+enum Kind {
+    Whole(Option<Bytes>),
+    Stream(Box<ClientStream>),
+}
+
+impl ReplyBody {
+    pub(super) fn whole(body: Bytes, ending: Ending) -> Self {
+        Self { kind: Kind::Whole(Some(body).filter(|body| !body.is_empty())), ending: Some(ending) }
+    }
+
+    pub(super) fn document(body: Bytes) -> Self {
+        let ending = Ending { served: None, usage: TokenUsage::default(), error_type: None, own: true };
+        Self::whole(body, ending)
+    }
+
+    pub(super) fn stream(stream: ClientStream) -> Self {
+        Self { kind: Kind::Stream(Box::new(stream)), ending: None }
+    }
+
+    /// Tells how the request went, once it is known: at once for a whole body, at its end for a stream.
+    pub fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /// Tells who was answering when a stream was given up, and the tokens until then.
+    pub fn so_far(&self) -> (Option<Served>, TokenUsage) {
+        match &self.kind {
+            Kind::Whole(_) => {
+                self.ending.clone().map(|ending| (ending.served, ending.usage)).unwrap_or_default()
+            }
+            Kind::Stream(stream) => stream.so_far(),
+        }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        match &mut this.kind {
+            Kind::Whole(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
+            Kind::Stream(stream) => {
+                let polled = stream.poll_piece(cx);
+                if this.ending.is_none() {
+                    this.ending = stream.ending();
+                }
+                polled.map(|piece| piece.map(|piece| piece.map(Frame::data)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.kind, Kind::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64)),
+            Kind::Stream(_) => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! A node from its settings to its end: build, run, drain.
+
+use crate::{
+    account::{Accounts, Ledger},
+    attempt::Attempter,
+    authenticate::Admission,
+    decode::BodyLimits,
+    listen,
+    live::Live,
+    ops::{AdminToken, Ops, Recent},
+    pipeline::Pipeline,
+    sync::{ControlLink, Identity, IdentityError, Reporter, Sync, SyncParts},
+    upstream::{PoolError, UpstreamError, Upstreams},
+};
+use cliproxy_domain::{ConfigId, NodeId, Snapshot};
+use cliproxy_host::{Clock, Disk, Entropy, Listener, Net, ServeOptions};
+use cliproxy_observe::{access_log::AccessLog, metrics::Metrics};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// How a node is set up.
+pub struct Settings {
+    /// Where clients and operators connect.
+    pub listen: SocketAddr,
+    /// Where metrics are served alone, and at which path.
+    pub metrics: Option<(SocketAddr, String)>,
+    /// Who may call.
+    pub admission: Admission,
+    /// How much a caller may send.
+    pub body_limits: BodyLimits,
+    /// The limits of connections. The drain is the time that open streams get at the end.
+    pub serve: ServeOptions,
+    /// Operators' tokens.
+    pub admin_tokens: Vec<AdminToken>,
+    /// Where control planes are; none for a node that runs alone from its file.
+    pub endpoints: Vec<String>,
+    /// The node's name, when the operator gives one.
+    pub name: Option<NodeId>,
+    /// The version of the program.
+    pub build: String,
+    /// What to serve until a control plane says otherwise, when the disk holds nothing.
+    pub initial: Option<Snapshot>,
+}
+
+/// What a node takes from the machine.
+#[derive(Clone)]
+pub struct Seams {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Network.
+    pub net: Arc<dyn Net>,
+    /// The node's own folder.
+    pub disk: Arc<dyn Disk>,
+    /// Randomness.
+    pub entropy: Entropy,
+}
+
+/// Why a node cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        error: io::Error,
+    },
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The TLS library cannot be set up.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The initial configuration cannot be used.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+}
+
+/// A node, ready to run.
+pub struct DataPlane {
+    clients: Box<dyn Listener>,
+    metrics: Option<(Box<dyn Listener>, String)>,
+    address: SocketAddr,
+    serve: ServeOptions,
+    pipeline: Arc<Pipeline>,
+    ops: Arc<Ops>,
+    sync: Sync,
+    reporter: Arc<Reporter>,
+    recent: Arc<Recent>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Urgent events that wait for the control plane at most.
+const URGENT_QUEUE: usize = 1_024;
+/// How long the last report may take at the end.
+const LAST_REPORT: Duration = Duration::from_secs(2);
+
+impl DataPlane {
+    /// Binds the listeners, finds out who the node is, and loads the last known good configuration.
+    ///
+    /// # Errors
+    /// When an address is taken, or the data directory cannot be used.
+    pub async fn build(
+        settings: Settings,
+        seams: Seams,
+        metrics: Metrics,
+        log: AccessLog,
+    ) -> Result<Self, BuildError> {
+        let Seams { clock, net, disk, entropy } = seams;
+        let (clients, address) = listen_on(&net, settings.listen).await?;
+        let metrics_listener = match settings.metrics {
+            Some((address, path)) => Some((listen_on(&net, address).await?.0, path)),
+            None => None,
+        };
+        let identity = Identity::next(&*disk, &entropy, settings.name)?;
+        let first_ticket = xxh3_64(identity.node.as_str().as_bytes());
+        let live = Arc::new(Live::new(Upstreams::new(Arc::clone(&net))?, first_ticket));
+        let (urgent, urgent_events) = mpsc::channel(URGENT_QUEUE);
+        let ledger = Arc::new(Ledger::default());
+        let reporter = Arc::new(Reporter::new(Arc::clone(&ledger), identity.incarnation, clock.wall()));
+        let recent = Arc::new(Recent::default());
+        let link = Arc::new(ControlLink::new(!settings.endpoints.is_empty()));
+        let accounts = Arc::new(Accounts::new(
+            ledger,
+            metrics.clone(),
+            log,
+            Arc::clone(&live),
+            urgent,
+            identity.node.clone(),
+            Arc::clone(&clock),
+            entropy.clone(),
+        ));
+        let attempter = Arc::new(Attempter {
+            witness: accounts.clone(),
+            live: Arc::clone(&live),
+            clock: Arc::clone(&clock),
+            entropy: entropy.clone(),
+        });
+        let ops = Ops::new(
+            settings.admin_tokens,
+            metrics,
+            Arc::clone(&live),
+            Arc::clone(&link),
+            Arc::clone(&recent),
+            Arc::clone(&clock),
+        );
+        let pipeline = Pipeline {
+            admission: settings.admission,
+            body_limits: settings.body_limits,
+            live: Arc::clone(&live),
+            attempter,
+            accounts,
+            node: identity.node.clone(),
+            clock: Arc::clone(&clock),
+            entropy: entropy.clone(),
+        };
+        let sync = Sync::build(SyncParts {
+            endpoints: settings.endpoints,
+            identity,
+            build: settings.build,
+            listen: address,
+            live: Arc::clone(&live),
+            reporter: Arc::clone(&reporter),
+            urgent: urgent_events,
+            link,
+            net,
+            clock: Arc::clone(&clock),
+            disk,
+            entropy,
+        });
+        // The file is the start of a node that has nothing better: the last known good is newer than it.
+        if let (None, Some(initial)) = (live.known(), settings.initial) {
+            live.adopt(ConfigId(0), initial)?;
+        }
+        Ok(Self {
+            clients,
+            metrics: metrics_listener,
+            address,
+            serve: settings.serve,
+            pipeline: Arc::new(pipeline),
+            ops: Arc::new(ops),
+            sync,
+            reporter,
+            recent,
+            clock,
+        })
+    }
+
+    /// Gives the address that clients connect to, with the port that was found for port 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Gives the node's name.
+    pub fn node(&self) -> &NodeId {
+        &self.pipeline.node
+    }
+
+    /// Gives what the node knows, for a composition root that feeds a node without a control plane.
+    pub fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.pipeline.live)
+    }
+
+    /// Serves until `shutdown`, then drains open requests and reports what was counted. Gives the number of
+    /// connections that were cut.
+    pub async fn run(self, shutdown: CancellationToken) -> usize {
+        let (stop_sync, stop_metrics) = (CancellationToken::new(), CancellationToken::new());
+        let sync = tokio::spawn(self.sync.run(stop_sync.clone(), Arc::clone(&self.recent)));
+        let metrics = self.metrics.map(|(listener, path)| {
+            tokio::spawn(listen::metrics(listener, path, stop_metrics.clone(), Arc::clone(&self.ops)))
+        });
+        let ops = Arc::clone(&self.ops);
+        let unready = {
+            let shutdown = shutdown.clone();
+            async move {
+                shutdown.cancelled().await;
+                ops.drain();
+            }
+        };
+        let (cut, ()) = tokio::join!(
+            listen::clients(self.clients, self.serve, shutdown, self.pipeline, self.ops),
+            unready
+        );
+        // All requests have ended: what they used goes up before the session does.
+        self.reporter.close_window(self.clock.wall(), &self.recent);
+        let settled = async {
+            while !self.reporter.is_settled() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(LAST_REPORT, settled).await.is_err() {
+            tracing::warn!("the last usage was not acknowledged before the node stopped");
+        }
+        stop_sync.cancel();
+        stop_metrics.cancel();
+        // Both end by their tokens; a panic in one was logged by the runtime.
+        let _ = sync.await;
+        if let Some(metrics) = metrics {
+            let _ = metrics.await;
+        }
+        cut
+    }
+}
+
+async fn listen_on(
+    net: &Arc<dyn Net>,
+    address: SocketAddr,
+) -> Result<(Box<dyn Listener>, SocketAddr), BuildError> {
+    let failed = |error| BuildError::Listen { address, error };
+    let listener = net.listen(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}

@@ -1,0 +1,128 @@
+//! What this node itself saw of each provider lately: the answer while the control plane is away.
+
+use cliproxy_domain::{AttemptCounts, LedgerRow, ProviderName, WallTime, status::HealthState};
+use parking_lot::Mutex;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+/// The last minute by seconds, and the last day by minutes. Written once a second, off the request path.
+#[derive(Default)]
+pub struct Recent {
+    providers: Mutex<BTreeMap<ProviderName, Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    seconds: VecDeque<(WallTime, AttemptCounts)>,
+    minutes: VecDeque<Minute>,
+    last: Option<WallTime>,
+}
+
+struct Minute {
+    number: i64,
+    answered: bool,
+}
+
+/// One provider as this node saw it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Glance {
+    pub(super) counts: AttemptCounts,
+    pub(super) last: Option<WallTime>,
+    pub(super) uptime_percent: f64,
+}
+
+impl Glance {
+    pub(super) fn health(&self) -> HealthState {
+        let counts = self.counts;
+        match self.last {
+            None => HealthState::Unknown,
+            Some(_) if counts.errors() > 0 && counts.ok == 0 => HealthState::Unhealthy,
+            Some(_) => HealthState::Healthy,
+        }
+    }
+}
+
+const DAY_OF_MINUTES: i64 = 24 * 60;
+
+impl Recent {
+    /// Adds the rows of one window that ended `now`.
+    pub fn fold(&self, rows: &[LedgerRow], now: WallTime) {
+        let mut providers = self.providers.lock();
+        for row in rows {
+            let seen = providers.entry(row.key.provider.clone()).or_default();
+            match seen.seconds.back_mut() {
+                Some((at, counts)) if *at == now => *counts += row.attempts,
+                _ => seen.seconds.push_back((now, row.attempts)),
+            }
+            seen.last = Some(now);
+            let number = now.0 / 60_000;
+            match seen.minutes.back_mut() {
+                Some(minute) if minute.number == number => minute.answered |= row.attempts.ok > 0,
+                _ => seen.minutes.push_back(Minute { number, answered: row.attempts.ok > 0 }),
+            }
+        }
+        for seen in providers.values_mut() {
+            let oldest = now.minus(Duration::from_secs(60));
+            while seen.seconds.front().is_some_and(|(at, _)| *at <= oldest) {
+                seen.seconds.pop_front();
+            }
+            while seen.minutes.front().is_some_and(|minute| minute.number <= now.0 / 60_000 - DAY_OF_MINUTES)
+            {
+                seen.minutes.pop_front();
+            }
+        }
+    }
+
+    /// Gives what was seen of a provider in the minute before `now`.
+    pub(super) fn glance(&self, provider: &ProviderName, now: WallTime) -> Glance {
+        let providers = self.providers.lock();
+        let Some(seen) = providers.get(provider) else {
+            return Glance { uptime_percent: 100.0, ..Glance::default() };
+        };
+        let oldest = now.minus(Duration::from_secs(60));
+        let mut counts = AttemptCounts::default();
+        for (_, second) in seen.seconds.iter().filter(|(at, _)| *at > oldest) {
+            counts += *second;
+        }
+        let answered = seen.minutes.iter().filter(|minute| minute.answered).count();
+        let uptime_percent =
+            if seen.minutes.is_empty() { 100.0 } else { 100.0 * answered as f64 / seen.minutes.len() as f64 };
+        Glance { counts, last: seen.last, uptime_percent }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cliproxy_domain::{LedgerKey, TokenUsage};
+
+    fn row(ok: u64, err_5xx: u64) -> LedgerRow {
+        LedgerRow {
+            key: LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() },
+            attempts: AttemptCounts { ok, err_5xx, ..AttemptCounts::default() },
+            tokens: TokenUsage::default(),
+        }
+    }
+
+    #[test]
+    fn only_the_last_minute_counts_and_the_last_day_tells_the_uptime() {
+        let recent = Recent::default();
+        let minute = |n: i64| WallTime(n * 60_000);
+        recent.fold(&[row(0, 4)], minute(1));
+        recent.fold(&[row(3, 0)], minute(2));
+        let glance = recent.glance(&"p".into(), minute(2));
+        assert_eq!((glance.counts.ok, glance.counts.err_5xx), (3, 0));
+        assert_eq!((glance.uptime_percent, glance.health()), (50.0, HealthState::Healthy));
+        assert_eq!(recent.glance(&"p".into(), minute(4)).counts.attempts(), 0);
+        assert_eq!(recent.glance(&"other".into(), minute(2)).health(), HealthState::Unknown);
+    }
+
+    #[test]
+    fn a_provider_that_only_fails_is_unhealthy() {
+        let recent = Recent::default();
+        recent.fold(&[row(0, 1)], WallTime(1_000));
+        assert_eq!(recent.glance(&"p".into(), WallTime(2_000)).health(), HealthState::Unhealthy);
+    }
+}

@@ -1,0 +1,118 @@
+//! The way of a request, outside-in. The only module that names every stage.
+
+use crate::{
+    account::{AccountedBody, Accounts, Record},
+    attempt::Attempter,
+    authenticate::{Admission, authenticate},
+    decode::{self, BodyLimits, Call, Delivery, Endpoint, decode, endpoint},
+    encode::{self, ReplyBody},
+    live::Live,
+    refusal::Refusal,
+    route::route,
+};
+use cliproxy_domain::{NodeId, RequestId};
+use cliproxy_host::{Clock, Entropy, Peer};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use std::{sync::Arc, time::Duration};
+
+/// How long a stream's head is held back for its first event. Within it an error still has its HTTP status and a
+/// failure can go elsewhere unseen; beyond it the client is kept alive.
+const HEAD_WAIT: Duration = Duration::from_secs(10);
+
+/// The stages and what they need.
+pub struct Pipeline {
+    /// Who may call.
+    pub admission: Admission,
+    /// How much a caller may send.
+    pub body_limits: BodyLimits,
+    /// What the node knows.
+    pub live: Arc<Live>,
+    /// Calls upstreams.
+    pub attempter: Arc<Attempter>,
+    /// Closes the records.
+    pub accounts: Arc<Accounts>,
+    /// The node's name, shown to clients.
+    pub node: NodeId,
+    /// The node's clock.
+    pub clock: Arc<dyn Clock>,
+    /// For request ids.
+    pub entropy: Entropy,
+}
+
+impl Pipeline {
+    /// Serves one request. Dropping the future, or the body it gives, is the client's hang-up.
+    pub async fn serve(&self, peer: Peer, request: Request<Incoming>) -> Response<AccountedBody> {
+        let started = self.clock.now();
+        let id = decode::request_id(request.headers(), || [self.entropy.next_u64(), self.entropy.next_u64()]);
+        // Opened first, so that no request leaves without a record.
+        let mut record = Record::open(&self.accounts, id.clone(), started);
+        let response = self.answer(peer, request, &id, started, &mut record).await;
+        response.map(|body| AccountedBody::new(body, record))
+    }
+
+    async fn answer(
+        &self,
+        peer: Peer,
+        request: Request<Incoming>,
+        id: &RequestId,
+        started: std::time::Instant,
+        record: &mut Record,
+    ) -> Response<ReplyBody> {
+        let (head, body) = request.into_parts();
+        // The path first: it says in which dialect every refusal is told.
+        let found = endpoint(&head.method, &head.uri, &head.headers);
+        let dialect = match &found {
+            Ok(Endpoint::Call(call)) => call.dialect,
+            Ok(Endpoint::Models { dialect, .. }) => *dialect,
+            Err(_) => decode::dialect_of(&head.uri, &head.headers),
+        };
+        let refuse = |refusal: Refusal| encode::refused(dialect, id, &self.node, &refusal);
+        // Before the body is read: strangers send us nothing.
+        if let Err(refusal) = authenticate(self.admission, peer) {
+            return refuse(refusal);
+        }
+        let endpoint = match found {
+            Err(refusal) => return refuse(refusal),
+            Ok(Endpoint::Models { dialect, id: wanted }) => {
+                return match self.models(dialect, wanted.as_deref()) {
+                    Ok(list) => encode::document(list, id, &self.node),
+                    Err(refusal) => refuse(refusal),
+                };
+            }
+            Ok(Endpoint::Call(endpoint)) => endpoint,
+        };
+        let call = match decode(endpoint, head, body, id.clone(), started, &self.body_limits).await {
+            Ok(call) => Arc::new(call),
+            Err(refusal) => return refuse(refusal),
+        };
+        record.model(&call.model);
+        // Decided once, on one configuration; the attempts follow its order.
+        match route(&self.live, &call, self.clock.wall()) {
+            Ok(route) => self.attempt(call, route).await,
+            Err(refusal) => refuse(refusal),
+        }
+    }
+
+    async fn attempt(&self, call: Arc<Call>, route: crate::route::Route) -> Response<ReplyBody> {
+        let mut attempt = Box::pin(Arc::clone(&self.attempter).serve(Arc::clone(&call), route));
+        let served = match call.delivery {
+            Delivery::Whole => attempt.await,
+            Delivery::Stream(_) => match tokio::time::timeout(HEAD_WAIT, attempt.as_mut()).await {
+                Ok(served) => served,
+                Err(_) => return encode::pending(&call, &self.node, attempt),
+            },
+        };
+        match served {
+            Ok(reply) => encode::reply(&call, &self.node, reply),
+            Err(exhausted) => encode::exhausted(&call, &self.node, exhausted),
+        }
+    }
+
+    fn models(&self, dialect: cliproxy_domain::Dialect, id: Option<&str>) -> Result<bytes::Bytes, Refusal> {
+        match self.live.known() {
+            Some(known) => decode::models::models(&known.snapshot, dialect, id),
+            None => decode::models::models(&Default::default(), dialect, id),
+        }
+    }
+}

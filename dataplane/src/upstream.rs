@@ -1,0 +1,139 @@
+//! The way to each provider: where it is, how it is asked, and the connections that stay open to it.
+
+mod connector;
+mod pool;
+mod request;
+
+pub use pool::{Place, Pool, PoolError, SendError};
+pub(crate) use request::stops_here;
+
+use arc_swap::ArcSwap;
+use cliproxy_domain::{CredentialName, Provider, ProviderName, Snapshot};
+use cliproxy_host::Net;
+use http::{HeaderValue, Uri, uri::Scheme};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+/// Why a provider cannot be called as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// The base URL is none that HTTP can use.
+    #[error("providers.{provider}.base_url is not an http or https URL with a host")]
+    BaseUrl {
+        /// The provider.
+        provider: ProviderName,
+    },
+    /// A key has characters that no HTTP header can carry.
+    #[error(
+        "the credential `{credential}` of provider `{provider}` has characters that no HTTP header can carry"
+    )]
+    Key {
+        /// The provider.
+        provider: ProviderName,
+        /// The credential.
+        credential: CredentialName,
+    },
+    /// The connection pool could not be made.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+}
+
+/// One provider, ready to be called.
+pub struct Upstream {
+    /// Its configuration.
+    pub provider: Provider,
+    /// The open connections.
+    pub pool: Arc<Pool>,
+    scheme: Scheme,
+    authority: http::uri::Authority,
+    /// The path of the base URL, without a trailing slash.
+    prefix: String,
+    /// Whether that path ends in a version, as `/v1`, so that none is added.
+    versioned: bool,
+    /// The authentication header's value for each credential.
+    keys: HashMap<CredentialName, HeaderValue>,
+}
+
+impl Upstream {
+    fn new(provider: &Provider, pool: Arc<Pool>) -> Result<Self, UpstreamError> {
+        let wrong = || UpstreamError::BaseUrl { provider: provider.name.clone() };
+        let base: Uri = provider.base_url.parse().map_err(|_| wrong())?;
+        let parts = base.into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else { return Err(wrong()) };
+        let prefix =
+            parts.path_and_query.map(|p| p.path().trim_end_matches('/').to_owned()).unwrap_or_default();
+        let versioned = prefix.rsplit('/').next().is_some_and(is_version);
+        let mut keys = HashMap::new();
+        for credential in &provider.credentials {
+            let value = request::key_header(provider.kind, &credential.api_key).map_err(|_| {
+                UpstreamError::Key { provider: provider.name.clone(), credential: credential.name.clone() }
+            })?;
+            keys.insert(credential.name.clone(), value);
+        }
+        Ok(Self { provider: provider.clone(), pool, scheme, authority, prefix, versioned, keys })
+    }
+}
+
+/// Tells whether a path segment is an API version, as `v1`, `v1beta` or `v4`.
+fn is_version(segment: &str) -> bool {
+    segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// Makes upstreams, and keeps the pools of those that stay the same over a change of configuration.
+pub struct Upstreams {
+    net: Arc<dyn Net>,
+    tls: Arc<rustls::ClientConfig>,
+    pools: ArcSwap<HashMap<PoolKey, Arc<Pool>>>,
+}
+
+/// Providers with the same origin and connect timeout share connections.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct PoolKey {
+    origin: String,
+    connect: Duration,
+}
+
+impl Upstreams {
+    /// Opens connections through `net`, with TLS by the public roots of trust.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be set up.
+    pub fn new(net: Arc<dyn Net>) -> Result<Self, PoolError> {
+        Ok(Self { net, tls: connector::tls_config()?, pools: ArcSwap::default() })
+    }
+
+    /// Makes the upstreams of a whole configuration.
+    ///
+    /// # Errors
+    /// For the first provider that cannot be called; nothing changes then.
+    pub fn of(&self, snapshot: &Snapshot) -> Result<HashMap<ProviderName, Arc<Upstream>>, UpstreamError> {
+        let before = self.pools.load();
+        let mut pools = HashMap::new();
+        let mut upstreams = HashMap::new();
+        for provider in snapshot.providers.values() {
+            let key = PoolKey { origin: origin(&provider.base_url), connect: provider.timeouts.connect };
+            let pool = pools.entry(key.clone()).or_insert_with(|| {
+                before.get(&key).cloned().unwrap_or_else(|| {
+                    Arc::new(Pool::new(
+                        Arc::clone(&self.net),
+                        Arc::clone(&self.tls),
+                        provider.timeouts.connect,
+                    ))
+                })
+            });
+            upstreams.insert(provider.name.clone(), Arc::new(Upstream::new(provider, Arc::clone(pool))?));
+        }
+        self.pools.store(Arc::new(pools));
+        Ok(upstreams)
+    }
+}
+
+fn origin(base_url: &str) -> String {
+    match base_url.parse::<Uri>() {
+        Ok(uri) => format!(
+            "{}://{}",
+            uri.scheme_str().unwrap_or_default(),
+            uri.authority().map_or("", |a| a.as_str())
+        ),
+        Err(_) => base_url.to_owned(),
+    }
+}

@@ -1,0 +1,172 @@
+//! The request as a provider gets it: path, headers, key, body.
+
+use super::Upstream;
+use crate::decode::{Call, GeminiPath, UpstreamPath};
+use bytes::Bytes;
+use cliproxy_dialects::peek::replace_model;
+use cliproxy_domain::{CredentialName, Dialect, ModelName, ProviderKind, Secret};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
+    header::{self, InvalidHeaderValue},
+    uri::PathAndQuery,
+};
+use http_body_util::Full;
+
+/// Headers that concern one connection alone (RFC 9110 §7.6.1), or that the gateway sets itself, or that carry
+/// the client's own key.
+const NOT_FORWARDED: [HeaderName; 17] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::EXPECT,
+    header::COOKIE,
+    header::AUTHORIZATION,
+    header::ACCEPT_ENCODING,
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+
+/// Tells whether a header of either side stops at the gateway.
+pub(crate) fn stops_here(name: &HeaderName, connection: Option<&HeaderValue>) -> bool {
+    NOT_FORWARDED.contains(name)
+        || name.as_str().starts_with("x-cliproxy-")
+        || connection.and_then(|value| value.to_str().ok()).is_some_and(|named| {
+            named.split(',').any(|named| named.trim().eq_ignore_ascii_case(name.as_str()))
+        })
+}
+
+/// Makes the value of the header that carries a key.
+pub(super) fn key_header(kind: ProviderKind, key: &Secret) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut value = match kind {
+        ProviderKind::OpenAi | ProviderKind::OpenAiCompatible => {
+            HeaderValue::from_str(&format!("Bearer {}", key.expose()))?
+        }
+        ProviderKind::Anthropic | ProviderKind::Gemini => HeaderValue::from_str(key.expose())?,
+    };
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+impl Upstream {
+    /// Builds the upstream request of a call. The body's bytes are the client's but for the model's name when
+    /// `model` is another.
+    ///
+    /// # Errors
+    /// When the credential is not this provider's, or the model's name fits no path.
+    pub fn request(
+        &self,
+        call: &Call,
+        model: &ModelName,
+        credential: &CredentialName,
+    ) -> Result<Request<Full<Bytes>>, http::Error> {
+        let mut request = Request::new(Full::new(self.body(call, model)));
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = Version::HTTP_11;
+        *request.uri_mut() = self.uri(call, model)?;
+        *request.headers_mut() = self.headers(call, credential);
+        Ok(request)
+    }
+
+    fn uri(&self, call: &Call, model: &ModelName) -> Result<Uri, http::Error> {
+        let mut path = self.prefix.clone();
+        match &call.path {
+            UpstreamPath::Fixed(fixed) => {
+                if !self.versioned {
+                    path.push_str("/v1");
+                }
+                path.push_str(fixed);
+            }
+            UpstreamPath::Gemini(gemini) => push_gemini(&mut path, gemini, model, self.versioned),
+        }
+        if let Some(query) = &call.query {
+            path.push('?');
+            path.push_str(query);
+        }
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(PathAndQuery::try_from(path)?);
+        Ok(Uri::from_parts(parts)?)
+    }
+
+    fn headers(&self, call: &Call, credential: &CredentialName) -> HeaderMap {
+        let connection = call.headers.get(header::CONNECTION);
+        let mut headers = HeaderMap::with_capacity(call.headers.len() + 3);
+        for (name, value) in &call.headers {
+            if !stops_here(name, connection) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        // The bytes that pass must be readable, for usage and for the end of a stream.
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Ok(id) = HeaderValue::from_str(call.id.as_str()) {
+            headers.insert(X_REQUEST_ID, id);
+        }
+        if let Some(key) = self.keys.get(credential) {
+            headers.insert(key_name(self.provider.kind), key.clone());
+        }
+        if call.dialect == Dialect::Anthropic && !headers.contains_key(&ANTHROPIC_VERSION) {
+            headers.insert(ANTHROPIC_VERSION, HeaderValue::from_static("2023-06-01"));
+        }
+        headers
+    }
+
+    fn body(&self, call: &Call, model: &ModelName) -> Bytes {
+        if *model == call.model {
+            return call.body.clone();
+        }
+        // Gemini's bodies spell a model as a resource.
+        let name = match call.dialect {
+            Dialect::Gemini if !model.as_str().contains('/') => format!("models/{model}"),
+            _ => model.to_string(),
+        };
+        // From the back, so that the spans before keep their places.
+        call.model_spans
+            .iter()
+            .rev()
+            .fold(call.body.clone(), |body, span| replace_model(&body, span.clone(), &name))
+    }
+}
+
+fn key_name(kind: ProviderKind) -> HeaderName {
+    match kind {
+        ProviderKind::OpenAi | ProviderKind::OpenAiCompatible => header::AUTHORIZATION,
+        ProviderKind::Anthropic => HeaderName::from_static("x-api-key"),
+        ProviderKind::Gemini => HeaderName::from_static("x-goog-api-key"),
+    }
+}
+
+fn push_gemini(path: &mut String, gemini: &GeminiPath, model: &ModelName, versioned: bool) {
+    if !versioned {
+        path.push('/');
+        path.push_str(gemini.version);
+    }
+    // `tunedModels/x` and `projects/…` are resources by themselves.
+    let is_resource =
+        ["tunedModels/", "projects/", "publishers/"].iter().any(|p| model.as_str().starts_with(p));
+    path.push_str(if is_resource { "/" } else { "/models/" });
+    for byte in model.as_str().bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'@' => {
+                path.push(char::from(byte));
+            }
+            other => path.push_str(&format!("%{other:02X}")),
+        }
+    }
+    path.push(':');
+    path.push_str(gemini.verb);
+}
+
+#[cfg(test)]
+mod tests;
