@@ -1,6 +1,5 @@
 //! The processes under measurement: started here, ended here whatever happens.
 
-use super::scenario::KEY_SHA256;
 use anyhow::{Context, bail, ensure};
 use http_body_util::Empty;
 use hyper::{Request, StatusCode, body::Bytes, client::conn::http1};
@@ -69,7 +68,7 @@ impl Server {
         Ok(Self { address, pid: process.0.id(), process, _folder: None })
     }
 
-    /// Starts the gateway with authentication, routing, metering, metrics and the access log on.
+    /// Starts the gateway with what it does by default: routing, metering, metrics and the access log.
     pub(super) async fn gateway(
         executable: &Path,
         plane: Plane,
@@ -181,8 +180,6 @@ providers:
     base_url: "http://{upstream}"
     credentials: [{{name: main, api_key: "upstream-key"}}]
     models: ["bench-*"]
-clients:
-  - {{name: bench, keys: [{{sha256: "{KEY_SHA256}"}}], models: ["bench-*"]}}
 metrics:
   enabled: true
   port: {metrics}
@@ -227,6 +224,22 @@ pub(super) async fn gateway_executable(build: bool) -> anyhow::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cliproxy_config::{Environment, Load};
+
+    #[test]
+    fn the_gateway_takes_the_configuration_without_a_warning() {
+        let text =
+            gateway_config(([127, 0, 0, 1], 4010).into(), [8317, 9090, 8318, 8319], Path::new("/tmp/x"));
+        let load = Load {
+            file: None,
+            overrides: Vec::new(),
+            data_dir: PathBuf::from("data"),
+            environment: Environment::new(|_| None),
+        };
+        let config = cliproxy_config::load_text("config.yaml", &text, &load).unwrap();
+        assert_eq!(config.warnings, Vec::<String>::new());
+        assert_eq!(config.server.listen, ([127, 0, 0, 1], 8317).into());
+    }
 
     #[test]
     fn free_ports_differ() {

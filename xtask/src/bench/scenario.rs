@@ -6,10 +6,8 @@ use std::time::Duration;
 
 /// All requests are OpenAI chat completions.
 pub(super) const PATH: &str = "/v1/chat/completions";
-/// The client's key, as its request says it.
+/// What every request says of itself, as clients do.
 pub(super) const AUTHORIZATION: &str = "Bearer bench-key";
-/// The same key, as the gateway's configuration knows it.
-pub(super) const KEY_SHA256: &str = "b0962662e937d44c699c8305d90cbf190b3150c59b13863d1380b5cc3c711bb7";
 
 /// The kinds of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
