@@ -57,10 +57,23 @@ pub(crate) fn for_operators(state: &Arc<State>, health: HealthReporter) -> Route
     v1alpha.unwrap_or_else(|error| without_reflection(routes, &error))
 }
 
+/// Describes all messages, and lists the services that operators can call here: not those for nodes.
 fn reflection() -> tonic_reflection::server::Builder<'static> {
-    tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    let described = [
+        FILE_DESCRIPTOR_SET,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ];
+    let listed = [
+        v1::operations_server::SERVICE_NAME,
+        tonic_health::pb::health_server::SERVICE_NAME,
+        tonic_reflection::pb::v1::server_reflection_server::SERVICE_NAME,
+        tonic_reflection::pb::v1alpha::server_reflection_server::SERVICE_NAME,
+    ];
+    let empty = tonic_reflection::server::Builder::configure().include_reflection_service(false);
+    let builder = described.into_iter().fold(empty, |b, set| b.register_encoded_file_descriptor_set(set));
+    listed.into_iter().fold(builder, |b, name| b.with_service_name(name))
 }
 
 /// The descriptors are compiled in, so this does not happen; were it to, operators would miss a convenience.

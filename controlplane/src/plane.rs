@@ -195,3 +195,6 @@ async fn serve_router(
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,315 @@
+//! The verbs of the stories.
+
+use crate::{ControlPlane, Handle, Settings, plane::Addresses, state::State};
+use cliproxy_domain::{
+    Alias, AliasTarget, AttemptCounts, Batch, ConfigId, Credential, HistoryId, Incarnation, LedgerKey,
+    LedgerRow, Provider, ProviderKind, Secret, Seq, Snapshot, Target, Timeouts, TokenUsage, UrgentEvent,
+    UrgentKind, WallTime,
+};
+use cliproxy_host::{Clock, Net, SystemClock, SystemNet};
+use cliproxy_observe::Metrics;
+use cliproxy_proto::v1;
+use cliproxy_store::{MemoryStore, Store};
+use http_body_util::{BodyExt, Empty};
+use hyper::{Method, Request, StatusCode, body::Bytes};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, Streaming, transport::Channel};
+
+/// How long anything may take before a story fails.
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// 2026-02-19T22:50:30Z: far from the ends of its minute.
+pub(super) const START: WallTime = WallTime(1_771_541_430_000);
+
+/// A clock whose wall time stands still until the test moves it; the monotonic one runs, and moves along.
+#[derive(Default)]
+pub(super) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(super) fn advance(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    fn moved(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.load(Ordering::SeqCst)).unwrap())
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Instant {
+        SystemClock.now() + self.moved()
+    }
+
+    fn wall(&self) -> WallTime {
+        START.plus(self.moved())
+    }
+}
+
+/// A running control plane.
+pub(super) struct Plane {
+    pub(super) at: Addresses,
+    pub(super) handle: Handle,
+    pub(super) store: MemoryStore,
+    pub(super) state: Arc<State>,
+    pub(super) clock: Arc<TestClock>,
+    pub(super) metrics: Metrics,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+pub(super) fn settings() -> Settings {
+    let any = "127.0.0.1:0".parse().unwrap();
+    // A busy machine answers a ping late; what these stories tell does not depend on it.
+    Settings { node_keep_alive: (DEADLINE, DEADLINE), ..Settings::new(any, any, "cp-1") }
+}
+
+pub(super) fn memory() -> MemoryStore {
+    MemoryStore::new(HistoryId("history-1".into()))
+}
+
+impl Plane {
+    /// Starts on an empty store, without a configuration.
+    pub(super) async fn start() -> Self {
+        Self::start_on(memory()).await
+    }
+
+    /// Starts on a store that may hold something.
+    pub(super) async fn start_on(store: MemoryStore) -> Self {
+        Self::start_with(settings(), store, Arc::new(SystemNet)).await
+    }
+
+    pub(super) async fn start_with(settings: Settings, store: MemoryStore, net: Arc<dyn Net>) -> Self {
+        let clock = Arc::new(TestClock::default());
+        let metrics = Metrics::new();
+        let plane = ControlPlane::build(settings, Arc::new(store.clone()), clock.clone(), net, &metrics)
+            .await
+            .unwrap();
+        let (at, handle, state) = (plane.addresses(), plane.handle(), Arc::clone(&plane.state));
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(plane.run(shutdown.clone()));
+        Self { at, handle, store, state, clock, metrics, shutdown, task }
+    }
+
+    /// Starts with configuration 1: [`snapshot`].
+    pub(super) async fn configured() -> Self {
+        let plane = Self::start().await;
+        assert_eq!(plane.handle.apply(snapshot(), "file", "start").await.unwrap(), ConfigId(1));
+        plane
+    }
+
+    /// Shuts down and waits for the end.
+    pub(super) async fn stop(self) {
+        self.shutdown.cancel();
+        within(self.task).await.unwrap();
+    }
+
+    pub(super) async fn as_node(&self) -> Channel {
+        channel(self.at.nodes).await
+    }
+
+    pub(super) async fn as_operator(&self) -> Channel {
+        channel(self.at.operators).await
+    }
+
+    /// Reads one series of `/metrics`.
+    pub(super) fn metric(&self, name: &str) -> f64 {
+        let text = self.metrics.encode();
+        let line = text.lines().find(|line| line.split(' ').next() == Some(name));
+        let line = line.unwrap_or_else(|| panic!("no series {name} in:\n{text}"));
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Waits until a series has at least that value.
+    pub(super) async fn metric_reaches(&self, name: &str, value: f64) {
+        eventually(async || self.metric(name) >= value).await;
+    }
+
+    /// Asks REST.
+    pub(super) async fn rest(&self, method: Method, path: &str, token: Option<&str>) -> Answer {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let mut request =
+            Request::builder().method(method).uri(format!("http://{}{path}", self.at.operators));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let response = within(client.request(request.body(Empty::<Bytes>::new()).unwrap())).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let json = serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null);
+        Answer { status, headers, json }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.rest(Method::GET, path, None).await
+    }
+
+    /// Counts what the ledger holds of [`rows`].
+    pub(super) async fn committed_ok(&self) -> u64 {
+        let all = WallTime(0)..WallTime(i64::MAX);
+        self.store.usage(all).await.unwrap().iter().map(|row| row.attempts.ok).sum()
+    }
+}
+
+/// What REST answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: hyper::HeaderMap,
+    pub(super) json: serde_json::Value,
+}
+
+async fn channel(at: std::net::SocketAddr) -> Channel {
+    let endpoint = Channel::from_shared(format!("http://{at}")).unwrap();
+    within(endpoint.connect()).await.unwrap()
+}
+
+/// Fails when `future` takes too long.
+pub(super) async fn within<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(DEADLINE, future).await.expect("it took too long")
+}
+
+/// Waits until something holds.
+pub(super) async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
+    within(async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+/// Claude with two credentials, OpenAI with one, and an alias over both.
+pub(super) fn snapshot() -> Snapshot {
+    let provider = |name: &str, kind, credentials: &[&str], priority| Provider {
+        name: name.into(),
+        kind,
+        base_url: format!("https://{name}.example"),
+        credentials: credentials
+            .iter()
+            .map(|name| Credential { name: (*name).into(), api_key: Secret::new("sk"), weight: 1 })
+            .collect(),
+        models: vec![],
+        weight: 2,
+        priority,
+        timeouts: Timeouts::default(),
+    };
+    let target = |provider: &str, model: &str, priority| AliasTarget {
+        target: Target { provider: provider.into(), model: model.into() },
+        priority,
+        weight: None,
+    };
+    let providers = [
+        provider("claude", ProviderKind::Anthropic, &["main", "spare"], 1),
+        provider("openai", ProviderKind::OpenAi, &["main"], 1),
+    ];
+    let smart = Alias {
+        name: "smart".into(),
+        targets: vec![target("claude", "claude-sonnet-4-5", None), target("openai", "gpt-5", Some(2))],
+        strategy: None,
+    };
+    Snapshot {
+        providers: providers.into_iter().map(|p| (p.name.clone(), p)).collect(),
+        models: [(smart.name.clone(), smart)].into(),
+        ..Snapshot::default()
+    }
+}
+
+/// [`snapshot`] with another number of attempts: one entry differs.
+pub(super) fn snapshot_with_attempts(max_attempts: u32) -> Snapshot {
+    let mut snapshot = snapshot();
+    snapshot.policy.retries.max_attempts = max_attempts;
+    snapshot
+}
+
+/// A message stream to the control plane and the one back.
+pub(super) struct Talk<U, D> {
+    up: mpsc::Sender<U>,
+    pub(super) down: Streaming<D>,
+}
+
+impl<U, D> Talk<U, D> {
+    pub(super) async fn say(&self, message: U) {
+        within(self.up.send(message)).await.expect("the stream is over");
+    }
+
+    /// Gives the next message.
+    pub(super) async fn next(&mut self) -> D {
+        self.result().await.unwrap().expect("the stream is over")
+    }
+
+    /// Gives the next message, the stream's error, or its end.
+    pub(super) async fn result(&mut self) -> Result<Option<D>, Status> {
+        within(self.down.message()).await
+    }
+}
+
+pub(super) fn pipe<U>() -> (mpsc::Sender<U>, ReceiverStream<U>) {
+    let (up, messages) = mpsc::channel(1_024);
+    (up, ReceiverStream::new(messages))
+}
+
+/// Opens a report stream without saying hello.
+pub(super) async fn open_report(channel: Channel) -> Talk<v1::ReportUp, v1::ReportDown> {
+    let (up, messages) = pipe();
+    let mut client = v1::telemetry_client::TelemetryClient::new(channel);
+    let down = within(client.report(messages)).await.unwrap().into_inner();
+    Talk { up, down }
+}
+
+/// Opens a stream of urgent events.
+pub(super) async fn open_events(channel: Channel) -> Talk<v1::UrgentEvent, v1::EventAck> {
+    let (up, messages) = pipe();
+    let mut client = v1::telemetry_client::TelemetryClient::new(channel);
+    let down = within(client.events(messages)).await.unwrap().into_inner();
+    Talk { up, down }
+}
+
+/// Opens a subscription without saying hello.
+pub(super) async fn open_sync(channel: Channel) -> Talk<v1::SyncUp, v1::SyncDown> {
+    let (up, messages) = pipe();
+    let mut client = v1::sync_client::SyncClient::new(channel);
+    let down = within(client.subscribe(messages)).await.unwrap().into_inner();
+    Talk { up, down }
+}
+
+/// A batch of one window that ended at [`START`]: one call to Claude, answered in 450 ms.
+pub(super) fn batch(seq: u64) -> Batch {
+    Batch {
+        incarnation: Incarnation(1),
+        seq: Seq(seq),
+        window_start: START.minus(Duration::from_secs(1)),
+        window: Duration::from_secs(1),
+        rows: vec![row("claude", AttemptCounts { ok: 1, latency_us: 450_000, ..Default::default() })],
+    }
+}
+
+pub(super) fn row(provider: &str, attempts: AttemptCounts) -> LedgerRow {
+    LedgerRow {
+        key: LedgerKey { provider: provider.into(), credential: "main".into(), model: "m".into() },
+        attempts,
+        tokens: TokenUsage::default(),
+    }
+}
+
+/// A 429 on a credential of Claude's.
+pub(super) fn event(id: &str, credential: &str, rest: Duration) -> UrgentEvent {
+    UrgentEvent {
+        id: id.into(),
+        node: "node-1".into(),
+        kind: UrgentKind::RateLimited,
+        key: cliproxy_domain::CooldownKey { provider: "claude".into(), credential: credential.into() },
+        http_status: 429,
+        rest,
+        seen_epoch: 0,
+    }
+}
