@@ -48,9 +48,15 @@ async fn subscribe(
     mut up: Streaming<SyncUp>,
     down: &mpsc::Sender<Result<SyncDown, Status>>,
 ) -> Result<(), Status> {
-    let node = hello::receive(&mut up).await?;
+    let node = tokio::select! {
+        () = context.closing.cancelled() => return Err(closing()),
+        node = hello::receive(&mut up) => node?,
+    };
     let mut session = Session::open(context, node).await;
-    let result = session.run(&mut up, down).await;
+    let result = tokio::select! {
+        () = context.closing.cancelled() => Err(closing()),
+        result = session.run(&mut up, down) => result,
+    };
     session.close().await;
     result
 }

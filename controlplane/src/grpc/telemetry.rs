@@ -35,9 +35,8 @@ impl Telemetry for TelemetryService {
         let (down, answers) = mpsc::channel(ANSWERS);
         let context = self.0.clone();
         self.0.streams.spawn(async move {
-            if let Err(status) = report(&context, request.into_inner(), &down).await {
-                let _ = down.send(Err(status)).await;
-            }
+            let run = report(&context, request.into_inner(), &down);
+            finish(&context, run, &down).await;
         });
         Ok(Response::new(ReceiverStream::new(answers)))
     }
@@ -49,15 +48,27 @@ impl Telemetry for TelemetryService {
         let (down, answers) = mpsc::channel(ANSWERS);
         let context = self.0.clone();
         self.0.streams.spawn(async move {
-            if let Err(status) = events(&context, request.into_inner(), &down).await {
-                let _ = down.send(Err(status)).await;
-            }
+            let run = events(&context, request.into_inner(), &down);
+            finish(&context, run, &down).await;
         });
         Ok(Response::new(ReceiverStream::new(answers)))
     }
 }
 
 type Down<T> = mpsc::Sender<Result<T, Status>>;
+
+/// Runs a stream until it ends, its node is gone or the process ends, and says why. Giving up in the middle is
+/// safe: what was not acknowledged comes again.
+async fn finish<T>(context: &Context, run: impl Future<Output = Result<(), Status>>, down: &Down<T>) {
+    let result = tokio::select! {
+        () = context.closing.cancelled() => Err(closing()),
+        () = down.closed() => return,
+        result = run => result,
+    };
+    if let Err(status) = result {
+        let _ = tokio::time::timeout(HELLO, down.send(Err(status))).await;
+    }
+}
 
 /// Runs one report stream to its end. A batch is acknowledged when it is committed, never before.
 async fn report(
@@ -72,8 +83,6 @@ async fn report(
     let (mut sent, mut open) = (Seq(0), true);
     loop {
         tokio::select! {
-            () = context.closing.cancelled() => return Err(closing()),
-            () = down.closed() => return Ok(()),
             cursor = report.committed() => {
                 let done = !open && (cursor.last >= sent || cursor.need_from.is_some());
                 let answer = ReportDown {
@@ -128,8 +137,6 @@ async fn events(
     let (mut waiting, mut open) = (0_usize, true);
     while open || waiting > 0 {
         tokio::select! {
-            () = context.closing.cancelled() => return Err(closing()),
-            () = down.closed() => return Ok(()),
             Some(event_id) = acks.recv() => {
                 waiting = waiting.saturating_sub(1);
                 if down.send(Ok(EventAck { event_id })).await.is_err() {

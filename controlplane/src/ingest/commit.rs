@@ -4,11 +4,7 @@ use super::{Reporter, Submission};
 use crate::{backoff::Backoff, metrics::PlaneMetrics, state::State};
 use cliproxy_domain::{Batch, Seq};
 use cliproxy_store::{Cursor, NodeBatches, StoreError};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +24,12 @@ struct Folded {
     streams: Vec<watch::Sender<Option<Cursor>>>,
 }
 
+/// What is committed together.
+struct Group {
+    inputs: BTreeMap<Reporter, NodeBatches>,
+    streams: Vec<(Reporter, watch::Sender<Option<Cursor>>)>,
+}
+
 /// Commits until all senders are gone; or until `give_up`, after which nodes keep what is not acknowledged.
 pub(crate) async fn run(
     mut submissions: mpsc::Receiver<Submission>,
@@ -36,16 +38,12 @@ pub(crate) async fn run(
     give_up: CancellationToken,
 ) {
     let mut reporters = Reporters::default();
-    while let Some(group) = gather(&mut submissions).await {
+    while let Some(submissions) = gather(&mut submissions).await {
+        let group = Group::new(submissions);
         let mut backoff = Backoff::default();
-        loop {
-            match commit(&group, &mut reporters, &state, &metrics).await {
-                Ok(()) => break,
-                Err(error) => {
-                    metrics.store_errors.inc();
-                    backoff.report("the ledger waits for the store", &error);
-                }
-            }
+        while let Err(error) = commit(&group, &mut reporters, &state, &metrics).await {
+            metrics.store_errors.inc();
+            backoff.report("the ledger waits for the store", &error);
             tokio::select! {
                 () = give_up.cancelled() => return,
                 () = backoff.wait() => {}
@@ -75,19 +73,19 @@ async fn gather(submissions: &mut mpsc::Receiver<Submission>) -> Option<Vec<Subm
 /// Commits one group, folds what was new and tells the streams. Safe to repeat after a failure: the cursors
 /// decide what is new, and nothing is folded or told before the store has answered.
 async fn commit(
-    group: &[Submission],
+    group: &Group,
     reporters: &mut Reporters,
     state: &State,
     metrics: &PlaneMetrics,
 ) -> Result<(), StoreError> {
     reporters.learn(group, state).await?;
-    let inputs = by_reporter(group);
     let began = state.clock.now();
-    let cursors = state.store.apply_batches(inputs.values().cloned().collect(), state.clock.wall()).await?;
+    let batches = group.inputs.values().cloned().collect();
+    let cursors = state.store.apply_batches(batches, state.clock.wall()).await?;
     metrics.commit_seconds.observe(state.clock.now().saturating_duration_since(began).as_secs_f64());
-    for ((reporter, input), cursor) in inputs.into_iter().zip(cursors) {
-        let Some(folded) = reporters.0.get_mut(&reporter) else { continue };
-        let new = newly_committed(input.batches, folded.up_to, cursor.last);
+    for ((reporter, input), cursor) in group.inputs.iter().zip(cursors) {
+        let Some(folded) = reporters.0.get_mut(reporter) else { continue };
+        let new = newly_committed(&input.batches, folded.up_to, cursor.last);
         metrics.batches.inc_by(new.len() as u64);
         metrics.rows.inc_by(new.values().map(|batch| batch.rows.len() as u64).sum());
         let now = state.clock.wall();
@@ -104,19 +102,43 @@ async fn commit(
     Ok(())
 }
 
+impl Group {
+    /// Sorts submissions into one input for each reporter.
+    fn new(submissions: Vec<Submission>) -> Self {
+        let mut group = Self { inputs: BTreeMap::new(), streams: Vec::new() };
+        for Submission { reporter, oldest_unacked, batch, committed } in submissions {
+            let input = group.inputs.entry(reporter.clone()).or_insert_with(|| NodeBatches {
+                node: reporter.node.clone(),
+                incarnation: reporter.incarnation,
+                oldest_unacked,
+                batches: Vec::new(),
+            });
+            input.oldest_unacked = input.oldest_unacked.min(oldest_unacked);
+            input.batches.extend(batch);
+            group.streams.push((reporter, committed));
+        }
+        group
+    }
+}
+
 impl Reporters {
     /// Gets to know the reporters of a group and their streams. Of a new one the store is asked how far it is
     /// committed, so that a batch that is sent again after a restart is not folded twice.
-    async fn learn(&mut self, group: &[Submission], state: &State) -> Result<(), StoreError> {
-        for folded in self.0.values_mut() {
+    async fn learn(&mut self, group: &Group, state: &State) -> Result<(), StoreError> {
+        self.0.retain(|reporter, folded| {
             folded.streams.retain(|stream| stream.receiver_count() > 0);
-        }
-        let wanted: BTreeSet<&Reporter> = group.iter().map(|submission| &submission.reporter).collect();
-        self.0.retain(|reporter, folded| !folded.streams.is_empty() || wanted.contains(reporter));
-        let unknown: Vec<NodeBatches> = by_reporter(group)
-            .into_iter()
+            !folded.streams.is_empty() || group.inputs.contains_key(reporter)
+        });
+        let unknown: Vec<NodeBatches> = group
+            .inputs
+            .iter()
             .filter(|(reporter, _)| !self.0.contains_key(reporter))
-            .map(|(_, input)| NodeBatches { batches: Vec::new(), ..input })
+            .map(|(_, input)| NodeBatches {
+                node: input.node.clone(),
+                incarnation: input.incarnation,
+                oldest_unacked: input.oldest_unacked,
+                batches: Vec::new(),
+            })
             .collect();
         if !unknown.is_empty() {
             for cursor in state.store.apply_batches(unknown, state.clock.wall()).await? {
@@ -124,9 +146,9 @@ impl Reporters {
                 self.0.insert(reporter, Folded { up_to: cursor.last, streams: Vec::new() });
             }
         }
-        for submission in group {
-            if let Some(folded) = self.0.get_mut(&submission.reporter) {
-                folded.add(&submission.committed);
+        for (reporter, stream) in &group.streams {
+            if let Some(folded) = self.0.get_mut(reporter) {
+                folded.add(stream);
             }
         }
         Ok(())
@@ -141,24 +163,8 @@ impl Folded {
     }
 }
 
-/// Sorts a group into one input for each reporter.
-fn by_reporter(group: &[Submission]) -> BTreeMap<Reporter, NodeBatches> {
-    let mut inputs: BTreeMap<Reporter, NodeBatches> = BTreeMap::new();
-    for submission in group {
-        let input = inputs.entry(submission.reporter.clone()).or_insert_with(|| NodeBatches {
-            node: submission.reporter.node.clone(),
-            incarnation: submission.reporter.incarnation,
-            oldest_unacked: submission.oldest_unacked,
-            batches: Vec::new(),
-        });
-        input.oldest_unacked = input.oldest_unacked.min(submission.oldest_unacked);
-        input.batches.extend(submission.batch.clone());
-    }
-    inputs
-}
-
 /// Picks the batches above `folded` up to `committed`, each once.
-fn newly_committed(batches: Vec<Batch>, folded: Seq, committed: Seq) -> BTreeMap<Seq, Batch> {
-    let new = batches.into_iter().filter(|batch| batch.seq > folded && batch.seq <= committed);
+fn newly_committed(batches: &[Batch], folded: Seq, committed: Seq) -> BTreeMap<Seq, &Batch> {
+    let new = batches.iter().filter(|batch| batch.seq > folded && batch.seq <= committed);
     new.map(|batch| (batch.seq, batch)).collect()
 }

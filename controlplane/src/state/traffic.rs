@@ -126,3 +126,120 @@ fn within(second: i64, now: WallTime) -> bool {
     let now = second_of(now);
     second <= now && second > now - SECONDS as i64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cliproxy_domain::{LedgerKey, TokenUsage};
+
+    const NOW: WallTime = WallTime(1_771_541_430_500);
+
+    fn rows(attempts: AttemptCounts) -> Vec<LedgerRow> {
+        let key = LedgerKey { provider: "claude".into(), credential: "main".into(), model: "m".into() };
+        vec![LedgerRow { key, attempts, tokens: TokenUsage::default() }]
+    }
+
+    fn answered_once() -> Vec<LedgerRow> {
+        rows(AttemptCounts { ok: 1, ..Default::default() })
+    }
+
+    fn failed_once() -> Vec<LedgerRow> {
+        rows(AttemptCounts { err_5xx: 1, ..Default::default() })
+    }
+
+    fn seconds(count: u64) -> std::time::Duration {
+        std::time::Duration::from_secs(count)
+    }
+
+    fn requests(traffic: &Traffic, now: WallTime) -> u64 {
+        traffic.minute(&"claude".into(), now).attempts.attempts()
+    }
+
+    fn health(traffic: &Traffic, now: WallTime) -> HealthState {
+        traffic.minute(&"claude".into(), now).health
+    }
+
+    #[test]
+    fn a_minute_holds_sixty_seconds_and_no_more() {
+        let mut traffic = Traffic::default();
+        for second in 0..180 {
+            let now = NOW.plus(seconds(second));
+            traffic.fold(&answered_once(), now, now);
+            assert_eq!(requests(&traffic, now), (second + 1).min(60));
+        }
+    }
+
+    #[test]
+    fn what_arrives_late_counts_only_as_heard() {
+        let mut traffic = Traffic::default();
+        let ended = NOW.minus(seconds(600));
+        traffic.fold(&answered_once(), ended, NOW);
+        let minute = traffic.minute(&"claude".into(), NOW);
+        assert_eq!((minute.attempts.attempts(), minute.last_heard), (0, Some(ended)));
+        assert_eq!(minute.health, HealthState::Healthy);
+    }
+
+    #[test]
+    fn a_node_whose_clock_is_ahead_is_counted_now() {
+        let mut traffic = Traffic::default();
+        traffic.fold(&answered_once(), NOW.plus(seconds(600)), NOW);
+        assert_eq!(requests(&traffic, NOW), 1);
+        assert_eq!(requests(&traffic, NOW.plus(seconds(61))), 0);
+    }
+
+    #[test]
+    fn an_older_second_does_not_overwrite_a_newer_one() {
+        let mut traffic = Traffic::default();
+        traffic.fold(&answered_once(), NOW, NOW);
+        // The same place in the ring, one turn earlier.
+        traffic.fold(&failed_once(), NOW.minus(seconds(60)), NOW);
+        assert_eq!(traffic.minute(&"claude".into(), NOW).attempts.ok, 1);
+    }
+
+    #[test]
+    fn one_answer_in_the_minute_is_healthy_and_none_is_not() {
+        let mut traffic = Traffic::default();
+        assert_eq!(health(&traffic, NOW), HealthState::Unknown);
+        traffic.fold(&answered_once(), NOW, NOW);
+        let later = NOW.plus(seconds(30));
+        traffic.fold(&failed_once(), later, later);
+        assert_eq!(health(&traffic, later), HealthState::Healthy);
+        let minute_later = NOW.plus(seconds(61));
+        assert_eq!(health(&traffic, minute_later), HealthState::Unhealthy);
+    }
+
+    #[test]
+    fn without_calls_the_last_word_stands() {
+        let (mut failed, mut answered) = (Traffic::default(), Traffic::default());
+        failed.fold(&failed_once(), NOW, NOW);
+        answered.fold(&answered_once(), NOW, NOW);
+        let hour_later = NOW.plus(seconds(3_600));
+        assert_eq!(health(&failed, hour_later), HealthState::Unhealthy);
+        assert_eq!(health(&answered, hour_later), HealthState::Healthy);
+    }
+
+    #[test]
+    fn a_rate_limit_is_an_answer_and_a_hang_up_says_nothing() {
+        let mut limited = Traffic::default();
+        limited.fold(&rows(AttemptCounts { rate_limited: 1, ..Default::default() }), NOW, NOW);
+        assert_eq!(health(&limited, NOW), HealthState::Healthy);
+        let mut hung_up = Traffic::default();
+        hung_up.fold(&rows(AttemptCounts { cancelled: 1, ..Default::default() }), NOW, NOW);
+        assert_eq!(health(&hung_up, NOW), HealthState::Unknown);
+        assert_eq!(requests(&hung_up, NOW), 1);
+    }
+
+    #[test]
+    fn names_that_nobody_configured_do_not_grow_without_bound() {
+        let mut traffic = Traffic::default();
+        for i in 0..2 * PROVIDERS {
+            let mut rows = answered_once();
+            rows[0].key.provider = format!("p{i}").into();
+            traffic.fold(&rows, NOW, NOW);
+        }
+        assert_eq!(traffic.providers.len(), PROVIDERS);
+        let later = NOW.plus(seconds(90));
+        traffic.fold(&answered_once(), later, later);
+        assert_eq!(requests(&traffic, later), 1);
+    }
+}

@@ -1,6 +1,6 @@
 //! One node's session: what it has, what it was sent, what it answered.
 
-use super::{Context, closing, hello::Presented, outbox};
+use super::{Context, hello::Presented, outbox};
 use crate::{
     publish::Subscription,
     state::{ActiveConfig, Refusal},
@@ -79,7 +79,9 @@ impl Session {
     async fn register(&self) {
         let node = &self.node;
         let record = self.record();
-        self.context.state.nodes.connected(record.clone(), node.have_config, node.have_hints);
+        // Numbers of another history say nothing here.
+        let has = if self.same_history() { (node.have_config, node.have_hints) } else { Default::default() };
+        self.context.state.nodes.connected(record.clone(), has.0, has.1);
         self.context.metrics.connected_nodes.inc();
         tracing::info!(
             node = %node.node, incarnation = %node.incarnation, build = node.build,
@@ -170,7 +172,7 @@ impl Session {
         self.in_flight = Some((newest, self.context.state.clock.now()));
     }
 
-    /// Runs until the node goes, does not keep up, or the process ends.
+    /// Runs until the node goes or does not keep up. May be dropped in the middle.
     pub(super) async fn run(
         &mut self,
         up: &mut Streaming<SyncUp>,
@@ -178,11 +180,9 @@ impl Session {
     ) -> Result<(), Status> {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let closing_token = self.context.closing.clone();
         loop {
             tokio::select! {
                 biased;
-                () = closing_token.cancelled() => return Err(closing()),
                 () = down.closed() => return Ok(()),
                 () = self.hints.overflowed() => return Err(self.too_slow("more hints wait than it may leave")),
                 message = up.message() => match message? {

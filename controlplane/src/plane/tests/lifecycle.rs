@@ -5,7 +5,10 @@ use crate::{ApplyError, ControlPlane, Error, Settings};
 use cliproxy_domain::ConfigId;
 use cliproxy_host::SystemNet;
 use cliproxy_observe::Metrics;
-use cliproxy_proto::{convert::telemetry::batch_to_wire, v1};
+use cliproxy_proto::{
+    convert::telemetry::{batch_to_wire, event_to_wire},
+    v1,
+};
 use cliproxy_store::Store;
 use std::{sync::Arc, time::Duration};
 use tonic::Code;
@@ -111,4 +114,31 @@ async fn a_store_that_is_away_does_not_hold_up_the_end() {
     report.say(v1::ReportUp { message: Some(v1::report_up::Message::Batch(batch)) }).await;
     plane.metric_reaches("cliproxy_controlplane_store_errors_total", errors + 1.0).await;
     plane.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_queue_and_a_store_that_is_away_do_not_hold_up_the_end() {
+    let settings = Settings { drain: Duration::from_millis(200), ..settings() };
+    let plane = Plane::start_with(settings, memory(), Arc::new(SystemNet)).await;
+    let mut report = open_report(plane.as_node().await).await;
+    let hello = v1::ReportHello { node_id: "node-1".into(), incarnation: 1, oldest_unacked: 1 };
+    report.say(v1::ReportUp { message: Some(v1::report_up::Message::Hello(hello)) }).await;
+    report.next().await;
+    let mut events = open_events(plane.as_node().await).await;
+    plane.store.faults().set_unavailable(true);
+    // More than may wait, so that the stream itself waits.
+    for seq in 1..=500 {
+        let batch = batch_to_wire(&batch(seq));
+        report.say(v1::ReportUp { message: Some(v1::report_up::Message::Batch(batch)) }).await;
+        let event = event(&format!("event-{seq}"), &format!("key-{seq}"), Duration::from_secs(60));
+        events.say(event_to_wire(&event)).await;
+    }
+    let errors = plane.metric("cliproxy_controlplane_store_errors_total");
+    plane.metric_reaches("cliproxy_controlplane_store_errors_total", errors + 4.0).await;
+    let store = plane.store.clone();
+    plane.stop().await;
+    store.faults().heal();
+    assert!(store.usage(START.minus(Duration::from_secs(120))..START).await.unwrap().is_empty());
+    assert_eq!(report.result().await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(events.result().await.unwrap_err().code(), Code::Unavailable);
 }
