@@ -50,7 +50,7 @@ impl Log {
 /// `requests` is the sum of the next five.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
-    /// Requests received, of which the headers were read.
+    /// Requests whose body was read, or that ended before that.
     pub requests: u64,
     /// Requests that are not finished.
     pub in_flight: u64,

@@ -1,0 +1,86 @@
+//! Changing behaviour while the mock runs, and answers given as bytes.
+
+use crate::client::{PATIENCE, chat, generating, mock, open, post, read_until, request};
+use cliproxy_mock_provider::{Behaviour, Ending, ErrorKind, Fixture, Rule, Script};
+use std::io::ErrorKind::ConnectionReset;
+
+#[tokio::test]
+async fn behaviour_changes_while_the_mock_runs() {
+    let mock = mock(Behaviour::error(ErrorKind::Overloaded));
+    assert_eq!(chat(&mock, false).await.status, 503);
+    let put = request(&mock, "PUT", "/__mock/behaviour", r#"{"rules":[]}"#).await;
+    assert_eq!(put.status, 204);
+    assert_eq!(chat(&mock, false).await.status, 200);
+    let script = request(&mock, "GET", "/__mock/behaviour", "").await.json();
+    assert_eq!(serde_json::from_value::<Script>(script).unwrap(), Script::default());
+    assert_eq!(request(&mock, "DELETE", "/__mock/behaviour", "").await.status, 204);
+    assert_eq!(chat(&mock, false).await.status, 503, "back to the script of the start");
+}
+
+#[tokio::test]
+async fn a_script_that_is_refused_changes_nothing() {
+    let mock = mock(Behaviour::error(ErrorKind::Overloaded));
+    for script in [r#"{"ruls":[]}"#, "{", r#"{"rules":[{"probability":7}]}"#] {
+        let put = request(&mock, "PUT", "/__mock/behaviour", script).await;
+        assert_eq!(put.status, 400, "{script}");
+        assert!(put.json()["error"].is_string());
+    }
+    assert_eq!(chat(&mock, false).await.status, 503);
+}
+
+#[tokio::test]
+async fn control_requests_are_neither_logged_nor_refused() {
+    let mock = mock(Script { keys: Some(Vec::new()), ..Script::default() });
+    assert_eq!(request(&mock, "GET", "/__mock/health", "").await.json()["status"], "ok");
+    assert_eq!(request(&mock, "GET", "/__mock/nothing", "").await.status, 404);
+    assert_eq!(request(&mock, "PUT", "/__mock/log", "").await.status, 405);
+    assert_eq!(mock.totals().requests, 0);
+}
+
+#[tokio::test]
+async fn a_fixture_is_answered_byte_for_byte() {
+    let body = "event: x\r\ndata: {\"a\" : 1.50}\r\n\r\n: comment\n\ndata: æ\u{2028}\n\n";
+    for size in [1, 5, 1_000] {
+        let mock = mock(Behaviour::Fixture(Fixture::stream(body, size)));
+        let received = chat(&mock, true).await;
+        assert_eq!((received.text(), received.complete), (body, true));
+        assert_eq!(received.header("content-type"), Some("text/event-stream"));
+    }
+    let mock = mock(Behaviour::Fixture(Fixture::new(418, "text/plain", "short and stout")));
+    let received = chat(&mock, false).await;
+    assert_eq!((received.status, received.text()), (418, "short and stout"));
+    assert_eq!(received.header("content-length"), Some("15"));
+}
+
+#[tokio::test]
+async fn a_fixture_can_end_badly() {
+    let fixture =
+        |ending| Behaviour::Fixture(Fixture { ending, ..Fixture::stream("data: 1\n\ndata: 2\n\n", 9) });
+    let mock = mock(fixture(Ending::Reset));
+    let received = chat(&mock, true).await;
+    assert_eq!((received.events().len(), received.error), (2, Some(ConnectionReset)));
+    mock.set(fixture(Ending::Close)).unwrap();
+    let received = chat(&mock, true).await;
+    assert_eq!((received.events().len(), received.error, received.complete), (2, None, false));
+    mock.set(fixture(Ending::Hang)).unwrap();
+    let [(_, path, body), ..] = generating(true);
+    let mut connection = open(&mock, "POST", &path, &body).await;
+    read_until(&mut connection, "data: 2\n\n").await;
+    mock.wait_for(PATIENCE, |totals| totals.in_flight == 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn rules_choose_by_model_key_and_streaming() {
+    let failing = || Rule::new(Behaviour::error(ErrorKind::ServerError));
+    let mock = mock(vec![failing().for_model("claude-*"), failing().streamed(true).for_key("-key")]);
+    let mut seen = Vec::new();
+    for stream in [false, true] {
+        for (api, path, body) in generating(stream) {
+            seen.push((api, stream, post(&mock, &path, &body).await.status));
+        }
+    }
+    for (api, stream, status) in seen {
+        let fails = stream || api == "messages";
+        assert_eq!(status, if fails { 500 } else { 200 }, "{api}, stream: {stream}");
+    }
+}

@@ -1,0 +1,10 @@
+//! Stories of a mock provider, told over real sockets.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that unwraps fails where it should")]
+
+mod client;
+mod control;
+mod faults;
+mod http2;
+mod log;
+mod streams;
