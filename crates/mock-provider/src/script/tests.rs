@@ -53,3 +53,16 @@ fn a_key_does_not_show_itself() {
     let key = Key { name: "first".into(), key: "sk-secret".into() };
     assert!(!format!("{key:?}").contains("secret"));
 }
+
+#[test]
+fn the_examples_of_the_reference_parse() {
+    let reference = include_str!("../../../../docs/reference/mock-provider.md");
+    let mut examples = 0;
+    for block in reference.split("```json\n").skip(1) {
+        let json = block.split("```").next().unwrap();
+        let script = parse(json).unwrap_or_else(|error| panic!("{json}: {error}"));
+        crate::rules::Rules::new(script).unwrap();
+        examples += 1;
+    }
+    assert_eq!(examples, 2);
+}
