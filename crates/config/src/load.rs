@@ -53,6 +53,7 @@ impl Config {
             ("server.allow_anonymous", old.allow_anonymous != new.allow_anonymous),
             ("server.limits", old.limits != new.limits),
             ("server.drain_timeout", old.drain_timeout != new.drain_timeout),
+            ("server.operations.admin_tokens", old.admin_tokens != new.admin_tokens),
             ("control_plane", self.control_plane != newer.control_plane),
             ("metrics", self.metrics != newer.metrics),
             ("logging", self.logging != newer.logging),

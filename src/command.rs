@@ -1,0 +1,25 @@
+//! The subcommands: each picks the clock, the network, the disk and the store, and hands them in.
+
+mod config;
+mod controlplane;
+mod dataplane;
+mod demo;
+mod healthcheck;
+mod reload;
+mod serve;
+mod setup;
+mod signals;
+
+use crate::cli::{Cli, Command};
+
+/// Runs what the command line asks for.
+pub async fn run(arguments: Cli) -> anyhow::Result<()> {
+    match arguments.command {
+        Command::Serve(common) => serve::run(&common).await,
+        Command::Dataplane(arguments) => dataplane::run(&arguments).await,
+        Command::Controlplane(common) => controlplane::run(&common).await,
+        Command::Demo(arguments) => demo::run(&arguments).await,
+        Command::Config(arguments) => config::run(&arguments),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments).await,
+    }
+}

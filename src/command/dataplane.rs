@@ -1,0 +1,52 @@
+//! `cliproxy dataplane`: a node that serves clients, configured by a control plane or by its own file.
+
+use super::{
+    reload::{self, Adopt},
+    setup::{self, NodeOptions},
+    signals,
+};
+use crate::cli::Dataplane;
+use cliproxy_config::Config;
+use cliproxy_dataplane::live::Live;
+use cliproxy_domain::{ConfigId, Snapshot};
+use cliproxy_observe::metrics::Metrics;
+use std::sync::Arc;
+
+/// Runs until SIGTERM or SIGINT.
+pub async fn run(arguments: &Dataplane) -> anyhow::Result<()> {
+    setup::install_tls_provider();
+    let request = setup::load_request(&arguments.common);
+    let (config, log) = setup::start(&request)?;
+    let shutdown = signals::shutdown()?;
+    let metrics = Metrics::new();
+    let alone = runs_alone(&config);
+    let options = NodeOptions {
+        endpoints: if alone { Vec::new() } else { config.control_plane.endpoints.clone() },
+        name: arguments.node_name.clone().map(Into::into),
+        // A node with a control plane starts from what that last said; its file is for the very first start.
+        initial: (!config.snapshot.providers.is_empty()).then(|| config.snapshot.clone()),
+    };
+    let node = setup::data_plane(&config, &arguments.common.data_dir, options, &metrics, &log).await?;
+    let reloading =
+        alone.then(|| tokio::spawn(reload::watch(request, config, shutdown.clone(), ToNode(node.live()))));
+    setup::report_cut(node.run(shutdown).await);
+    match reloading {
+        Some(reloading) => reloading.await?,
+        None => Ok(()),
+    }
+}
+
+/// A node whose file names providers and no control plane is its own master.
+fn runs_alone(config: &Config) -> bool {
+    !config.snapshot.providers.is_empty() && !config.control_plane.endpoints_given
+}
+
+/// A node without a control plane.
+struct ToNode(Arc<Live>);
+
+impl Adopt for ToNode {
+    async fn adopt(&self, snapshot: Snapshot) -> anyhow::Result<()> {
+        self.0.adopt(ConfigId(0), snapshot)?;
+        Ok(())
+    }
+}

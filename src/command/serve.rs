@@ -1,0 +1,63 @@
+//! `cliproxy serve`: both planes in one process, talking gRPC over loopback as they do in a cluster.
+
+use super::{
+    reload::{self, ToControlPlane},
+    setup::{self, NodeOptions},
+    signals,
+};
+use crate::cli::Common;
+use cliproxy_config::{Config, Load};
+use cliproxy_controlplane::Addresses;
+use cliproxy_observe::{logging::LogGuard, metrics::Metrics};
+use std::{net::SocketAddr, path::Path};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+/// Runs until SIGTERM or SIGINT.
+pub async fn run(common: &Common) -> anyhow::Result<()> {
+    setup::install_tls_provider();
+    let request = setup::load_request(common);
+    let (config, log) = setup::start(&request)?;
+    let shutdown = signals::shutdown()?;
+    both(config, request, &common.data_dir, &log, shutdown, None).await
+}
+
+/// Where a running process answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Running {
+    /// Clients and operators.
+    pub clients: SocketAddr,
+    /// The control plane.
+    pub control: Addresses,
+}
+
+/// Runs both planes until `shutdown`: the data plane drains first, so that the control plane still takes its last
+/// report.
+pub async fn both(
+    config: Config,
+    request: Load,
+    data_dir: &Path,
+    log: &LogGuard,
+    shutdown: CancellationToken,
+    ready: Option<oneshot::Sender<Running>>,
+) -> anyhow::Result<()> {
+    let metrics = Metrics::new();
+    let control = setup::control_plane(&config, &metrics).await?;
+    let addresses = control.addresses();
+    let options =
+        NodeOptions { endpoints: vec![format!("http://{}", addresses.nodes)], name: None, initial: None };
+    let node = setup::data_plane(&config, data_dir, options, &metrics, log).await?;
+    let stop_control = CancellationToken::new();
+    let reloading =
+        tokio::spawn(reload::watch(request, config, shutdown.clone(), ToControlPlane(control.handle())));
+    let running = Running { clients: node.address(), control: addresses };
+    let control = tokio::spawn(control.run(stop_control.clone()));
+    if let Some(ready) = ready {
+        // Nobody waits any more: nothing to tell.
+        let _ = ready.send(running);
+    }
+    setup::report_cut(node.run(shutdown).await);
+    stop_control.cancel();
+    control.await?;
+    reloading.await?
+}

@@ -1,0 +1,161 @@
+//! What the processes have in common: the configuration, the log, and the two planes made of them.
+
+use crate::{cli::Common, terminal};
+use anyhow::Context as _;
+use cliproxy_config::{Config, Environment, Load};
+use cliproxy_controlplane::{ControlPlane, Role};
+use cliproxy_dataplane::{
+    DataPlane, Seams, Settings, authenticate::Admission, decode::BodyLimits, ops::AdminToken,
+};
+use cliproxy_domain::{NodeId, Snapshot};
+use cliproxy_host::{Clock, Entropy, ServeOptions, SystemClock, SystemDisk, SystemNet};
+use cliproxy_observe::{
+    logging::{self, LogGuard, LogSettings},
+    metrics::Metrics,
+};
+use cliproxy_store_sqlite::SqliteStore;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// The version of the program, as nodes tell it to each other.
+pub const BUILD: &str = env!("CARGO_PKG_VERSION");
+
+/// Says what to load: the file of the command line, else `./config.yaml` when it exists.
+pub fn load_request(common: &Common) -> Load {
+    let default = PathBuf::from("config.yaml");
+    let file = common.config.clone().or_else(|| default.exists().then_some(default));
+    let mut overrides = common.set.clone();
+    if let Some(listen) = common.listen {
+        overrides.push(format!("server.listen=\"{listen}\""));
+    }
+    Load { file, overrides, data_dir: common.data_dir.clone(), environment: Environment::process() }
+}
+
+/// Loads the configuration and starts the log. Warnings go to the log.
+pub fn start(request: &Load) -> anyhow::Result<(Config, LogGuard)> {
+    let config = cliproxy_config::load(request).context("the configuration is refused")?;
+    let log = start_log(&config)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok((config, log))
+}
+
+fn start_log(config: &Config) -> anyhow::Result<LogGuard> {
+    use cliproxy_config::{Format, Level, Output};
+    let settings = LogSettings {
+        level: match config.logging.level {
+            Level::Debug => logging::Level::Debug,
+            Level::Info => logging::Level::Info,
+            Level::Warn => logging::Level::Warn,
+            Level::Error => logging::Level::Error,
+        },
+        format: match config.logging.format {
+            Format::Json => logging::Format::Json,
+            Format::Text => logging::Format::Text,
+        },
+        output: match &config.logging.output {
+            Output::Stdout => logging::Output::Stdout,
+            Output::Stderr => logging::Output::Stderr,
+            Output::File(path) => logging::Output::File(path.clone()),
+        },
+    };
+    Ok(logging::init(settings, || SystemClock.wall().0)?)
+}
+
+/// Installs the one TLS provider for whoever asks for the process's default.
+pub fn install_tls_provider() {
+    // A second installation changes nothing: it is the same provider.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+/// What a data-plane process adds to its configuration.
+pub struct NodeOptions {
+    /// Where control planes are.
+    pub endpoints: Vec<String>,
+    /// The node's name.
+    pub name: Option<NodeId>,
+    /// What to serve until a control plane says otherwise.
+    pub initial: Option<Snapshot>,
+}
+
+/// Builds a data plane that keeps its files under `data_dir/node`.
+pub async fn data_plane(
+    config: &Config,
+    data_dir: &Path,
+    options: NodeOptions,
+    metrics: &Metrics,
+    log: &LogGuard,
+) -> anyhow::Result<DataPlane> {
+    let limits = &config.server.limits;
+    let settings = Settings {
+        listen: config.server.listen,
+        metrics: config.metrics_listen().map(|address| (address, config.metrics.path.clone())),
+        admission: Admission { allow_anonymous: config.server.allow_anonymous },
+        body_limits: BodyLimits { max_body: limits.max_body, idle: limits.client_body_timeout },
+        serve: ServeOptions {
+            max_connections: limits.max_connections,
+            max_header_bytes: limits.max_header_bytes,
+            header_timeout: limits.client_header_timeout,
+            http2_keep_alive: None,
+            drain: config.server.drain_timeout,
+        },
+        admin_tokens: config
+            .server
+            .admin_tokens
+            .iter()
+            .map(|token| AdminToken { name: token.name.clone(), sha256: token.sha256 })
+            .collect(),
+        endpoints: options.endpoints,
+        name: options.name,
+        build: BUILD.to_owned(),
+        initial: options.initial,
+    };
+    let seams = Seams {
+        clock: Arc::new(SystemClock),
+        net: Arc::new(SystemNet),
+        disk: Arc::new(SystemDisk::new(data_dir.join("node"))),
+        entropy: Entropy::from_system(),
+    };
+    let node = DataPlane::build(settings, seams, metrics.clone(), log.access_log()).await?;
+    tracing::info!(address = %node.address(), node = %node.node(), "clients are served");
+    Ok(node)
+}
+
+/// Builds a control plane on the configured store, with the configuration in force.
+pub async fn control_plane(config: &Config, metrics: &Metrics) -> anyhow::Result<ControlPlane> {
+    let cliproxy_config::Database::Sqlite { path } = &config.control_plane.database;
+    let store = SqliteStore::open(path).await.with_context(|| format!("the database {}", path.display()))?;
+    let mut settings = cliproxy_controlplane::Settings::new(
+        config.control_plane.listen,
+        config.control_plane.nodes_listen,
+        format!("cp-{:08x}", Entropy::from_system().next_u64() >> 32),
+    );
+    settings.admin_tokens = config
+        .server
+        .admin_tokens
+        .iter()
+        // The configuration knows no other role yet, and refuses every other word.
+        .map(|token| cliproxy_controlplane::AdminToken {
+            name: token.name.clone(),
+            role: Role::Operator,
+            sha256: token.sha256,
+        })
+        .collect();
+    let plane =
+        ControlPlane::build(settings, Arc::new(store), Arc::new(SystemClock), Arc::new(SystemNet), metrics)
+            .await?;
+    let id = plane.handle().apply(config.snapshot.clone(), "file", "start").await?;
+    let addresses = plane.addresses();
+    tracing::info!(operators = %addresses.operators, nodes = %addresses.nodes, config = %id, "nodes are served");
+    Ok(plane)
+}
+
+/// Tells the operator of connections that were cut when the drain's time was up.
+pub fn report_cut(cut: usize) {
+    if cut > 0 {
+        terminal::warn(&format!("{cut} connections were cut as the drain's time was up"));
+    }
+}
