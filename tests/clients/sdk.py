@@ -77,7 +77,7 @@ def send(method, url, body):
 
 def behave(do="answer"):
     """Has the mock do this to every request from now on."""
-    send("PUT", f"{MOCK_URL}/__mock/behaviour", {"rules": [{"do": do, "reply": {"text": TEXT}}]})
+    send("PUT", f"{MOCK_URL}/__mock/behaviour/rules", [{"do": do, "reply": {"text": TEXT}}])
     for url in RECOVER_URLS:
         send("POST", url, {})
 

@@ -1,10 +1,18 @@
 //! The control endpoints under `/__mock/`: script, log, health. They need no key and are not logged.
 
-use crate::{body::MockBody, log::Log, provider::Server, route::query_value, script::Script};
+use crate::{
+    body::MockBody,
+    log::Log,
+    provider::Server,
+    route::query_value,
+    rules::ScriptError,
+    script::{Rule, Script},
+};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// The start of every control path.
@@ -20,7 +28,8 @@ pub(crate) async fn serve(server: &Server, request: Request<Incoming>) -> Respon
     let endpoint = &head.uri.path()[PREFIX.len()..];
     match (endpoint, &head.method) {
         ("behaviour", &Method::GET) => json_of(StatusCode::OK, &server.rules().script()),
-        ("behaviour", &Method::PUT) => set(server, body).await,
+        ("behaviour", &Method::PUT) => set(body, |script: Script| server.set(script)).await,
+        ("behaviour/rules", &Method::PUT) => set(body, |rules: Vec<Rule>| server.set_rules(rules)).await,
         ("behaviour", &Method::DELETE) => done(server.restore()),
         ("log", &Method::GET) => {
             let number = |name| query_value(&head.uri, name).and_then(|value| value.parse::<usize>().ok());
@@ -32,7 +41,7 @@ pub(crate) async fn serve(server: &Server, request: Request<Incoming>) -> Respon
             answer(StatusCode::NO_CONTENT, Bytes::new())
         }
         ("health", &Method::GET) => json_of(StatusCode::OK, &json!({"status": "ok", "name": server.name})),
-        ("behaviour" | "log" | "health", method) => {
+        ("behaviour" | "behaviour/rules" | "log" | "health", method) => {
             let problem = format!("{method} is not possible on {}", head.uri.path());
             error(StatusCode::METHOD_NOT_ALLOWED, &problem)
         }
@@ -40,13 +49,17 @@ pub(crate) async fn serve(server: &Server, request: Request<Incoming>) -> Respon
     }
 }
 
-async fn set(server: &Server, body: Incoming) -> Response<MockBody> {
+/// Reads what is put and hands it to `apply`.
+async fn set<T: DeserializeOwned>(
+    body: Incoming,
+    apply: impl FnOnce(T) -> Result<(), ScriptError>,
+) -> Response<MockBody> {
     let body = match Limited::new(body, LARGEST_SCRIPT).collect().await {
         Ok(body) => body.to_bytes(),
         Err(problem) => return error(StatusCode::BAD_REQUEST, &format!("cannot read the script: {problem}")),
     };
-    match serde_json::from_slice::<Script>(&body) {
-        Ok(script) => done(server.set(script)),
+    match serde_json::from_slice(&body) {
+        Ok(parsed) => done(apply(parsed)),
         Err(problem) => error(StatusCode::BAD_REQUEST, &format!("the script does not parse: {problem}")),
     }
 }
@@ -60,7 +73,7 @@ fn without_bodies(mut log: Log, keep: bool) -> Log {
     log
 }
 
-fn done(result: Result<(), crate::ScriptError>) -> Response<MockBody> {
+fn done(result: Result<(), ScriptError>) -> Response<MockBody> {
     match result {
         Ok(()) => answer(StatusCode::NO_CONTENT, Bytes::new()),
         Err(problem) => error(StatusCode::BAD_REQUEST, &problem.to_string()),

@@ -1,11 +1,10 @@
 //! A scriptable upstream: a real HTTP server (HTTP/1.1 and cleartext HTTP/2) that plays Anthropic, OpenAI
 //! and Gemini, for `demo`, tests and benches. `docs/reference/mock-provider.md` describes its script.
 //!
-//! A request passes the modules in this order: [`provider`] accepts, [`link`] is its connection,
-//! [`serve`] answers it: [`route`] finds the endpoint and the key, [`wire`] reads the request,
-//! [`rules`] find what the [`script`] says, [`answer`] decides what is said, [`wire`] spells it as
-//! [`rope`]s of [`text`], [`body`] sends it, and [`log`] remembers how it ended. [`control`] serves
-//! `/__mock/…`.
+//! A request passes the modules in this order: `provider` accepts, `link` is its connection,
+//! `serve` answers it: `route` finds the endpoint and the key, `wire` reads the request, `rules` find
+//! what the `script` says, `answer` decides what is said, `wire` spells it as `rope`s of `text`, `body`
+//! sends it, and `log` remembers how it ended. `control` serves `/__mock/…`.
 //!
 //! It knows nothing of the gateway's own dialect code, so that each checks the other.
 

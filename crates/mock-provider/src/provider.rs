@@ -5,7 +5,7 @@ use crate::{
     link::{Link, LinkedStream},
     log::{Book, Log, Totals},
     rules::{Rules, ScriptError},
-    script::{Family, Script},
+    script::{Family, Rule, Script},
     serve,
 };
 use http::HeaderValue;
@@ -81,6 +81,11 @@ impl Server {
         Ok(())
     }
 
+    /// Replaces the rules alone.
+    pub(crate) fn set_rules(&self, rules: Vec<Rule>) -> Result<(), ScriptError> {
+        self.set(Script { rules, ..self.rules().script().clone() })
+    }
+
     /// Goes back to the script of the start.
     pub(crate) fn restore(&self) -> Result<(), ScriptError> {
         self.set(self.first.clone())
@@ -134,12 +139,21 @@ impl MockProvider {
         format!("http://{}", self.addr)
     }
 
-    /// Replaces the script. Requests that were begun keep what they were given.
+    /// Replaces the whole script, keys and models included; see [`MockProvider::set_rules`]. Requests
+    /// that were begun keep what they were given.
     ///
     /// # Errors
     /// The script is refused; the one in force stays.
     pub fn set(&self, script: impl Into<Script>) -> Result<(), ScriptError> {
         self.server.set(script.into())
+    }
+
+    /// Replaces the rules and leaves the rest of the script.
+    ///
+    /// # Errors
+    /// The rules are refused; the ones in force stay.
+    pub fn set_rules(&self, rules: Vec<Rule>) -> Result<(), ScriptError> {
+        self.server.set_rules(rules)
     }
 
     /// Copies the log, with all entries that are kept.

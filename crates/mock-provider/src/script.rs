@@ -159,7 +159,8 @@ impl Rule {
 }
 
 /// When an answer is sent, in milliseconds. An answer that is not streamed comes whole after
-/// `headers_ms + time_to_first_token_ms + tokens × per_token_ms`.
+/// `headers_ms + time_to_first_token_ms + tokens × per_token_ms`; errors and given bytes come after
+/// `headers_ms`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Latency {

@@ -1,7 +1,7 @@
 //! Changing behaviour while the mock runs, and answers given as bytes.
 
 use crate::client::{PATIENCE, chat, generating, mock, open, post, read_until, request};
-use cliproxy_mock_provider::{Behaviour, Ending, ErrorKind, Fixture, Rule, Script};
+use cliproxy_mock_provider::{Behaviour, Ending, ErrorKind, Fixture, Key, Rule, Script};
 use std::io::ErrorKind::ConnectionReset;
 
 #[tokio::test]
@@ -15,6 +15,20 @@ async fn behaviour_changes_while_the_mock_runs() {
     assert_eq!(serde_json::from_value::<Script>(script).unwrap(), Script::default());
     assert_eq!(request(&mock, "DELETE", "/__mock/behaviour", "").await.status, 204);
     assert_eq!(chat(&mock, false).await.status, 503, "back to the script of the start");
+}
+
+#[tokio::test]
+async fn rules_can_change_while_keys_and_models_stay() {
+    let keys = Some(vec![Key { name: "only".into(), key: "sk-test-key".into() }]);
+    let mock = mock(Script { keys, models: Some(vec!["gpt-x".into()]), ..Script::default() });
+    let rules = r#"[{"do":{"error":{"kind":"overloaded"}}}]"#;
+    assert_eq!(request(&mock, "PUT", "/__mock/behaviour/rules", rules).await.status, 204);
+    assert_eq!(chat(&mock, false).await.status, 503);
+    mock.set_rules(Vec::new()).unwrap();
+    assert_eq!(chat(&mock, false).await.status, 200);
+    assert_eq!(mock.log().of_key("only").requests, 2);
+    let [_, _, (_, path, body), _] = generating(false);
+    assert_eq!(post(&mock, &path, &body).await.status, 404, "the models stayed");
 }
 
 #[tokio::test]
