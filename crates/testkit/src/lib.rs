@@ -1,1 +1,41 @@
-//! Being built.
+//! What end-to-end tests stand on: real processes of the gateway, clients that show exactly what came back,
+//! simulated providers, and readers for what the gateway tells of itself.
+//!
+//! In the order in which a test meets them: `config` writes a configuration, `process` runs the program with it,
+//! `client` and `raw` call it, `recorder` and the mock provider answer it, `metrics` reads its counters, `poll`
+//! waits for what comes later. The harness panics where it cannot do its work, so that the test stops there.
+
+pub mod client;
+mod clock;
+pub mod config;
+pub mod metrics;
+pub mod poll;
+pub mod process;
+pub mod raw;
+pub mod recorder;
+
+pub use self::{
+    client::{Answer, Client, Event, Stream},
+    clock::now,
+    config::Config,
+    metrics::Samples,
+    poll::{PATIENCE, poll_until},
+    process::{Launch, Process},
+    raw::Raw,
+    recorder::Recorder,
+};
+pub use cliproxy_mock_provider as mock;
+
+use cliproxy_mock_provider::{MockOptions, MockProvider, Script};
+
+/// Starts a simulated provider that plays all families on a free loopback port.
+///
+/// # Panics
+/// When the script is refused or no port is free.
+pub fn provider(name: &str, script: impl Into<Script>) -> MockProvider {
+    let options = MockOptions { name: name.to_owned(), script: script.into(), ..MockOptions::default() };
+    match MockProvider::start(options) {
+        Ok(mock) => mock,
+        Err(error) => panic!("the simulated provider {name} could not be started: {error}"),
+    }
+}

@@ -1,0 +1,394 @@
+//! A real process of the program, in a folder of its own.
+
+mod output;
+
+use self::output::Output;
+use crate::{Client, now, poll::PATIENCE, poll_until};
+use serde_json::Value;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// The lines that are shown of a process whose test failed.
+const TAIL: usize = 60;
+const LISTENERS: [&str; 3] = ["server.listen", "control_plane.listen", "control_plane.nodes_listen"];
+
+/// How to start a process. Nothing of the test's own environment is handed on.
+#[derive(Debug)]
+pub struct Launch {
+    program: PathBuf,
+    subcommand: Vec<String>,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    config: Option<String>,
+    files: Vec<(String, String)>,
+    /// Values for [`LISTENERS`]; processes that serve nobody have none.
+    listeners: Option<[String; 3]>,
+}
+
+impl Launch {
+    /// Starts from a program and a subcommand, as `"serve"` or `"config check"`. What serves, listens on free
+    /// loopback ports.
+    pub fn new(program: &str, subcommand: &str) -> Self {
+        let serves = matches!(subcommand, "serve" | "dataplane" | "controlplane");
+        Self {
+            program: program.into(),
+            subcommand: subcommand.split(' ').map(str::to_owned).collect(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            config: None,
+            files: Vec::new(),
+            listeners: serves.then(|| [(); 3].map(|()| "127.0.0.1:0".to_owned())),
+        }
+    }
+
+    /// Writes this configuration to `config.yaml` in the process's folder and names it on the command line.
+    pub fn config(mut self, text: impl Into<String>) -> Self {
+        self.config = Some(text.into());
+        self
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Sets an environment variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Writes a file below the process's folder, which is its working directory, before it starts.
+    pub fn file(mut self, path: &str, text: impl Into<String>) -> Self {
+        self.files.push((path.into(), text.into()));
+        self
+    }
+
+    /// Starts the process and waits for nothing.
+    ///
+    /// # Panics
+    /// When the folder cannot be made or the program not be run.
+    pub fn start(self) -> Process {
+        let folder = match TempDir::with_prefix("cliproxy-e2e-") {
+            Ok(folder) => folder,
+            Err(error) => panic!("no folder for a process: {error}"),
+        };
+        for (path, text) in &self.files {
+            write(&folder.path().join(path), text);
+        }
+        if let Some(config) = &self.config {
+            write(&folder.path().join("config.yaml"), config);
+        }
+        let (child, output) = spawn(&self, folder.path());
+        Process { launch: self, folder, child, output, started: now(), exit: None }
+    }
+
+    /// Starts the process and waits until it is ready to serve; see [`Process::ready`].
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub async fn ready(self) -> Process {
+        let process = self.start();
+        process.ready().await;
+        process
+    }
+
+    /// Runs the process to its end.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub async fn run(self) -> Finished {
+        let mut process = self.start();
+        let status = process.wait_exit(PATIENCE).await;
+        process.output.drained().await;
+        Finished { status, stdout: process.output.stdout().join("\n"), stderr: process.stderr() }
+    }
+}
+
+/// What is left of a process that ran to its end.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it wrote to the standard output.
+    pub stdout: String,
+    /// What it wrote to the standard error.
+    pub stderr: String,
+}
+
+/// A process. Dropping it kills it by its id, and shows the end of its log when the test has failed.
+#[derive(Debug)]
+pub struct Process {
+    launch: Launch,
+    folder: TempDir,
+    child: Child,
+    output: Output,
+    started: Instant,
+    exit: Option<ExitStatus>,
+}
+
+impl Process {
+    /// Gives its working directory, which has `config.yaml` and `data`.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Gives the file of its store.
+    pub fn database(&self) -> PathBuf {
+        self.folder().join("data/cliproxy.db")
+    }
+
+    /// Replaces its configuration file, in one step as editors do.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn write_config(&self, text: impl Into<String>) {
+        let new = self.folder().join("config.yaml.new");
+        write(&new, &text.into());
+        if let Err(error) = std::fs::rename(&new, self.folder().join("config.yaml")) {
+            panic!("the configuration could not be replaced: {error}");
+        }
+    }
+
+    /// Gives its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Gives when it was started last.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Gives where clients connect, once the process says so.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub async fn address(&self) -> SocketAddr {
+        self.address_of("clients are served", "address").await
+    }
+
+    /// Gives where operators connect to the control plane, likewise.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub async fn operators(&self) -> SocketAddr {
+        self.address_of("nodes are served", "operators").await
+    }
+
+    /// Gives where nodes connect to the control plane, likewise.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub async fn nodes(&self) -> SocketAddr {
+        self.address_of("nodes are served", "nodes").await
+    }
+
+    async fn address_of(&self, message: &str, field: &str) -> SocketAddr {
+        let line = self.wait_for_log(message, PATIENCE).await;
+        match line[field].as_str().and_then(|text| text.parse().ok()) {
+            Some(address) => address,
+            None => panic!("no address {field:?} in {line}"),
+        }
+    }
+
+    /// Gives a client of the port for clients.
+    ///
+    /// # Panics
+    /// When the process does not serve in time.
+    pub async fn client(&self) -> Client {
+        Client::new(self.address().await)
+    }
+
+    /// Waits until `/ready` of what it serves answers 200: of the data plane, or of a control plane alone.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub async fn ready(&self) {
+        let server = match self.launch.subcommand[0].as_str() {
+            "controlplane" => self.operators().await,
+            _ => self.address().await,
+        };
+        let client = Client::new(server);
+        let request = || client.request(http::Method::GET, "/ready");
+        let attempt = || async { request().send().await.ok().filter(|answer| answer.status == 200) };
+        poll_until("ready process", PATIENCE, attempt).await;
+    }
+
+    /// Gives the lines of its log so far, those of this start only. Lines that are not JSON are strings.
+    pub fn log_lines(&self) -> Vec<Value> {
+        let parse = |line: String| serde_json::from_str(&line).unwrap_or(Value::String(line));
+        self.output.stdout().into_iter().map(parse).collect()
+    }
+
+    /// Gives what it wrote to the standard output so far, line by line.
+    pub fn stdout(&self) -> Vec<String> {
+        self.output.stdout()
+    }
+
+    /// Gives what it wrote to the standard error so far.
+    pub fn stderr(&self) -> String {
+        self.output.stderr().join("\n")
+    }
+
+    /// Waits for the first line of the log with this message.
+    ///
+    /// # Panics
+    /// When it does not come in time.
+    pub async fn wait_for_log(&self, message: &str, limit: Duration) -> Value {
+        self.wait_for_line(message, limit, |line| line["msg"] == message).await
+    }
+
+    /// Waits for the first line of the log that `fits`.
+    ///
+    /// # Panics
+    /// When it does not come in time; the message has `what` was waited for.
+    pub async fn wait_for_line(&self, what: &str, limit: Duration, fits: impl Fn(&Value) -> bool) -> Value {
+        poll_until(what, limit, || async { self.log_lines().into_iter().find(&fits) }).await
+    }
+
+    /// Sends it a signal, as `"TERM"`.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn signal(&self, name: &str) {
+        // The shell's own `kill`, so that no other program has to be there.
+        let command = format!("kill -s {name} {}", self.child.id());
+        let sent = Command::new("/bin/sh").args(["-c", &command]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the signal {name} could not be sent");
+    }
+
+    /// Asks it to end (SIGTERM).
+    pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Kills it (SIGKILL) and waits until it is gone.
+    pub fn kill9(&mut self) {
+        if self.exit.is_none() {
+            // It may have ended by itself, which is as good.
+            let _ = self.child.kill();
+            self.exit = self.child.wait().ok();
+        }
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Panics
+    /// When it does not within `limit`.
+    pub async fn wait_exit(&mut self, limit: Duration) -> ExitStatus {
+        let deadline = now() + limit;
+        loop {
+            if let Some(status) = self.exited() {
+                return status;
+            }
+            assert!(now() < deadline, "the process did not end within {limit:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Tells how it ended, when it has.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        if self.exit.is_none() {
+            self.exit = self.child.try_wait().ok().flatten();
+        }
+        self.exit
+    }
+
+    /// Starts it again with the same folder and on the same ports, once it has ended. The log begins anew.
+    ///
+    /// # Panics
+    /// When it still runs, or cannot be started.
+    pub fn restart(&mut self) {
+        assert!(self.exited().is_some(), "the process still runs; kill or terminate it first");
+        self.keep_ports();
+        (self.child, self.output) = spawn(&self.launch, self.folder.path());
+        self.started = now();
+        self.exit = None;
+    }
+
+    fn keep_ports(&mut self) {
+        let lines = self.log_lines();
+        let said = |message: &str, field: &str| {
+            let line = lines.iter().find(|line| line["msg"] == message)?;
+            line[field].as_str().map(str::to_owned)
+        };
+        let addresses = [
+            said("clients are served", "address"),
+            said("nodes are served", "operators"),
+            said("nodes are served", "nodes"),
+        ];
+        if let Some(listeners) = &mut self.launch.listeners {
+            for (listener, address) in listeners.iter_mut().zip(addresses) {
+                if let Some(address) = address {
+                    *listener = address;
+                }
+            }
+        }
+    }
+
+    /// Gives its resident memory in KiB.
+    ///
+    /// # Panics
+    /// When the kernel does not tell, as for a process that has ended.
+    pub fn rss_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        match line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()) {
+            Some(size) => size,
+            None => panic!("the kernel does not tell the resident memory: {status:?}"),
+        }
+    }
+}
+
+impl Drop for Process {
+    #[expect(clippy::print_stderr, reason = "the test runner shows it with the failed test")]
+    fn drop(&mut self) {
+        self.kill9();
+        if std::thread::panicking() {
+            let (stdout, stderr) = (self.output.stdout(), self.output.stderr());
+            eprintln!("--- the end of what `{}` wrote:", self.launch.subcommand.join(" "));
+            for line in stdout.iter().rev().take(TAIL).rev().chain(&stderr) {
+                eprintln!("{line}");
+            }
+        }
+    }
+}
+
+fn spawn(launch: &Launch, folder: &Path) -> (Child, Output) {
+    let mut command = Command::new(&launch.program);
+    command.args(&launch.subcommand);
+    if launch.config.is_some() {
+        command.arg("--config").arg(folder.join("config.yaml"));
+    }
+    if let Some(listeners) = &launch.listeners {
+        command.arg("--data-dir").arg(folder.join("data"));
+        for (key, address) in LISTENERS.iter().zip(listeners) {
+            command.arg("--set").arg(format!("{key}=\"{address}\""));
+        }
+    }
+    command.args(&launch.arguments).current_dir(folder).env_clear();
+    command.envs(launch.environment.iter().map(|(name, value)| (name, value)));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    match command.spawn() {
+        Ok(mut child) => {
+            let output = Output::read(&mut child);
+            (child, output)
+        }
+        Err(error) => panic!("{} could not be run: {error}", launch.program.display()),
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    if let Err(error) = folder.and_then(|()| std::fs::write(path, text)) {
+        panic!("{} could not be written: {error}", path.display());
+    }
+}
