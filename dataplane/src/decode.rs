@@ -42,7 +42,7 @@ pub struct Call {
     pub delivery: Delivery,
     /// The model as asked for.
     pub model: ModelName,
-    /// Where the body names the model, quotes included; none where the path does.
+    /// Where the body names the model, quotes included, ascending. A Gemini body may repeat what its path names.
     pub model_spans: Vec<Range<usize>>,
     /// Where it goes at a provider.
     pub path: UpstreamPath,
@@ -68,17 +68,18 @@ pub async fn decode(
 ) -> Result<Call, Refusal> {
     refuse_encoded(&head.headers)?;
     let body = body::collect(body, limits).await?;
-    let Peek { model, stream } = peek(endpoint.dialect, endpoint.operation, &body).map_err(|error| {
-        Refusal::new(ErrorClass::InvalidRequest, error.to_string()).with_param(error.param())
-    })?;
+    let Peek { model, stream, model_spans } =
+        peek(endpoint.dialect, endpoint.operation, &body).map_err(|error| {
+            Refusal::new(ErrorClass::InvalidRequest, error.to_string()).with_param(error.param())
+        })?;
     let delivery = match endpoint.delivery {
         Some(delivery) => delivery,
         None if stream && endpoint.operation == Operation::Generate => Delivery::Stream(Framing::Sse),
         None => Delivery::Whole,
     };
-    let (model, model_spans) = match (endpoint.model, model) {
-        (Some(in_path), in_body) => (in_path, in_body.map(|m| m.span).into_iter().collect()),
-        (None, Some(in_body)) => (ModelName::from(in_body.name), vec![in_body.span]),
+    let model = match (endpoint.model, model) {
+        (Some(in_path), _) => in_path,
+        (None, Some(in_body)) => ModelName::from(in_body.name),
         (None, None) => {
             return Err(Refusal::new(
                 ErrorClass::InvalidRequest,

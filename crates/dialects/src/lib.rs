@@ -5,7 +5,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`peek`] | reads what routing needs of a request body, and splices another model name into it |
+//! | [`peek`] | reads what routing needs of a request body, and splices another model's name into it |
 //! | [`classify`] | turns a provider's HTTP error into a [`cliproxy_domain::Failure`] and the wait it asks for |
 //! | [`sse`], [`json_array`] | split a stream into its events, whatever the chunks it comes in |
 //! | [`passthrough`] | watches a passing answer for its first content, its usage, its end and its errors |
@@ -35,4 +35,4 @@ pub use error::{EncodedError, ErrorReply, encode, encode_in_stream, keep_alive};
 pub use framing::{ArrayPosition, Framing, StartedResponse, StreamState};
 pub use models::ModelEntry;
 pub use passthrough::{Observer, Progress, ReplyFacts, read_reply};
-pub use peek::{ModelSpan, Peek, PeekError, peek, replace_model};
+pub use peek::{ModelSpan, Peek, PeekError, peek, replace_models};

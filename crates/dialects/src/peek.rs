@@ -1,6 +1,10 @@
 //! What routing needs of a request body, read in one pass that borrows and skips the rest.
 
-use bytes::Bytes;
+mod gemini;
+mod splice;
+
+pub use splice::replace_models;
+
 use cliproxy_domain::{Dialect, Operation};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{error::Category, value::RawValue};
@@ -15,6 +19,12 @@ pub struct Peek {
     /// Whether the client asks for a stream. Always false for Gemini, whose path tells, and for operations
     /// that do not stream.
     pub stream: bool,
+    /// The bytes of every JSON string literal that names the model, quotes included, ascending.
+    ///
+    /// Exactly one for OpenAI and Anthropic. Gemini's path names the model, and its bodies may repeat it once
+    /// or more often: `model`, `generateContentRequest.model` when counting tokens, `requests[].model` when
+    /// embedding a batch (§7 of the wire formats).
+    pub model_spans: Vec<Range<usize>>,
 }
 
 /// A model name and its place in the body.
@@ -90,22 +100,28 @@ impl PeekError {
 pub fn peek(dialect: Dialect, operation: Operation, body: &[u8]) -> Result<Peek, PeekError> {
     let text =
         std::str::from_utf8(body).map_err(|error| PeekError::InvalidUtf8 { at: error.valid_up_to() })?;
-    let found: Found<'_> = serde_json::from_str(text).map_err(|error| match error.classify() {
-        // The visitor below refuses nothing itself, so a wrong type can only be that of the whole body.
-        Category::Data => PeekError::NotAnObject,
-        Category::Syntax | Category::Eof | Category::Io => {
-            PeekError::MalformedJson { line: error.line(), column: error.column() }
-        }
-    })?;
     if dialect == Dialect::Gemini {
-        return Ok(Peek { model: None, stream: false });
+        let model_spans = gemini::model_spans(text).map_err(unreadable)?;
+        return Ok(Peek { model: None, stream: false, model_spans });
     }
+    let found: Found<'_> = serde_json::from_str(text).map_err(unreadable)?;
     if let Some(field) = found.duplicate {
         return Err(PeekError::Duplicate { field });
     }
     let model = read_model(text, found.model)?;
     let stream = operation == Operation::Generate && read_stream(found.stream)?;
-    Ok(Peek { model: Some(model), stream })
+    let model_spans = vec![model.span.clone()];
+    Ok(Peek { model: Some(model), stream, model_spans })
+}
+
+fn unreadable(error: serde_json::Error) -> PeekError {
+    match error.classify() {
+        // No visitor refuses a value itself, so a wrong type can only be that of the whole body.
+        Category::Data => PeekError::NotAnObject,
+        Category::Syntax | Category::Eof | Category::Io => {
+            PeekError::MalformedJson { line: error.line(), column: error.column() }
+        }
+    }
 }
 
 fn read_model(body: &str, raw: Option<&RawValue>) -> Result<ModelSpan, PeekError> {
@@ -114,9 +130,13 @@ fn read_model(body: &str, raw: Option<&RawValue>) -> Result<ModelSpan, PeekError
     if name.is_empty() {
         return Err(PeekError::ModelEmpty);
     }
-    // The literal is borrowed from the body, so the distance of the two addresses is its place.
+    Ok(ModelSpan { name, span: place(body, literal) })
+}
+
+/// Gives the place of a literal that was borrowed from `body`: the distance of the two addresses.
+fn place(body: &str, literal: &str) -> Range<usize> {
     let start = literal.as_ptr() as usize - body.as_ptr() as usize;
-    Ok(ModelSpan { name, span: start..start + literal.len() })
+    start..start + literal.len()
 }
 
 fn read_stream(raw: Option<&RawValue>) -> Result<bool, PeekError> {
@@ -125,21 +145,6 @@ fn read_stream(raw: Option<&RawValue>) -> Result<bool, PeekError> {
         Some("true") => Ok(true),
         Some(_) => Err(PeekError::StreamNotABoolean),
     }
-}
-
-/// Replaces the model name at `span`, which [`peek`] found in this very body, and nothing else.
-///
-/// A span that does not lie within the body leaves the body as it is.
-pub fn replace_model(body: &Bytes, span: Range<usize>, name: &str) -> Bytes {
-    let (Some(before), Some(after)) = (body.get(..span.start), body.get(span.end..)) else {
-        return body.clone();
-    };
-    // Escapes are rare in model names; two quotes are not.
-    let mut out = Vec::with_capacity(before.len() + name.len() + 2 + after.len());
-    out.extend_from_slice(before);
-    crate::json::push(&mut out, name);
-    out.extend_from_slice(after);
-    out.into()
 }
 
 /// The raw values of the wanted fields.

@@ -3,7 +3,7 @@
 use super::Upstream;
 use crate::decode::{Call, GeminiPath, UpstreamPath};
 use bytes::Bytes;
-use cliproxy_dialects::peek::replace_model;
+use cliproxy_dialects::replace_models;
 use cliproxy_domain::{CredentialName, Dialect, ModelName, ProviderKind, Secret};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
@@ -11,6 +11,7 @@ use http::{
     uri::PathAndQuery,
 };
 use http_body_util::Full;
+use std::borrow::Cow;
 
 /// Headers that concern one connection alone (RFC 9110 §7.6.1), or that the gateway sets itself, or that carry
 /// the client's own key.
@@ -126,17 +127,24 @@ impl Upstream {
         if *model == call.model {
             return call.body.clone();
         }
-        // Gemini's bodies spell a model as a resource.
-        let name = match call.dialect {
-            Dialect::Gemini if !model.as_str().contains('/') => format!("models/{model}"),
-            _ => model.to_string(),
-        };
-        // From the back, so that the spans before keep their places.
-        call.model_spans
-            .iter()
-            .rev()
-            .fold(call.body.clone(), |body, span| replace_model(&body, span.clone(), &name))
+        replace_models(&call.body, &call.model_spans, |old| name_in_body(call.dialect, model, old))
     }
+}
+
+/// Spells `model` as a body has it in place of `old`. Gemini's bodies name a model as a resource or bare, and the
+/// new name keeps the form of the old.
+fn name_in_body<'m>(dialect: Dialect, model: &'m ModelName, old: &str) -> Cow<'m, str> {
+    let model = model.as_str();
+    if dialect == Dialect::Gemini && is_gemini_resource(old) && !is_gemini_resource(model) {
+        Cow::Owned(format!("models/{model}"))
+    } else {
+        Cow::Borrowed(model)
+    }
+}
+
+/// Tells whether a Gemini model's name says itself where it is found.
+fn is_gemini_resource(model: &str) -> bool {
+    ["models/", "tunedModels/", "projects/", "publishers/"].iter().any(|prefix| model.starts_with(prefix))
 }
 
 fn key_name(kind: ProviderKind) -> HeaderName {
@@ -152,10 +160,7 @@ fn push_gemini(path: &mut String, gemini: &GeminiPath, model: &ModelName, versio
         path.push('/');
         path.push_str(gemini.version);
     }
-    // `tunedModels/x` and `projects/…` are resources by themselves.
-    let is_resource =
-        ["tunedModels/", "projects/", "publishers/"].iter().any(|p| model.as_str().starts_with(p));
-    path.push_str(if is_resource { "/" } else { "/models/" });
+    path.push_str(if is_gemini_resource(model.as_str()) { "/" } else { "/models/" });
     for byte in model.as_str().bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'@' => {

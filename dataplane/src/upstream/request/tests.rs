@@ -1,6 +1,7 @@
 use super::*;
 use crate::decode::Delivery;
 use crate::upstream::Upstreams;
+use cliproxy_dialects::peek;
 use cliproxy_domain::{Credential, Operation, Provider, Snapshot, Timeouts};
 use cliproxy_host::{Clock as _, SystemClock, SystemNet};
 use std::sync::Arc;
@@ -132,4 +133,53 @@ fn the_body_is_the_clients_but_for_the_model() {
     };
     assert_eq!(sent("asked"), body);
     assert_eq!(sent("other\"one"), r#"{"z": 1.0e2, "model":"other\"one" ,"a":"ünï"}"#);
+}
+
+#[test]
+fn a_gemini_body_that_repeats_the_model_follows_the_path() {
+    let upstream = upstream(ProviderKind::Gemini, "https://g");
+    let count = GeminiPath { version: "v1beta", verb: "countTokens" };
+    let sent = |body: &'static str, model: &str| {
+        let found = peek(Dialect::Gemini, Operation::CountTokens, body.as_bytes()).unwrap();
+        let call = Call {
+            model_spans: found.model_spans,
+            ..call(Dialect::Gemini, UpstreamPath::Gemini(count), body)
+        };
+        upstream.body(&call, &model.into())
+    };
+    let counted = r#"{"generateContentRequest":{"model":"models/asked","contents":[]}}"#;
+    assert_eq!(sent(counted, "asked"), counted);
+    assert_eq!(sent(counted, "up"), r#"{"generateContentRequest":{"model":"models/up","contents":[]}}"#);
+    let batch = r#"{"requests":[{"model":"models\/asked"},{"model":"asked"},{"model":"tunedModels/x"}]}"#;
+    assert_eq!(
+        sent(batch, "up"),
+        r#"{"requests":[{"model":"models/up"},{"model":"up"},{"model":"models/up"}]}"#
+    );
+    assert_eq!(
+        sent(batch, "tunedModels/t"),
+        r#"{"requests":[{"model":"tunedModels/t"},{"model":"tunedModels/t"},{"model":"tunedModels/t"}]}"#
+    );
+}
+
+#[test]
+fn a_resource_name_is_its_own_path() {
+    let path = UpstreamPath::Gemini(GeminiPath { version: "v1", verb: "countTokens" });
+    for (model, expected) in [
+        ("models/up", "https://g/v1/models/up:countTokens"),
+        ("tunedModels/t", "https://g/v1/tunedModels/t:countTokens"),
+    ] {
+        let call = call(Dialect::Gemini, path.clone(), "{}");
+        let request = upstream(ProviderKind::Gemini, "https://g")
+            .request(&call, &model.into(), &"main".into())
+            .unwrap();
+        assert_eq!(request.uri().to_string(), expected);
+    }
+}
+
+#[test]
+fn a_name_with_a_slash_keeps_the_form_of_the_name_that_it_replaces() {
+    let name = |dialect, old| name_in_body(dialect, &"org/model".into(), old).into_owned();
+    assert_eq!(name(Dialect::Gemini, "models/asked"), "models/org/model");
+    assert_eq!(name(Dialect::Gemini, "asked"), "org/model");
+    assert_eq!(name(Dialect::OpenAiChat, "models/asked"), "org/model");
 }
