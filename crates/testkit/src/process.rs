@@ -6,7 +6,9 @@ use self::output::Output;
 use crate::{Client, now, poll::PATIENCE, poll_until};
 use serde_json::Value;
 use std::{
+    io::Write as _,
     net::SocketAddr,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -388,7 +390,10 @@ fn spawn(launch: &Launch, folder: &Path) -> (Child, Output) {
 
 fn write(path: &Path, text: &str) {
     let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-    if let Err(error) = folder.and_then(|()| std::fs::write(path, text)) {
+    // For its owner alone, as files with keys should be.
+    let private =
+        || std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    if let Err(error) = folder.and_then(|()| private()?.write_all(text.as_bytes())) {
         panic!("{} could not be written: {error}", path.display());
     }
 }
