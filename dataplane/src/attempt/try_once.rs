@@ -112,6 +112,10 @@ async fn whole(
         first
     } else {
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > WHOLE_LIMIT {
+            // It will be passed on in any case: gathering its beginning first would buy little for much memory.
+            return Ok(Opened::Large { held: first, rest: body, idle, place });
+        }
         let mut all =
             BytesMut::with_capacity((first.len() + announced.min(WHOLE_LIMIT)).min(WHOLE_LIMIT * 2));
         all.extend_from_slice(&first);

@@ -30,6 +30,9 @@ const LANES: usize = 16;
 const LANE_REQUESTS: usize = 64;
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(90);
+/// How much is read of an HTTP/1.1 answer at once, and how long its head may be. hyper would go up to 400 KiB, for
+/// each of thousands of connections.
+const READ_BUFFER: usize = 64 * 1024;
 
 /// Why no pool could be made.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +113,7 @@ impl Pool {
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
+            .http1_max_buf_size(READ_BUFFER)
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_adaptive_window(true)
             .build(connector::connector(Arc::clone(&self.net), &self.tls, self.connect))
