@@ -1,10 +1,17 @@
 //! End-to-end tests: real processes of the program, with simulated providers. A module is a subject.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test stops where it cannot go on, and tells what it measured"
+)]
 
 // Shared by the subjects.
 mod apis;
 mod books;
+mod load;
 
 mod clients;
+mod crash;
 mod operations;
 
 /// The program under test.
