@@ -10,6 +10,7 @@ mod apis;
 mod books;
 mod load;
 
+mod capacity;
 mod clients;
 mod crash;
 mod operations;
