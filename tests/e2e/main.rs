@@ -13,7 +13,10 @@ mod load;
 mod capacity;
 mod clients;
 mod crash;
+mod drain;
+mod keep_alive;
 mod operations;
+mod startup;
 
 /// The program under test.
 const CLIPROXY: &str = env!("CARGO_BIN_EXE_cliproxy");
