@@ -15,6 +15,7 @@ mod clients;
 mod crash;
 mod drain;
 mod keep_alive;
+mod layout;
 mod operations;
 mod startup;
 
