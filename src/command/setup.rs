@@ -17,10 +17,15 @@ use cliproxy_store_sqlite::SqliteStore;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 /// The version of the program, as nodes tell it to each other.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");
+
+/// Pings between the planes, and how long an answer may take: a lost peer is noticed within a second, and a busy
+/// machine is not taken for one.
+const NODE_KEEP_ALIVE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_millis(750));
 
 /// Says what to load: the file of the command line, else `./config.yaml` when it exists.
 pub fn load_request(common: &Common) -> Load {
@@ -133,6 +138,7 @@ pub async fn control_plane(config: &Config, metrics: &Metrics) -> anyhow::Result
         config.control_plane.nodes_listen,
         format!("cp-{:08x}", Entropy::from_system().next_u64() >> 32),
     );
+    settings.node_keep_alive = NODE_KEEP_ALIVE;
     settings.admin_tokens = config
         .server
         .admin_tokens

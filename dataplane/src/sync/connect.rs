@@ -31,7 +31,7 @@ impl From<tonic::Status> for SessionError {
 const CONNECT: Duration = Duration::from_secs(2);
 /// Pings even on an idle connection, so that a lost peer is noticed in about a second.
 const PING: Duration = Duration::from_millis(250);
-const PONG: Duration = Duration::from_secs(1);
+const PONG: Duration = Duration::from_millis(750);
 
 pub(super) async fn connect(net: &Arc<dyn Net>, endpoint: &str) -> Result<Channel, SessionError> {
     let target = Endpoint::from_shared(endpoint.to_owned())

@@ -101,11 +101,11 @@ impl Reporter {
             tokio::select! {
                 () = self.changed.notified() => {}
                 answer = down.message() => match answer {
-                    Ok(Some(answer)) => {
-                        if let Some(again) = self.acknowledged(&answer) {
-                            sent = again;
-                        }
-                    }
+                    Ok(Some(answer)) => match self.acknowledged(&answer) {
+                        Some(again) if again.next() < self.oldest_unacked() => return lost(again.next()),
+                        Some(again) => sent = again,
+                        None => {}
+                    },
                     Ok(None) => return SessionError::Closed,
                     Err(status) => return status.into(),
                 },
@@ -130,6 +130,14 @@ impl Reporter {
         }
         (answer.need_from > 0).then(|| Seq(answer.need_from - 1))
     }
+}
+
+/// Ends the session: the control plane asks for what it acknowledged before, so its store went back in time. The
+/// pause before the next session keeps this from turning in circles.
+fn lost(need_from: Seq) -> SessionError {
+    SessionError::Protocol(format!(
+        "usage from batch {need_from} on is asked for again after it was acknowledged"
+    ))
 }
 
 impl State {
