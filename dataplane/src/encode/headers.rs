@@ -10,12 +10,12 @@ const NOT_PASSED: [HeaderName; 5] =
 
 /// Takes over what concerns the client. The provider's own `x-request-id` becomes `x-upstream-request-id`.
 pub(super) fn answer_headers(upstream: &HeaderMap) -> HeaderMap {
-    let connection = upstream.get(header::CONNECTION);
+    let connection = upstream.get_all(header::CONNECTION);
     let mut headers = HeaderMap::with_capacity(upstream.len() + 8);
     for (name, value) in upstream {
         if name == "x-request-id" {
             headers.insert("x-upstream-request-id", value.clone());
-        } else if !NOT_PASSED.contains(name) && !stops_here(name, connection) {
+        } else if !NOT_PASSED.contains(name) && !stops_here(name, &connection) {
             headers.append(name.clone(), value.clone());
         }
     }

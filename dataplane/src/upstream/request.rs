@@ -7,7 +7,7 @@ use cliproxy_dialects::replace_models;
 use cliproxy_domain::{CredentialName, Dialect, ModelName, ProviderKind, Secret};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
-    header::{self, InvalidHeaderValue},
+    header::{self, GetAll, InvalidHeaderValue},
     uri::PathAndQuery,
 };
 use http_body_util::Full;
@@ -38,13 +38,14 @@ const NOT_FORWARDED: [HeaderName; 17] = [
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 
-/// Tells whether a header of either side stops at the gateway.
-pub(crate) fn stops_here(name: &HeaderName, connection: Option<&HeaderValue>) -> bool {
+/// Tells whether a header of either side stops at the gateway. `connection` are its message's own.
+pub(crate) fn stops_here(name: &HeaderName, connection: &GetAll<'_, HeaderValue>) -> bool {
     NOT_FORWARDED.contains(name)
         || name.as_str().starts_with("x-cliproxy-")
-        || connection.and_then(|value| value.to_str().ok()).is_some_and(|named| {
-            named.split(',').any(|named| named.trim().eq_ignore_ascii_case(name.as_str()))
-        })
+        || connection
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|named| named.split(',').any(|named| named.trim().eq_ignore_ascii_case(name.as_str())))
 }
 
 /// Makes the value of the header that carries a key.
@@ -102,10 +103,10 @@ impl Upstream {
     }
 
     fn headers(&self, call: &Call, credential: &CredentialName) -> HeaderMap {
-        let connection = call.headers.get(header::CONNECTION);
+        let connection = call.headers.get_all(header::CONNECTION);
         let mut headers = HeaderMap::with_capacity(call.headers.len() + 3);
         for (name, value) in &call.headers {
-            if !stops_here(name, connection) {
+            if !stops_here(name, &connection) {
                 headers.append(name.clone(), value.clone());
             }
         }

@@ -98,14 +98,16 @@ fn headers_of_one_connection_stop_here_and_others_pass() {
     let mut call = call(Dialect::Anthropic, CHAT, "{}");
     for (name, value) in [
         ("connection", "x-hop, close"),
+        ("connection", "x-other-hop"),
         ("x-hop", "1"),
+        ("x-other-hop", "1"),
         ("te", "trailers"),
         ("accept-encoding", "gzip"),
         ("x-cliproxy-hop", "1"),
         ("anthropic-beta", "a,b"),
         ("x-stainless-lang", "python"),
     ] {
-        call.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        call.headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     let request =
         upstream(ProviderKind::Anthropic, "http://x").request(&call, &"m".into(), &"main".into()).unwrap();
