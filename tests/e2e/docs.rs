@@ -3,6 +3,7 @@
 //! A comment before a block says what the test does with it; `docs/page.rs` has the list. The documents use the
 //! usual ports and the commands as they are; here every address is replaced by the one of the process in question.
 
+mod names;
 mod page;
 
 use crate::{CLIPROXY, clients};
