@@ -13,6 +13,7 @@ mod load;
 mod capacity;
 mod clients;
 mod crash;
+mod docs;
 mod drain;
 mod keep_alive;
 mod layout;
