@@ -92,4 +92,32 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    /// Gives the help of a command and of all below it.
+    fn help_of(command: &mut clap::Command, path: &str, out: &mut String) {
+        let path = format!("{path}{}", command.get_name());
+        out.push_str(&format!("$ {path} --help\n{}\n", command.render_long_help()));
+        for below in command.get_subcommands_mut().filter(|below| below.get_name() != "help") {
+            help_of(below, &format!("{path} "), out);
+        }
+    }
+
+    #[test]
+    fn the_reference_shows_the_help_as_it_is() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/cli.txt");
+        let mut help = String::new();
+        // A fixed width, so that the terminal does not matter.
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        help_of(&mut command, "", &mut help);
+        let help: String = help.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        if std::env::var_os("UPDATE_REFERENCE").is_some() {
+            std::fs::write(file, &help).unwrap();
+        }
+        let committed = std::fs::read_to_string(file).unwrap_or_default();
+        assert_eq!(
+            committed, help,
+            "run `UPDATE_REFERENCE=1 cargo nextest run the_reference_shows` and commit the file"
+        );
+    }
 }
