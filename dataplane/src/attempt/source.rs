@@ -65,6 +65,8 @@ pub(super) enum Opened {
     },
     Stream {
         held: HeldChunks,
+        /// What follows in the last chunk from the event on that the observer failed at.
+        failing: Bytes,
         rest: Option<Incoming>,
         observer: Observer,
         framing: Framing,
@@ -100,10 +102,10 @@ impl Opened {
                     request_bytes,
                 )))
             }
-            Opened::Stream { held, rest, observer, framing, idle, place } => {
+            Opened::Stream { held, failing, rest, observer, framing, idle, place } => {
                 in_flight.first_event();
                 let tap = Tap::Events(observer);
-                Source::Stream(Box::new(StreamSource::new(
+                let mut source = StreamSource::new(
                     held,
                     rest,
                     tap,
@@ -113,7 +115,12 @@ impl Opened {
                     place,
                     in_flight,
                     request_bytes,
-                )))
+                );
+                if !failing.is_empty() {
+                    // The observer gives its error again.
+                    source.observe(failing);
+                }
+                Source::Stream(Box::new(source))
             }
         }
     }
@@ -270,6 +277,14 @@ impl StreamSource {
             }
             Tap::Events(observer) => match observer.feed(&chunk) {
                 Ok(progress) => progress.boundary,
+                // Nobody could read it. The client gets what came before, and the error in words of ours.
+                Err(error) if error.failure == Failure::MalformedReply => {
+                    let clean = chunk.slice(..observer.clean_len());
+                    if !clean.is_empty() {
+                        self.pass(clean, true);
+                    }
+                    return self.stop(error);
+                }
                 Err(error) => {
                     // The provider's own error event, in the client's dialect: it passes, and so does what follows.
                     self.error = Some(error);

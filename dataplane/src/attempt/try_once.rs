@@ -81,20 +81,21 @@ async fn stream(
     let mut observer = Observer::new(call.dialect, call.operation, framing);
     let mut held = HeldChunks::default();
     loop {
-        let Some(chunk) = next_chunk(&mut body, idle).await? else {
+        let Some(mut chunk) = next_chunk(&mut body, idle).await? else {
             observer.finish()?;
-            return Ok(Opened::Stream { held, rest: None, observer, framing, idle, place });
+            let failing = Bytes::new();
+            return Ok(Opened::Stream { held, failing, rest: None, observer, framing, idle, place });
         };
-        let fed = observer.feed(&chunk);
-        held.push(chunk);
-        match fed {
-            // An error event in the same chunk as the first content: what the client got cannot be taken back.
-            Err(_) if observer.is_semantic() => {}
+        let (committed, failing) = match observer.feed(&chunk) {
+            // An error in the same chunk as the first content is told as one that comes later.
+            Err(_) if observer.is_semantic() => (true, chunk.split_off(observer.clean_len())),
             Err(error) => return Err(error.into()),
-            Ok(progress) if progress.semantic || held.len() > PREAMBLE_LIMIT => {}
-            Ok(_) => continue,
+            Ok(progress) => (progress.semantic, Bytes::new()),
+        };
+        held.push(chunk);
+        if committed || held.len() > PREAMBLE_LIMIT {
+            return Ok(Opened::Stream { held, failing, rest: Some(body), observer, framing, idle, place });
         }
-        return Ok(Opened::Stream { held, rest: Some(body), observer, framing, idle, place });
     }
 }
 
