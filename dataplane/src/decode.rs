@@ -57,7 +57,8 @@ pub struct Call {
 /// Reads the body and the few fields that routing needs.
 ///
 /// # Errors
-/// A refusal in the words of the client's mistake: encoded body 415, too large 413, too slow 408, malformed 400.
+/// A refusal in the words of the client's mistake: encoded body 415, too large 413, too slow 408, malformed or
+/// a model's name too long to keep 400.
 pub async fn decode(
     endpoint: CallEndpoint,
     head: http::request::Parts,
@@ -88,6 +89,7 @@ pub async fn decode(
             .with_param(Some("model")));
         }
     };
+    refuse_long(&model)?;
     Ok(Call {
         id,
         started,
@@ -101,6 +103,21 @@ pub async fn decode(
         headers: head.headers,
         body,
     })
+}
+
+/// Bytes of a model's name at most. Names are kept: as keys of sums, in reports and in log lines. The longest real
+/// ones, resources of cloud platforms, have half of it.
+const MAX_MODEL: usize = 256;
+
+fn refuse_long(model: &ModelName) -> Result<(), Refusal> {
+    match model.as_str().len() {
+        0..=MAX_MODEL => Ok(()),
+        length => Err(Refusal::new(
+            ErrorClass::InvalidRequest,
+            format!("`model` has {length} bytes: name a model with at most {MAX_MODEL}"),
+        )
+        .with_param(Some("model"))),
+    }
 }
 
 fn refuse_encoded(headers: &HeaderMap) -> Result<(), Refusal> {
@@ -142,6 +159,14 @@ mod tests {
             headers.insert("x-request-id", HeaderValue::from_str(strange).unwrap());
             assert_eq!(made(&headers), "req_000000000000000100000002", "{strange:?}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_to_keep_is_refused() {
+        assert!(refuse_long(&"x".repeat(MAX_MODEL).into()).is_ok());
+        let refusal = refuse_long(&"x".repeat(MAX_MODEL + 1).into()).unwrap_err();
+        assert_eq!((refusal.param, refusal.status), (Some("model"), None));
+        assert!(refusal.message.len() < 100, "{}", refusal.message);
     }
 
     #[test]

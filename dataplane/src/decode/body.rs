@@ -5,15 +5,35 @@ use bytes::{Bytes, BytesMut};
 use cliproxy_domain::ErrorClass;
 use http_body::Body;
 use http_body_util::BodyExt as _;
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
+use tokio::time::Sleep;
+
+/// Bytes that a second must bring on average: clients on the slowest of lines send more, and one that trickles to
+/// hold a place is sent away.
+const LEAST_PER_SECOND: u64 = 1_024;
 
 /// How much, and how slowly, a client may send.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimits {
     /// Bytes of one body.
     pub max_body: u64,
-    /// Time between two pieces of a body.
+    /// Time between two pieces of a body, and how far a client may fall behind a kibibyte a second.
     pub idle: Duration,
+}
+
+/// Fires when a client has sent too little for too long: every piece buys time for what follows it.
+struct Pace(Pin<Box<Sleep>>);
+
+impl Pace {
+    fn new(limits: &BodyLimits) -> Self {
+        Self(Box::pin(tokio::time::sleep(limits.idle)))
+    }
+
+    fn received(&mut self, bytes: usize) {
+        let bought = Duration::from_micros(bytes as u64 * 1_000_000 / LEAST_PER_SECOND);
+        let until = self.0.deadline() + bought;
+        self.0.as_mut().reset(until);
+    }
 }
 
 /// Collects a body. One that arrives in one piece is not copied.
@@ -35,7 +55,15 @@ where
     let announced = body.size_hint().exact().unwrap_or(0).min(limits.max_body);
     let mut all = BytesMut::with_capacity(first.len() + usize::try_from(announced).unwrap_or(0));
     all.extend_from_slice(&first);
-    while let Some(piece) = next(&mut body, limits).await? {
+    let mut pace = Pace::new(limits);
+    loop {
+        let piece = tokio::select! {
+            biased;
+            piece = next(&mut body, limits) => piece?,
+            () = pace.0.as_mut() => return Err(too_slow(limits)),
+        };
+        let Some(piece) = piece else { break };
+        pace.received(piece.len());
         if (all.len() + piece.len()) as u64 > limits.max_body {
             return Err(too_large(limits));
         }
@@ -71,7 +99,10 @@ fn too_large(limits: &BodyLimits) -> Refusal {
 }
 
 fn too_slow(limits: &BodyLimits) -> Refusal {
-    let message = format!("no piece of the request's body came within {:?}", limits.idle);
+    let message = format!(
+        "the request's body came too slowly: nothing for {:?}, or under {LEAST_PER_SECOND} bytes a second",
+        limits.idle
+    );
     Refusal::new(ErrorClass::InvalidRequest, message).with_status(408)
 }
 
@@ -111,5 +142,30 @@ mod tests {
     async fn a_client_that_stops_sending_is_refused_with_408() {
         let body = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
         assert_eq!(collect(body, &LIMITS).await.unwrap_err().status, Some(408));
+    }
+
+    /// A body of pieces that come with a pause before each.
+    fn paced(piece: &'static [u8], pause: Duration) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
+        let pieces = stream::unfold((), move |()| async move {
+            tokio::time::sleep(pause).await;
+            Some((Ok(Frame::data(Bytes::from_static(piece))), ()))
+        });
+        StreamBody::new(Box::pin(pieces))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_trickles_is_refused_and_one_that_is_slow_is_not() {
+        let limits = BodyLimits { max_body: 10 << 20, idle: Duration::from_secs(30) };
+        let started = tokio::time::sleep(Duration::ZERO).deadline();
+        let trickled = collect(paced(b"x", Duration::from_secs(20)), &limits).await.unwrap_err();
+        assert_eq!(trickled.status, Some(408));
+        let took = tokio::time::sleep(Duration::ZERO).deadline() - started;
+        assert!(took < Duration::from_secs(61), "{took:?}");
+        let slow = paced(&[b'x'; 32 * 1024], Duration::from_secs(25));
+        assert_eq!(
+            collect(slow, &limits).await.unwrap_err().status,
+            Some(413),
+            "it got through to the limit"
+        );
     }
 }
