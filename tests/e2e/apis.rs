@@ -57,7 +57,6 @@ impl Api {
 
     /// The words of an error object of this API that say what kind of error it is, and its message. Panics when
     /// the object is not in the API's shape.
-    #[expect(dead_code, reason = "the subjects that read errors follow")]
     pub fn error(self, value: &Value) -> (String, String) {
         let error = &value["error"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -1,6 +1,7 @@
 //! End-to-end tests: real processes of the program, with simulated providers. A module is a subject.
 #![expect(
     clippy::expect_used,
+    clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a test stops where it cannot go on, and tells what it measured"
 )]
@@ -10,14 +11,18 @@ mod apis;
 mod books;
 mod load;
 
+mod bad_input;
 mod capacity;
 mod clients;
 mod crash;
 mod docs;
 mod drain;
+mod failover;
+mod hang_up;
 mod keep_alive;
 mod layout;
 mod operations;
+mod passthrough;
 mod startup;
 
 /// The program under test.

@@ -1,0 +1,42 @@
+//! A provider that fails costs no request where another can serve it, and what is told of it is true.
+
+mod late;
+mod rests;
+mod storm;
+mod verdicts;
+
+use crate::{CLIPROXY, apis::Api};
+use cliproxy_testkit::{
+    Client, Config, Launch, Process,
+    mock::{Key, MockProvider, Script},
+    provider,
+};
+
+/// A gateway whose alias `smart` has in each API a target at each of these upstreams, named `<kind>-<upstream>`.
+async fn gateway(upstreams: &[(&str, &MockProvider)], config: Config) -> (Process, Client) {
+    let mut config = config;
+    let mut names = Vec::new();
+    for kind in ["openai", "anthropic", "gemini"] {
+        for (upstream, mock) in upstreams {
+            let name = format!("{kind}-{upstream}");
+            config = config.provider(&name, kind, &mock.base_url());
+            names.push(name);
+        }
+    }
+    let targets: Vec<_> = names.iter().map(|name| (name.as_str(), "m")).collect();
+    let config = config.alias("smart", &targets);
+    let gateway = Launch::new(CLIPROXY, "serve").config(config).ready().await;
+    let client = gateway.client().await;
+    (gateway, client)
+}
+
+/// An upstream with the keys `sk-<name>`, known to rules and log by their names.
+fn with_keys(names: &[&str]) -> MockProvider {
+    let keys = names.iter().map(|name| Key { name: (*name).into(), key: format!("sk-{name}") }).collect();
+    provider("up", Script { keys: Some(keys), ..Script::default() })
+}
+
+/// Requests in all APIs by turns, every second time around as streams.
+fn request(turn: usize) -> (Api, bool) {
+    (Api::ALL[turn % 4], turn / 4 % 2 == 1)
+}
