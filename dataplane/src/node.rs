@@ -9,7 +9,7 @@ use crate::{
     live::Live,
     ops::{AdminToken, Ops, Recent},
     pipeline::Pipeline,
-    sync::{ControlLink, Identity, IdentityError, Reporter, Sync, SyncParts},
+    sync::{ControlLink, Identity, IdentityError, Reporter, Sync, SyncMetrics, SyncParts},
     upstream::{PoolError, UpstreamError, Upstreams},
 };
 use cliproxy_domain::{ConfigId, NodeId, Snapshot};
@@ -91,6 +91,8 @@ pub struct DataPlane {
     reporter: Arc<Reporter>,
     recent: Arc<Recent>,
     clock: Arc<dyn Clock>,
+    /// There is no control plane to report to.
+    alone: bool,
 }
 
 /// Urgent events that wait for the control plane at most.
@@ -120,9 +122,16 @@ impl DataPlane {
         let live = Arc::new(Live::new(Upstreams::new(Arc::clone(&net))?, first_ticket));
         let (urgent, urgent_events) = mpsc::channel(URGENT_QUEUE);
         let ledger = Arc::new(Ledger::default());
-        let reporter = Arc::new(Reporter::new(Arc::clone(&ledger), identity.incarnation, clock.wall()));
+        let sync_metrics = SyncMetrics::registered(&metrics);
+        let reporter = Arc::new(Reporter::new(
+            Arc::clone(&ledger),
+            identity.incarnation,
+            sync_metrics.clone(),
+            clock.wall(),
+        ));
         let recent = Arc::new(Recent::default());
-        let link = Arc::new(ControlLink::new(!settings.endpoints.is_empty()));
+        let alone = settings.endpoints.is_empty();
+        let link = Arc::new(ControlLink::new(!alone));
         let accounts = Arc::new(Accounts::new(
             ledger,
             metrics.clone(),
@@ -166,13 +175,15 @@ impl DataPlane {
             reporter: Arc::clone(&reporter),
             urgent: urgent_events,
             link,
+            metrics: sync_metrics,
             net,
             clock: Arc::clone(&clock),
             disk,
             entropy,
         });
-        // The file is the start of a node that has nothing better: the last known good is newer than it.
-        if let (None, Some(initial)) = (live.known(), settings.initial) {
+        // The file is the start of a node that has nothing better: what a control plane said last is newer than it.
+        // A node that runs alone has nobody who would ever mend that.
+        if let Some(initial) = settings.initial.filter(|_| alone || live.known().is_none()) {
             live.adopt(ConfigId(0), initial)?;
         }
         Ok(Self {
@@ -186,6 +197,7 @@ impl DataPlane {
             reporter,
             recent,
             clock,
+            alone,
         })
     }
 
@@ -231,7 +243,7 @@ impl DataPlane {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        if tokio::time::timeout(LAST_REPORT, settled).await.is_err() {
+        if !self.alone && tokio::time::timeout(LAST_REPORT, settled).await.is_err() {
             tracing::warn!("the last usage was not acknowledged before the node stopped");
         }
         stop_sync.cancel();

@@ -221,10 +221,7 @@ impl StreamSource {
                     }
                 }
                 Poll::Ready(Some(Err(_))) => self.stop(try_once::broken()),
-                Poll::Ready(None) => {
-                    self.rest = None;
-                    self.flush_partial();
-                }
+                Poll::Ready(None) => self.end(),
                 Poll::Pending => {
                     let error = ready!(self.poll_timeouts(cx));
                     self.stop(error);
@@ -305,14 +302,35 @@ impl StreamSource {
         }
     }
 
-    fn flush_partial(&mut self) {
-        self.partial.flush(&mut self.held);
+    /// Takes note that the provider has closed its answer. An event that lacks its blank line passes where the answer
+    /// is whole with it, as upstreams leave the last one out. Else it is cut, and nothing may follow half an event.
+    fn end(&mut self) {
+        self.rest = None;
+        if self.error.is_none() {
+            self.error = self.check();
+        }
+        if self.error.is_none() || self.told {
+            self.partial.flush(&mut self.held);
+        } else {
+            self.partial.discard();
+        }
     }
 
+    /// Ends the answer from our side. What happens after the stream's own end harms nothing.
     fn stop(&mut self, error: AttemptError) {
         self.rest = None;
         self.partial.discard();
-        self.error.get_or_insert(error);
+        if !matches!(&self.tap, Tap::Events(observer) if observer.is_complete()) {
+            self.error.get_or_insert(error);
+        }
+    }
+
+    /// Complains of an answer whose end is missing.
+    fn check(&mut self) -> Option<AttemptError> {
+        match &mut self.tap {
+            Tap::Events(observer) => observer.finish().err(),
+            Tap::Tail(tail) => tail.check(),
+        }
     }
 
     /// Gives the error of a timeout that has passed.
@@ -335,10 +353,7 @@ impl StreamSource {
     fn finish(&mut self) -> Option<Result<Bytes, AttemptError>> {
         let in_flight = self.in_flight.take()?;
         if self.error.is_none() {
-            self.error = match &mut self.tap {
-                Tap::Events(observer) => observer.finish().err(),
-                Tap::Tail(tail) => tail.check(),
-            };
+            self.error = self.check();
         }
         let usage = self.usage();
         match &self.error {

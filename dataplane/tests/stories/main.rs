@@ -1,0 +1,10 @@
+//! A whole node in one process: scripted providers and clients on a network in memory, under a paused clock, so
+//! that a timeout of two minutes costs nothing. A module is a subject.
+#![expect(clippy::expect_used, reason = "a test stops where it cannot go on")]
+
+mod alone;
+mod endings;
+mod network;
+mod node;
+mod requests;
+mod script;

@@ -1,0 +1,149 @@
+//! The node under test and a client of it.
+
+use crate::network::MemoryNet;
+use cliproxy_dataplane::{DataPlane, Seams, Settings, authenticate::Admission, decode::BodyLimits};
+use cliproxy_domain::{
+    Alias, AliasTarget, Credential, ModelName, Provider, ProviderKind, Secret, Snapshot, Target, Timeouts,
+};
+use cliproxy_host::{Entropy, MemoryDisk, ServeOptions, SystemClock};
+use cliproxy_observe::{access_log::AccessLog, metrics::Metrics};
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper_util::rt::TokioIo;
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// A running node.
+pub struct Node {
+    net: MemoryNet,
+    metrics: Metrics,
+    shutdown: CancellationToken,
+    running: tokio::task::JoinHandle<usize>,
+}
+
+/// A provider on the host of its own name, that takes every model.
+pub fn provider(name: &str, kind: ProviderKind) -> Provider {
+    Provider {
+        name: name.into(),
+        kind,
+        base_url: format!("http://{name}"),
+        credentials: vec![Credential {
+            name: "main".into(),
+            api_key: Secret::new("upstream-key"),
+            weight: 1,
+        }],
+        models: Vec::new(),
+        weight: 1,
+        priority: 1,
+        timeouts: Timeouts::default(),
+    }
+}
+
+/// A configuration in which the alias `m` goes to each of `providers`, the first first.
+pub fn in_turn(providers: Vec<Provider>) -> Snapshot {
+    let targets = providers.iter().zip(1..).map(|(provider, priority)| AliasTarget {
+        target: Target { provider: provider.name.clone(), model: "up".into() },
+        priority: Some(priority),
+        weight: None,
+    });
+    let alias = Alias { name: ModelName::from("m"), targets: targets.collect(), strategy: None };
+    let mut snapshot = Snapshot::default();
+    snapshot.models.insert(alias.name.clone(), alias);
+    snapshot.providers = providers.into_iter().map(|provider| (provider.name.clone(), provider)).collect();
+    snapshot
+}
+
+impl Node {
+    /// Starts a node without a control plane.
+    pub async fn start(net: &MemoryNet, snapshot: Snapshot) -> Self {
+        let metrics = Metrics::new();
+        let settings = Settings {
+            listen: ([127, 0, 0, 1], 0).into(),
+            metrics: None,
+            admission: Admission { allow_anonymous: false },
+            body_limits: BodyLimits { max_body: 1 << 20, idle: Duration::from_secs(30) },
+            serve: ServeOptions::default(),
+            admin_tokens: Vec::new(),
+            endpoints: Vec::new(),
+            name: Some("node-1".into()),
+            build: "test".into(),
+            initial: Some(snapshot),
+        };
+        let seams = Seams {
+            clock: Arc::new(SystemClock),
+            net: Arc::new(net.clone()),
+            disk: Arc::new(MemoryDisk::default()),
+            entropy: Entropy::seeded(1),
+        };
+        let plane = DataPlane::build(settings, seams, metrics.clone(), AccessLog::discarding());
+        let plane = plane.await.expect("the node can be built");
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(plane.run(shutdown.clone()));
+        Self { net: net.clone(), metrics, shutdown, running }
+    }
+
+    /// Begins a request on a connection of its own.
+    pub async fn open(&self, request: Request<Full<Bytes>>) -> Response<Incoming> {
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(self.net.dial()));
+        let (mut sender, connection) = handshake.await.expect("a connection");
+        tokio::spawn(connection);
+        sender.send_request(request).await.expect("an answer")
+    }
+
+    /// Makes a request and reads all of its answer.
+    pub async fn ask(&self, path: &str, body: &str) -> Answer {
+        Answer::read(self.open(post(path, body)).await).await
+    }
+
+    /// Gives the value of one series of `/metrics`, 0 when it is not there.
+    pub fn metric(&self, series: &str) -> u64 {
+        let text = self.metrics.encode();
+        let line = text.lines().find_map(|line| line.strip_prefix(series));
+        line.map_or(0, |value| value.trim().parse().expect("a number"))
+    }
+
+    /// Stops the node; gives how many connections were cut.
+    pub async fn stop(self) -> usize {
+        self.shutdown.cancel();
+        self.running.await.expect("no panic")
+    }
+}
+
+/// A request as a client of any API sends it.
+pub fn post(path: &str, body: &str) -> Request<Full<Bytes>> {
+    Request::post(path)
+        .header("host", "gateway")
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from(body.to_owned())))
+        .expect("a request")
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// What came of the body.
+    pub body: String,
+    /// Whether the body ended as HTTP says that it must.
+    pub complete: bool,
+}
+
+impl Answer {
+    pub async fn read(response: Response<Incoming>) -> Self {
+        let (head, mut body) = response.into_parts();
+        let (mut text, mut complete) = (Vec::new(), true);
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) => text.extend_from_slice(frame.data_ref().expect("no trailers")),
+                Err(_) => {
+                    complete = false;
+                    break;
+                }
+            }
+        }
+        let body = String::from_utf8(text).expect("UTF-8");
+        Self { status: head.status, headers: head.headers, body, complete }
+    }
+}

@@ -1,0 +1,118 @@
+//! Providers that answer as they are told, byte by byte.
+
+use crate::network::MemoryNet;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+
+/// One step of an answer.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// These bytes at once.
+    Send(String),
+    /// Silence.
+    Pause(Duration),
+    /// Silence until the other side hangs up.
+    Hang,
+}
+
+/// A provider. The n-th request gets the n-th answer; those beyond the last get the last again.
+#[derive(Clone)]
+pub struct Script {
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Script {
+    /// Answers on `host`. A connection takes one request and closes after its answer.
+    pub fn play(net: &MemoryNet, host: &str, answers: Vec<Vec<Step>>) -> Self {
+        let script = Self { requests: Arc::default() };
+        let mut connections = net.host(host);
+        let requests = Arc::clone(&script.requests);
+        tokio::spawn(async move {
+            while let Some(connection) = connections.recv().await {
+                tokio::spawn(serve(connection, Arc::clone(&requests), answers.clone()));
+            }
+        });
+        script
+    }
+
+    /// Gives the requests so far, heads and bodies.
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().expect("no panic").clone()
+    }
+}
+
+async fn serve(mut connection: DuplexStream, requests: Arc<Mutex<Vec<String>>>, answers: Vec<Vec<Step>>) {
+    let request = read_request(&mut connection).await;
+    let number = {
+        let mut requests = requests.lock().expect("no panic");
+        requests.push(request);
+        requests.len() - 1
+    };
+    for step in &answers[number.min(answers.len() - 1)] {
+        match step {
+            Step::Send(bytes) => {
+                if connection.write_all(bytes.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+            Step::Pause(pause) => tokio::time::sleep(*pause).await,
+            Step::Hang => {
+                let _ = connection.read_u8().await;
+                return;
+            }
+        }
+    }
+}
+
+async fn read_request(connection: &mut DuplexStream) -> String {
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().expect("a number")) {
+                return text;
+            }
+        }
+        let mut piece = [0; 4096];
+        match connection.read(&mut piece).await.expect("a request") {
+            0 => return text,
+            read => bytes.extend_from_slice(&piece[..read]),
+        }
+    }
+}
+
+/// The head of an answer that ends with its connection.
+pub fn head(status: &str, content_type: &str) -> Step {
+    Step::Send(format!("HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\nconnection: close\r\n\r\n"))
+}
+
+/// The head of a stream of events that ends with its connection.
+pub fn events() -> Step {
+    head("200 OK", "text/event-stream")
+}
+
+/// The head of a stream of events in chunks: without the last of them it has broken off.
+pub fn chunked_events() -> Step {
+    Step::Send(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".into(),
+    )
+}
+
+/// One chunk of a chunked answer.
+pub fn chunk(bytes: &str) -> Step {
+    Step::Send(format!("{:x}\r\n{bytes}\r\n", bytes.len()))
+}
+
+/// Bytes as they are.
+pub fn send(bytes: impl Into<String>) -> Step {
+    Step::Send(bytes.into())
+}
+
+/// A whole answer.
+pub fn document(status: &str, body: &str) -> Vec<Step> {
+    vec![head(status, "application/json"), send(body)]
+}
