@@ -97,7 +97,7 @@ impl Attempter {
         let Some(mut choice) = choices.next() else { return Err(nothing_to_try(&call)) };
         loop {
             attempts += 1;
-            let failed = match self.one(&call, &route, choice, attempts, total).await {
+            let failed = match self.one(&call, &route, choice, attempts).await {
                 Ok(reply) => return Ok(reply),
                 Err(failed) => failed,
             };
@@ -129,7 +129,6 @@ impl Attempter {
         route: &Route,
         choice: &Choice,
         attempts: u32,
-        total: Duration,
     ) -> Result<Reply, Failed> {
         let now = self.clock.now();
         let seen_epoch =
@@ -139,26 +138,28 @@ impl Attempter {
         let upstream = route.known.upstream(&choice.target.provider).ok_or_else(|| {
             AttemptError::new(Failure::ConnectFailed, "the provider is not part of the configuration")
         });
-        let tried = match upstream {
-            Err(error) => Err(error.into()),
+        let (time, tried) = match upstream {
+            Err(error) => (Duration::ZERO, Err(error.into())),
             Ok(upstream) => {
-                let deadline = self.time_left(call, total);
+                let own = upstream.provider.timeouts.total;
+                let time = self.time_for(call, own, route.known.snapshot.policy.timeouts.total);
                 let attempt = try_once::try_once(call, upstream, choice, &self.clock);
-                match tokio::time::timeout(deadline, attempt).await {
+                let tried = match tokio::time::timeout(time, attempt).await {
                     Ok(tried) => tried,
-                    Err(_) => Err(AttemptError::new(
-                        Failure::Timeout(TimeoutPhase::Total),
-                        format!("the request took longer than {total:?} (timeouts.total)"),
-                    )
-                    .into()),
-                }
+                    Err(_) => {
+                        let message = "the answer took longer than timeouts.total allows";
+                        Err(AttemptError::new(Failure::Timeout(TimeoutPhase::Total), message).into())
+                    }
+                };
+                (time, tried)
             }
         };
+        let time_left = time.saturating_sub(self.clock.now().saturating_duration_since(now));
         match tried {
             Ok(answered) => Ok(Reply {
                 status: answered.status,
                 headers: answered.headers,
-                source: answered.source.started(in_flight, call, self.time_left(call, total)),
+                source: answered.source.started(in_flight, call, time_left),
                 target: choice.target.clone(),
                 attempts,
             }),
@@ -167,6 +168,12 @@ impl Attempter {
                 Err(failed)
             }
         }
+    }
+
+    /// Gives the time that a provider with a total of its `own` has for a call. It is part of the `request`'s time,
+    /// unless it is longer: then it is counted from the request's start.
+    fn time_for(&self, call: &Call, own: Duration, request: Duration) -> Duration {
+        own.min(self.time_left(call, own.max(request)))
     }
 
     fn time_left(&self, call: &Call, total: Duration) -> Duration {

@@ -21,7 +21,9 @@ use std::{
 use tower_service::Service;
 
 /// The connector of a pool.
-pub(super) type UpstreamConnector = HttpsConnector<NetConnector>;
+pub(super) type UpstreamConnector = InTime<HttpsConnector<NetConnector>>;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Says that no connection was open within the time for it.
 #[derive(Debug, thiserror::Error)]
@@ -44,38 +46,65 @@ pub(super) fn connector(
     tls: &rustls::ClientConfig,
     timeout: Duration,
 ) -> UpstreamConnector {
-    HttpsConnectorBuilder::new()
+    let opener = HttpsConnectorBuilder::new()
         .with_tls_config(tls.clone())
         .https_or_http()
         .enable_all_versions()
-        .wrap_connector(NetConnector { net, timeout })
+        .wrap_connector(NetConnector { net });
+    InTime { opener, timeout }
+}
+
+/// Bounds how long a connection may take to open: looking up its name, TCP and TLS together.
+#[derive(Clone)]
+pub(super) struct InTime<C> {
+    opener: C,
+    timeout: Duration,
+}
+
+impl<C> Service<Uri> for InTime<C>
+where
+    C: Service<Uri, Error: Into<BoxError>, Future: Send + 'static>,
+{
+    type Response = C::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.opener.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let (opening, timeout) = (self.opener.call(uri), self.timeout);
+        Box::pin(async move {
+            match tokio::time::timeout(timeout, opening).await {
+                Ok(opened) => opened.map_err(Into::into),
+                Err(_) => Err(ConnectTimedOut(timeout).into()),
+            }
+        })
+    }
 }
 
 /// Opens TCP connections.
 #[derive(Clone)]
 pub(super) struct NetConnector {
     net: Arc<dyn Net>,
-    timeout: Duration,
 }
 
 impl Service<Uri> for NetConnector {
     type Response = UpstreamIo;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
-    type Future = Pin<Box<dyn Future<Output = Result<UpstreamIo, Self::Error>> + Send>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<UpstreamIo, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let (net, timeout) = (Arc::clone(&self.net), self.timeout);
+        let net = Arc::clone(&self.net);
         Box::pin(async move {
             let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
             let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-            match tokio::time::timeout(timeout, net.connect(host, port)).await {
-                Ok(connection) => Ok(UpstreamIo(TokioIo::new(connection?))),
-                Err(_) => Err(ConnectTimedOut(timeout).into()),
-            }
+            Ok(UpstreamIo(TokioIo::new(net.connect(host, port).await?)))
         })
     }
 }

@@ -8,3 +8,4 @@ mod network;
 mod node;
 mod requests;
 mod script;
+mod timeouts;
