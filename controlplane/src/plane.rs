@@ -30,6 +30,7 @@ pub struct ControlPlane {
     settings: Settings,
     state: Arc<State>,
     metrics: PlaneMetrics,
+    all_metrics: Metrics,
     operators: Box<dyn Listener>,
     nodes: Box<dyn Listener>,
     addresses: Addresses,
@@ -71,6 +72,7 @@ impl ControlPlane {
             handle: Handle::new(Arc::clone(&state), plane_metrics.clone()),
             addresses: Addresses { operators: operators_at, nodes: nodes_at },
             metrics: plane_metrics,
+            all_metrics: metrics.clone(),
             settings,
             state,
             operators,
@@ -92,7 +94,7 @@ impl ControlPlane {
     /// Answers until `shutdown` is cancelled, then ends the nodes' streams, finishes what operators asked and
     /// commits what was reported, all within twice the drain time.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { settings, state, metrics, operators, nodes, .. } = self;
+        let Self { settings, state, metrics, all_metrics, operators, nodes, .. } = self;
         let publish = Arc::new(Publish::default());
         let (decide, decided) = Decide::new(Arc::clone(&state), Arc::clone(&publish));
         let (ingest, submissions) = Ingest::new();
@@ -117,7 +119,7 @@ impl ControlPlane {
             streams: TaskTracker::new(),
         };
         let drain = settings.drain;
-        serve_all(settings, context, operators, nodes, shutdown).await;
+        serve_all(settings, context, all_metrics, operators, nodes, shutdown).await;
 
         // The services are gone and with them the senders: what was handed in is committed and the loops end.
         committers.close();
@@ -146,6 +148,7 @@ async fn listen(
 async fn serve_all(
     settings: Settings,
     context: grpc::Context,
+    all_metrics: Metrics,
     operators: Box<dyn Listener>,
     nodes: Box<dyn Listener>,
     shutdown: CancellationToken,
@@ -153,7 +156,7 @@ async fn serve_all(
     let health = tonic_health::server::HealthReporter::new();
     let access = Arc::new(Access::new(settings.admin_tokens));
     let grpc = grpc::for_operators(&context.state, health.clone()).into_axum_router();
-    let for_operators = http::over(grpc, Arc::clone(&context.state))
+    let for_operators = http::over(grpc, Arc::clone(&context.state), all_metrics)
         .layer(middleware::from_fn_with_state(access, http::access::check));
     let for_nodes = grpc::for_nodes(&context, health.clone()).into_axum_router();
     let streams = context.streams.clone();

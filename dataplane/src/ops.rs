@@ -35,6 +35,12 @@ pub struct Ops {
     draining: AtomicBool,
 }
 
+/// The answer of `/`.
+#[derive(Serialize)]
+struct Service {
+    service: &'static str,
+}
+
 /// The answer of `/health`.
 #[derive(Serialize)]
 struct Health {
@@ -86,7 +92,7 @@ impl Ops {
 
     /// Tells whether a path is for operators.
     pub fn serves(path: &str) -> bool {
-        matches!(path, "/health" | "/ready" | "/metrics") || path.starts_with(OPERATIONS)
+        matches!(path, "/" | "/health" | "/ready" | "/metrics") || path.starts_with(OPERATIONS)
     }
 
     /// From now on the node is not ready: load balancers should go elsewhere.
@@ -104,7 +110,7 @@ impl Ops {
     ) -> Response<Full<Bytes>> {
         let known = matches!(
             uri.path(),
-            "/health"
+            "/" | "/health"
                 | "/ready"
                 | "/metrics"
                 | "/v0/operations/providers/status"
@@ -122,6 +128,8 @@ impl Ops {
             return error(denied.status, denied.code, denied.message);
         }
         match uri.path() {
+            // Agents ask this of a base URL to see that something is there.
+            "/" => document(StatusCode::OK, &Service { service: "cliproxy" }),
             "/health" => self.health(),
             "/ready" => self.ready(),
             "/metrics" => self.metrics(),

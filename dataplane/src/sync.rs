@@ -8,11 +8,13 @@ mod events;
 mod identity;
 mod last_known_good;
 mod link;
+mod metrics;
 mod report;
 mod subscribe;
 
 pub use identity::{Identity, IdentityError};
 pub use link::ControlLink;
+pub use metrics::SyncMetrics;
 pub use report::Reporter;
 
 use crate::{live::Live, ops::Recent};
@@ -42,6 +44,8 @@ pub struct SyncParts {
     pub urgent: mpsc::Receiver<UrgentEvent>,
     /// What operators see of the connection.
     pub link: Arc<ControlLink>,
+    /// What metrics show of it.
+    pub metrics: SyncMetrics,
     /// The seams.
     pub net: Arc<dyn Net>,
     /// The seams.
@@ -59,6 +63,7 @@ pub struct Sync {
     clock: Arc<dyn Clock>,
     entropy: Entropy,
     link: Arc<ControlLink>,
+    metrics: SyncMetrics,
     reporter: Arc<Reporter>,
     identity: Identity,
     subscriber: Subscriber,
@@ -85,6 +90,7 @@ impl Sync {
             reporter,
             urgent,
             link,
+            metrics,
             net,
             clock,
             disk,
@@ -96,6 +102,7 @@ impl Sync {
             listen,
             live,
             Arc::clone(&link),
+            metrics.clone(),
             Arc::clone(&clock),
             LastKnownGood::new(disk),
         );
@@ -105,6 +112,7 @@ impl Sync {
             clock,
             entropy,
             link,
+            metrics,
             reporter,
             identity,
             subscriber,
@@ -139,6 +147,8 @@ impl Sync {
             let started = self.clock.now();
             let error = self.session(&endpoint).await;
             self.link.disconnected();
+            self.metrics.connected.set(0);
+            self.metrics.sessions_ended.inc();
             if self.clock.now().saturating_duration_since(started) >= HEALTHY {
                 failures = 0;
             }

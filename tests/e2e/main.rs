@@ -14,7 +14,9 @@ mod load;
 mod bad_input;
 mod capacity;
 mod clients;
+mod config;
 mod crash;
+mod demo;
 mod docs;
 mod drain;
 mod failover;
@@ -23,6 +25,7 @@ mod keep_alive;
 mod layout;
 mod operations;
 mod passthrough;
+mod reference;
 mod startup;
 
 /// The program under test.

@@ -134,11 +134,11 @@ impl Families {
         );
         registry.register(
             "time_to_first_token_seconds",
-            "Time from a request's first byte to the first event that carries a part of the answer",
+            "Time from a call to a provider to the first event that carries a part of the answer",
             self.first_token.clone(),
         );
         registry.register("attempts", "Calls to providers, by how they ended", self.attempts.clone());
-        registry.register("in_flight", "Requests being served", self.in_flight.clone());
+        registry.register("in_flight", "Calls to providers that are open", self.in_flight.clone());
     }
 }
 

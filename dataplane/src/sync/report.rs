@@ -1,6 +1,6 @@
 //! Reports the ledger: windows of a second, numbered, sent until they are acknowledged.
 
-use super::{Identity, connect::SessionError};
+use super::{Identity, SyncMetrics, connect::SessionError};
 use crate::{account::Ledger, ops::Recent};
 use cliproxy_domain::{AttemptCounts, Batch, Incarnation, LedgerKey, LedgerRow, Seq, TokenUsage, WallTime};
 use cliproxy_proto::{
@@ -29,6 +29,7 @@ pub struct Reporter {
     incarnation: Incarnation,
     state: Mutex<State>,
     changed: Notify,
+    metrics: SyncMetrics,
 }
 
 struct State {
@@ -42,10 +43,10 @@ struct State {
 
 impl Reporter {
     /// Reports what `ledger` counts in this incarnation. The first window begins `now`.
-    pub fn new(ledger: Arc<Ledger>, incarnation: Incarnation, now: WallTime) -> Self {
+    pub fn new(ledger: Arc<Ledger>, incarnation: Incarnation, metrics: SyncMetrics, now: WallTime) -> Self {
         let state =
             State { unacked: VecDeque::new(), next: Seq(1), pending: BTreeMap::new(), pending_since: now };
-        Self { ledger, incarnation, state: Mutex::new(state), changed: Notify::new() }
+        Self { ledger, incarnation, state: Mutex::new(state), changed: Notify::new(), metrics }
     }
 
     /// Closes the window that ends `now`, and makes a batch of it when there is room for one more.
@@ -63,6 +64,7 @@ impl Reporter {
             *tokens += row.tokens;
         }
         state.freeze(self.incarnation, now);
+        self.metrics.unacked_batches.set(count(&state.unacked));
         drop(state);
         self.changed.notify_one();
     }
@@ -128,8 +130,13 @@ impl Reporter {
         while state.unacked.front().is_some_and(|batch| batch.seq.0 <= answer.acked_seq) {
             state.unacked.pop_front();
         }
+        self.metrics.unacked_batches.set(count(&state.unacked));
         (answer.need_from > 0).then(|| Seq(answer.need_from - 1))
     }
+}
+
+fn count(batches: &VecDeque<Batch>) -> i64 {
+    i64::try_from(batches.len()).unwrap_or(i64::MAX)
 }
 
 /// Ends the session: the control plane asks for what it acknowledged before, so its store went back in time. The
@@ -168,10 +175,10 @@ mod tests {
 
     fn reporter() -> (Reporter, Arc<Ledger>) {
         let ledger = Arc::new(Ledger::default());
-        (Reporter::new(Arc::clone(&ledger), Incarnation(3), WallTime(0)), ledger)
+        (Reporter::new(Arc::clone(&ledger), Incarnation(3), SyncMetrics::default(), WallTime(0)), ledger)
     }
 
-    fn count(ledger: &Ledger, ok: u64) {
+    fn did(ledger: &Ledger, ok: u64) {
         let key = LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() };
         ledger.add(key, AttemptCounts { ok, ..AttemptCounts::default() }, TokenUsage::default());
     }
@@ -185,7 +192,7 @@ mod tests {
         let (reporter, ledger) = reporter();
         reporter.close_window(WallTime(1_000), &Recent::default());
         assert!(reporter.is_settled());
-        count(&ledger, 1);
+        did(&ledger, 1);
         reporter.close_window(WallTime(2_000), &Recent::default());
         assert_eq!(reporter.unacked_after(Seq(0)).len(), 1);
     }
@@ -194,7 +201,7 @@ mod tests {
     fn windows_merge_while_nobody_acknowledges_and_nothing_is_lost() {
         let (reporter, ledger) = reporter();
         for second in 1..=40 {
-            count(&ledger, 1);
+            did(&ledger, 1);
             reporter.close_window(WallTime(second * 1_000), &Recent::default());
         }
         let waiting = reporter.unacked_after(Seq(0));
@@ -210,10 +217,10 @@ mod tests {
     #[test]
     fn a_batch_that_was_numbered_never_changes() {
         let (reporter, ledger) = reporter();
-        count(&ledger, 1);
+        did(&ledger, 1);
         reporter.close_window(WallTime(1_000), &Recent::default());
         let first = reporter.unacked_after(Seq(0));
-        count(&ledger, 5);
+        did(&ledger, 5);
         reporter.close_window(WallTime(2_000), &Recent::default());
         assert_eq!(reporter.unacked_after(Seq(0))[0], first[0]);
         assert_eq!(ack(&reporter, 0, 1), Some(Seq(0)));

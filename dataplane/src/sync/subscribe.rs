@@ -1,7 +1,7 @@
 //! Receives configuration and rests, and puts them in force whole or not at all.
 
 use super::{
-    ControlLink, Identity,
+    ControlLink, Identity, SyncMetrics,
     connect::SessionError,
     last_known_good::{LastKnownGood, Saved},
 };
@@ -33,6 +33,7 @@ pub(super) struct Subscriber {
     listen: SocketAddr,
     live: Arc<Live>,
     link: Arc<ControlLink>,
+    metrics: SyncMetrics,
     clock: Arc<dyn Clock>,
     files: LastKnownGood,
     have: Have,
@@ -64,16 +65,19 @@ impl Subscriber {
         listen: SocketAddr,
         live: Arc<Live>,
         link: Arc<ControlLink>,
+        metrics: SyncMetrics,
         clock: Arc<dyn Clock>,
         files: LastKnownGood,
     ) -> Self {
         let have = load(&files, &live, &*clock).unwrap_or_default();
+        metrics.config_version.set(i64::try_from(have.config.0).unwrap_or(i64::MAX));
         Self {
             identity,
             build,
             listen,
             live,
             link,
+            metrics,
             clock,
             files,
             have,
@@ -102,6 +106,7 @@ impl Subscriber {
                     let now = self.clock.now();
                     last_heard = tokio::time::Instant::from_std(now);
                     self.link.heard(now);
+                    self.metrics.connected.set(1);
                     match message {
                         Ok(Some(message)) => self.received(message),
                         Ok(None) => return SessionError::Closed,
@@ -232,6 +237,7 @@ impl Subscriber {
         };
         if let Err(reason) = adopted {
             tracing::error!(config = version, reason, "a configuration was refused; the old one goes on");
+            self.metrics.configs_refused.inc();
             let still_on = self.have.config.0;
             return Ok(Some(sync_up::Message::Nack(Nack {
                 nonce,
@@ -244,6 +250,7 @@ impl Subscriber {
         let unsupported = entries.unsupported();
         self.have.entries = entries;
         self.have.config = ConfigId(version);
+        self.metrics.config_version.set(i64::try_from(version).unwrap_or(i64::MAX));
         self.dirty = true;
         tracing::info!(config = version, "a configuration is in force");
         Ok(Some(sync_up::Message::Ack(Ack {
