@@ -138,14 +138,14 @@ pub fn dialect_of(uri: &Uri, headers: &HeaderMap) -> Dialect {
     }
 }
 
-/// Removes `key=` from a query; none when nothing is left.
+/// Removes the client's key or token from a query; none when nothing is left.
 pub(super) fn query_without_key(query: &str) -> Option<String> {
     let kept: Vec<_> = query.split('&').filter(|pair| !pair.is_empty() && !is_key(pair)).collect();
     (!kept.is_empty()).then(|| kept.join("&"))
 }
 
 fn is_key(pair: &str) -> bool {
-    pair.split('=').next() == Some("key")
+    matches!(pair.split('=').next(), Some("key" | "access_token"))
 }
 
 fn split_version(path: &str) -> Option<(&'static str, &str)> {

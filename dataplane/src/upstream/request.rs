@@ -38,6 +38,25 @@ const NOT_FORWARDED: [HeaderName; 17] = [
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 
+/// Tells whether a request's header speaks of the client's own account or network. The provider is called with our
+/// key: with another's organisation, project or workspace it would refuse that key, or charge whom the client
+/// chooses. Where our clients are is not the provider's to know.
+fn concerns_the_client(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "api-key"
+            | "openai-organization"
+            | "openai-project"
+            | "x-goog-user-project"
+            | "anthropic-workspace-id"
+            | "forwarded"
+            | "x-forwarded-for"
+            | "x-forwarded-host"
+            | "x-forwarded-proto"
+            | "x-real-ip"
+    )
+}
+
 /// Tells whether a header of either side stops at the gateway. `connection` are its message's own.
 pub(crate) fn stops_here(name: &HeaderName, connection: &GetAll<'_, HeaderValue>) -> bool {
     NOT_FORWARDED.contains(name)
@@ -106,7 +125,7 @@ impl Upstream {
         let connection = call.headers.get_all(header::CONNECTION);
         let mut headers = HeaderMap::with_capacity(call.headers.len() + 3);
         for (name, value) in &call.headers {
-            if !stops_here(name, &connection) {
+            if !stops_here(name, &connection) && !concerns_the_client(name) {
                 headers.append(name.clone(), value.clone());
             }
         }
