@@ -91,27 +91,30 @@ impl Attempter {
     pub async fn serve(self: Arc<Self>, call: Arc<Call>, route: Route) -> Result<Reply, Exhausted> {
         let policy = &route.known.snapshot.policy;
         let total = policy.timeouts.total;
-        let mut choices = route.order.choices.iter().peekable();
-        let mut attempts = 0;
+        let choices = &route.order.choices;
         // A route has at least one choice: `route` refuses otherwise.
-        let Some(mut choice) = choices.next() else { return Err(nothing_to_try(&call)) };
+        let Some(mut choice) = choices.first() else { return Err(nothing_to_try(&call)) };
+        let (mut tried, mut attempts) = (1, 0);
         loop {
             attempts += 1;
             let failed = match self.one(&call, &route, choice, attempts).await {
                 Ok(reply) => return Ok(reply),
                 Err(failed) => failed,
             };
+            // A credential may have been sent away since the route was decided, by this very attempt.
+            let next = (tried..choices.len()).find(|next| !self.rests(&choices[*next]));
             let standing = Standing {
                 attempts,
                 max_attempts: policy.retries.max_attempts,
-                choices_left: choices.peek().is_some(),
+                choices_left: next.is_some(),
                 time_left: self.time_left(&call, total),
                 draw: self.entropy.fraction(),
             };
             match after_failure(failed.error.failure, standing) {
                 Verdict::NextChoice => {
-                    if let Some(next) = choices.next() {
-                        choice = next;
+                    if let Some(next) = next {
+                        choice = &choices[next];
+                        tried = next + 1;
                     }
                 }
                 Verdict::SameAfter(pause) => tokio::time::sleep(pause).await,
@@ -168,6 +171,11 @@ impl Attempter {
                 Err(failed)
             }
         }
+    }
+
+    fn rests(&self, choice: &Choice) -> bool {
+        let until = self.live.rests_until(&choice.target, &choice.credential);
+        until.is_some_and(|until| until > self.clock.wall())
     }
 
     /// Gives the time that a provider with a total of its `own` has for a call. It is part of the `request`'s time,

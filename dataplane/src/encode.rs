@@ -12,7 +12,7 @@ use crate::{
     refusal::Refusal,
 };
 use bytes::Bytes;
-use cliproxy_dialects::{ErrorReply, encode};
+use cliproxy_dialects::{ErrorReply, Framing, encode};
 use cliproxy_domain::{Dialect, ErrorClass, Failure, NodeId, RequestId};
 use headers::{answer_headers, set, stream_headers};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -33,8 +33,8 @@ pub fn reply(call: &Arc<Call>, node: &NodeId, reply: Reply) -> Response<ReplyBod
     let body = match source {
         Source::Whole(whole) => ReplyBody::whole(whole.body, Ending::answered(served, whole.usage)),
         Source::Stream(source) => {
-            if source.framing().is_some() {
-                stream_headers(&mut answer_headers);
+            if let Some(framing) = source.framing() {
+                stream_headers(&mut answer_headers, framing);
             }
             ReplyBody::stream(ClientStream::flowing(call, served, source))
         }
@@ -50,23 +50,22 @@ pub fn reply(call: &Arc<Call>, node: &NodeId, reply: Reply) -> Response<ReplyBod
 /// then is told within the stream.
 pub fn pending(call: &Arc<Call>, node: &NodeId, reply: PendingReply) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::stream(ClientStream::pending(call, reply)));
-    let kind = match call.delivery {
-        Delivery::Stream(cliproxy_dialects::Framing::JsonArray) => "application/json",
-        _ => "text/event-stream",
+    let framing = match call.delivery {
+        Delivery::Stream(framing) => framing,
+        Delivery::Whole => Framing::Sse,
     };
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    stream_headers(response.headers_mut());
+    stream_headers(response.headers_mut(), framing);
     own_headers(&mut response, &call.id, node);
     response
 }
 
 /// Encodes the failure of every attempt. The provider's own words go out as they came when they are in the
-/// client's dialect.
+/// client's dialect, but not about a key: that one is ours, and no business of the client's.
 pub fn exhausted(call: &Call, node: &NodeId, exhausted: Exhausted) -> Response<ReplyBody> {
     let Exhausted { error, answer, target, attempts } = exhausted;
     let provider = target.provider.clone();
     let ending = Ending::failed(Some(Served { target, attempts }), error.failure.error_type());
-    let mut response = match answer {
+    let mut response = match answer.filter(|_| error.failure != Failure::CredentialRejected) {
         Some(answer) => {
             let mut response = Response::new(ReplyBody::whole(answer.body, ending));
             *response.status_mut() = answer.status;

@@ -58,7 +58,8 @@ pub(super) async fn try_once(
     Ok(Answered { status: head.status, headers: head.headers, source })
 }
 
-/// Tells how the answer is framed: by what the upstream says it is, not by what was asked for.
+/// Tells how the answer is framed: by what the upstream says it is, and only where it does not say by what was asked
+/// for. Some servers name no type for their streams, or that of plain text.
 fn framing(call: &Call, headers: &HeaderMap) -> Option<Framing> {
     let kind = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
     if kind.starts_with(b"text/event-stream") {
@@ -66,7 +67,8 @@ fn framing(call: &Call, headers: &HeaderMap) -> Option<Framing> {
     }
     match call.delivery {
         Delivery::Stream(Framing::JsonArray) => Some(Framing::JsonArray),
-        _ => None,
+        Delivery::Stream(Framing::Sse) if !kind.starts_with(b"application/json") => Some(Framing::Sse),
+        Delivery::Stream(Framing::Sse) | Delivery::Whole => None,
     }
 }
 

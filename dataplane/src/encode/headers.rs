@@ -1,6 +1,7 @@
 //! The headers of an answer on its way to the client.
 
 use crate::upstream::stops_here;
+use cliproxy_dialects::Framing;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Headers that say something of the provider's connection, not of its answer: cookies of its load balancer, and
@@ -22,8 +23,18 @@ pub(super) fn answer_headers(upstream: &HeaderMap) -> HeaderMap {
     headers
 }
 
-/// Tells everything between us and the client to pass each event on at once.
-pub(super) fn stream_headers(headers: &mut HeaderMap) {
+/// Says what a stream is, where the provider did not, and tells everything between us and the client to pass each
+/// event on at once.
+pub(super) fn stream_headers(headers: &mut HeaderMap, framing: Framing) {
+    let kind = match framing {
+        Framing::Sse => "text/event-stream",
+        Framing::JsonArray => "application/json",
+    };
+    let said =
+        headers.get(header::CONTENT_TYPE).is_some_and(|said| said.as_bytes().starts_with(kind.as_bytes()));
+    if !said {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 use bytes::Bytes;
 use cliproxy_dialects::{Framing, StreamState, encode_in_stream, keep_alive};
-use cliproxy_domain::{AttemptError, TokenUsage};
+use cliproxy_domain::{AttemptError, Failure, TokenUsage};
 use std::{
     future::Future,
     pin::Pin,
@@ -75,8 +75,8 @@ impl ClientStream {
                 State::Over => return Poll::Ready(None),
                 State::Pending(reply) => match reply.as_mut().poll(cx) {
                     Poll::Ready(Ok(reply)) => {
-                        if let Some(piece) = self.begin(reply) {
-                            return Poll::Ready(Some(Ok(piece)));
+                        if let Err(error) = self.begin(reply) {
+                            return self.fail(&error, &StreamState::default());
                         }
                     }
                     Poll::Ready(Err(exhausted)) => {
@@ -109,18 +109,19 @@ impl ClientStream {
         }
     }
 
-    /// Takes over a reply that came after the head was sent; gives its bytes when it is whole.
-    fn begin(&mut self, reply: crate::attempt::Reply) -> Option<Bytes> {
+    /// Takes over a reply that came after the head was sent. The head has said how the answer is framed: one in
+    /// another form cannot be told any more.
+    fn begin(&mut self, reply: crate::attempt::Reply) -> Result<(), AttemptError> {
         self.served = Some(Served { target: reply.target, attempts: reply.attempts });
-        match reply.source {
-            Source::Stream(source) => {
+        match (reply.source, self.call.delivery) {
+            (Source::Stream(source), Delivery::Stream(framing)) if source.framing() == Some(framing) => {
                 self.state = State::Flowing(source);
-                None
+                Ok(())
             }
-            Source::Whole(whole) => {
-                self.end(whole.usage, None);
-                Some(whole.body)
-            }
+            _ => Err(AttemptError::new(
+                Failure::MalformedReply,
+                "the provider answered in another form than the one that was asked for",
+            )),
         }
     }
 

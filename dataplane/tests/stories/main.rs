@@ -6,6 +6,7 @@ mod alone;
 mod endings;
 mod network;
 mod node;
+mod replies;
 mod requests;
 mod script;
 mod timeouts;
