@@ -66,12 +66,21 @@ impl Partial {
     /// Finds where the last whole event of `chunk` ends.
     fn last_end(&self, chunk: &[u8]) -> Option<usize> {
         let lf = memmem::rfind(chunk, b"\n\n").map(|at| at + 2);
-        let crlf = memmem::rfind(chunk, b"\r\n\r\n").map(|at| at + 4);
-        // The blank line may lie across two chunks.
-        let across = self.chunks.last().is_some_and(|held| held.ends_with(b"\n")).then(|| {
-            if chunk.starts_with(b"\n") { Some(1) } else { chunk.starts_with(b"\r\n").then_some(2) }
-        });
-        lf.max(crlf).or(across.flatten())
+        let crlf = memmem::rfind(chunk, b"\n\r\n").map(|at| at + 3);
+        lf.max(crlf).or_else(|| self.end_across(chunk))
+    }
+
+    /// Finds the end of a blank line that lies across two chunks.
+    fn end_across(&self, chunk: &[u8]) -> Option<usize> {
+        let held = self.chunks.last()?;
+        let ends: &[&[u8]] = if held.ends_with(b"\n") {
+            &[b"\n", b"\r\n"]
+        } else if held.ends_with(b"\r") {
+            &[b"\n\r\n"]
+        } else {
+            &[]
+        };
+        ends.iter().find(|end| chunk.starts_with(end)).map(|end| end.len())
     }
 }
 
@@ -104,6 +113,7 @@ mod tests {
         );
         assert_eq!(passed(&[("data: 1\n", false), ("\ndata: 2", false)]), ["data: 1\n", "\n"]);
         assert_eq!(passed(&[("data: 1\r\n", false), ("\r\ndata: 2", false)]), ["data: 1\r\n", "\r\n"]);
+        assert_eq!(passed(&[("data: 1\r", false), ("\n\r\ndata: 2", false)]), ["data: 1\r", "\n\r\n"]);
     }
 
     #[test]

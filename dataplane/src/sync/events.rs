@@ -40,11 +40,12 @@ impl Outbox {
                 event = self.incoming.recv() => {
                     let Some(event) = event else { std::future::pending().await };
                     debug_assert_eq!(&event.node, node);
-                    if up.send(event_to_wire(&event)).await.is_err() {
-                        self.keep(event);
+                    let message = event_to_wire(&event);
+                    // Kept before it is sent: the session may be dropped while the sending waits.
+                    self.keep(event);
+                    if up.send(message).await.is_err() {
                         return SessionError::Closed;
                     }
-                    self.keep(event);
                 }
                 ack = acks.message() => match ack {
                     Ok(Some(ack)) => self.unacked.retain(|event| event.id != ack.event_id),
