@@ -8,8 +8,9 @@ use super::{
 use crate::cli::Common;
 use cliproxy_config::{Config, Load};
 use cliproxy_controlplane::Addresses;
+use cliproxy_dataplane::live::Live;
 use cliproxy_observe::{logging::LogGuard, metrics::Metrics};
-use std::{net::SocketAddr, path::Path};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -53,11 +54,24 @@ pub async fn both(
     let running = Running { clients: node.address(), control: addresses };
     let control = tokio::spawn(control.run(stop_control.clone()));
     if let Some(ready) = ready {
-        // Nobody waits any more: nothing to tell.
-        let _ = ready.send(running);
+        tokio::spawn(tell_once_configured(node.live(), running, ready, shutdown.clone()));
     }
     setup::report_cut(node.run(shutdown).await);
     stop_control.cancel();
     control.await?;
     reloading.await?
+}
+
+/// Tells where the process answers once its node has a configuration: before that it sends requests away.
+async fn tell_once_configured(
+    live: Arc<Live>,
+    running: Running,
+    ready: oneshot::Sender<Running>,
+    shutdown: CancellationToken,
+) {
+    while live.known().is_none() && !shutdown.is_cancelled() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Nobody waits any more: nothing to tell.
+    let _ = ready.send(running);
 }
