@@ -187,20 +187,23 @@ impl Observer {
         self.seen.counts.reported()
     }
 
+    /// Tells whether another event may be written after the bytes so far: the `boundary` of [`Observer::state`],
+    /// without the cost of the rest.
+    pub fn at_boundary(&self) -> bool {
+        self.failed.as_ref().map_or_else(|| self.source.at_boundary(), |failed| failed.boundary)
+    }
+
     /// Gives what [`crate::encode_in_stream`] must know.
     ///
     /// After a failed [`Observer::feed`] it is true for a caller that passes on the failed chunk's first
     /// [`Observer::clean_len`] bytes and no more; otherwise for one that passes on all of the bytes.
     pub fn state(&self) -> StreamState {
-        let (boundary, array) = match &self.failed {
-            Some(failed) => (failed.boundary, failed.array),
-            None => (self.source.at_boundary(), self.source.array_position()),
-        };
+        let array = self.failed.as_ref().map_or_else(|| self.source.array_position(), |failed| failed.array);
         let response = match &self.watch {
             Watch::Responses(watch) => watch.started(),
             Watch::Chat(_) | Watch::Anthropic(_) | Watch::Gemini(_) => None,
         };
-        StreamState { boundary, array, response }
+        StreamState { boundary: self.at_boundary(), array, response }
     }
 }
 

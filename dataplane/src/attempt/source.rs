@@ -238,7 +238,7 @@ impl StreamSource {
     /// Tells whether another event may be written now.
     pub fn at_boundary(&self) -> bool {
         match &self.tap {
-            Tap::Events(observer) => self.partial.is_empty() && observer.state().boundary,
+            Tap::Events(observer) => self.partial.is_empty() && observer.at_boundary(),
             Tap::Tail(_) => false,
         }
     }

@@ -4,6 +4,7 @@
 
 mod alone;
 mod endings;
+mod hang_ups;
 mod network;
 mod node;
 mod replies;

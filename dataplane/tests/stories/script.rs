@@ -2,7 +2,10 @@
 
 use crate::network::MemoryNet;
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
@@ -22,17 +25,18 @@ pub enum Step {
 #[derive(Clone)]
 pub struct Script {
     requests: Arc<Mutex<Vec<String>>>,
+    hung_up: Arc<AtomicUsize>,
 }
 
 impl Script {
     /// Answers on `host`. A connection takes one request and closes after its answer.
     pub fn play(net: &MemoryNet, host: &str, answers: Vec<Vec<Step>>) -> Self {
-        let script = Self { requests: Arc::default() };
+        let script = Self { requests: Arc::default(), hung_up: Arc::default() };
         let mut connections = net.host(host);
-        let requests = Arc::clone(&script.requests);
+        let playing = script.clone();
         tokio::spawn(async move {
             while let Some(connection) = connections.recv().await {
-                tokio::spawn(serve(connection, Arc::clone(&requests), answers.clone()));
+                tokio::spawn(serve(connection, playing.clone(), answers.clone()));
             }
         });
         script
@@ -42,12 +46,17 @@ impl Script {
     pub fn requests(&self) -> Vec<String> {
         self.requests.lock().expect("no panic").clone()
     }
+
+    /// Gives how often the node hung up while the script was silent.
+    pub fn hung_up(&self) -> usize {
+        self.hung_up.load(Ordering::Relaxed)
+    }
 }
 
-async fn serve(mut connection: DuplexStream, requests: Arc<Mutex<Vec<String>>>, answers: Vec<Vec<Step>>) {
+async fn serve(mut connection: DuplexStream, script: Script, answers: Vec<Vec<Step>>) {
     let request = read_request(&mut connection).await;
     let number = {
-        let mut requests = requests.lock().expect("no panic");
+        let mut requests = script.requests.lock().expect("no panic");
         requests.push(request);
         requests.len() - 1
     };
@@ -61,6 +70,7 @@ async fn serve(mut connection: DuplexStream, requests: Arc<Mutex<Vec<String>>>, 
             Step::Pause(pause) => tokio::time::sleep(*pause).await,
             Step::Hang => {
                 let _ = connection.read_u8().await;
+                script.hung_up.fetch_add(1, Ordering::Relaxed);
                 return;
             }
         }
