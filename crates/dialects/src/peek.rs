@@ -1,7 +1,6 @@
 //! What routing needs of a request body, read in one pass that borrows and skips the rest.
 
 mod gemini;
-mod skim;
 mod splice;
 
 pub use splice::replace_models;
@@ -102,16 +101,10 @@ pub fn peek(dialect: Dialect, operation: Operation, body: &[u8]) -> Result<Peek,
     let text =
         std::str::from_utf8(body).map_err(|error| PeekError::InvalidUtf8 { at: error.valid_up_to() })?;
     if dialect == Dialect::Gemini {
-        let model_spans = match gemini::names_no_model(text) {
-            true => Vec::new(),
-            false => gemini::model_spans(text).map_err(unreadable)?,
-        };
+        let model_spans = gemini::model_spans(text).map_err(unreadable)?;
         return Ok(Peek { model: None, stream: false, model_spans });
     }
-    let found = match Found::skimmed(text) {
-        Some(found) => found,
-        None => serde_json::from_str(text).map_err(unreadable)?,
-    };
+    let found: Found<'_> = serde_json::from_str(text).map_err(unreadable)?;
     if let Some(field) = found.duplicate {
         return Err(PeekError::Duplicate { field });
     }
@@ -131,8 +124,8 @@ fn unreadable(error: serde_json::Error) -> PeekError {
     }
 }
 
-fn read_model(body: &str, raw: Option<&str>) -> Result<ModelSpan, PeekError> {
-    let literal = raw.ok_or(PeekError::ModelMissing)?;
+fn read_model(body: &str, raw: Option<&RawValue>) -> Result<ModelSpan, PeekError> {
+    let literal = raw.ok_or(PeekError::ModelMissing)?.get();
     let name: String = serde_json::from_str(literal).map_err(|_| PeekError::ModelNotAString)?;
     if name.is_empty() {
         return Err(PeekError::ModelEmpty);
@@ -146,8 +139,8 @@ fn place(body: &str, literal: &str) -> Range<usize> {
     start..start + literal.len()
 }
 
-fn read_stream(raw: Option<&str>) -> Result<bool, PeekError> {
-    match raw {
+fn read_stream(raw: Option<&RawValue>) -> Result<bool, PeekError> {
+    match raw.map(RawValue::get) {
         None | Some("null" | "false") => Ok(false),
         Some("true") => Ok(true),
         Some(_) => Err(PeekError::StreamNotABoolean),
@@ -157,26 +150,9 @@ fn read_stream(raw: Option<&str>) -> Result<bool, PeekError> {
 /// The raw values of the wanted fields.
 #[derive(Default)]
 struct Found<'a> {
-    model: Option<&'a str>,
-    stream: Option<&'a str>,
+    model: Option<&'a RawValue>,
+    stream: Option<&'a RawValue>,
     duplicate: Option<&'static str>,
-}
-
-impl<'a> Found<'a> {
-    /// Reads them the quick way; `None` when the parser has to look.
-    fn skimmed(body: &'a str) -> Option<Self> {
-        let mut found = Self::default();
-        skim::fields(body, |name, place| {
-            let value = body.get(place)?;
-            match name {
-                "model" if found.model.replace(value).is_some() => found.duplicate = Some("model"),
-                "stream" if found.stream.replace(value).is_some() => found.duplicate = Some("stream"),
-                _ => {}
-            }
-            Some(())
-        })?;
-        Some(found)
-    }
 }
 
 impl<'de> Deserialize<'de> for Found<'de> {
@@ -199,12 +175,12 @@ impl<'de> Visitor<'de> for FoundVisitor {
         while let Some(key) = map.next_key::<Key>()? {
             match key {
                 Key::Model => {
-                    if found.model.replace(map.next_value::<&RawValue>()?.get()).is_some() {
+                    if found.model.replace(map.next_value()?).is_some() {
                         found.duplicate = Some("model");
                     }
                 }
                 Key::Stream => {
-                    if found.stream.replace(map.next_value::<&RawValue>()?.get()).is_some() {
+                    if found.stream.replace(map.next_value()?).is_some() {
                         found.duplicate = Some("stream");
                     }
                 }

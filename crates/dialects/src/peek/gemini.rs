@@ -1,18 +1,9 @@
 //! Where a Gemini body repeats the model that its path names.
 
-use super::{place, skim};
+use super::place;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::{fmt, ops::Range};
-
-/// Tells, the quick way, that no field of `body` can name the model; false when the parser has to look.
-pub(super) fn names_no_model(body: &str) -> bool {
-    let plain = skim::fields(body, |name, _| match name {
-        "model" | "generateContentRequest" | "generate_content_request" | "requests" => None,
-        _ => Some(()),
-    });
-    plain.is_some()
-}
 
 /// Finds the string literals that name the model, in one pass over `body`. Nothing is allocated when there are
 /// none.
