@@ -104,8 +104,8 @@ pub async fn data_plane(
             max_connections: limits.max_connections,
             max_header_bytes: limits.max_header_bytes,
             header_timeout: limits.client_header_timeout,
-            http2_keep_alive: None,
             drain: config.server.drain_timeout,
+            ..ServeOptions::default()
         },
         admin_tokens: config
             .server

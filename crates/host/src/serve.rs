@@ -1,5 +1,7 @@
 //! The accept loop: HTTP/1.1 and HTTP/2 on one port, bounded, and drained before it ends.
 
+mod stall;
+
 use crate::net::{Connection, Listener};
 use http::{Request, Response};
 use hyper::{body::Incoming, service::Service};
@@ -7,6 +9,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
+use stall::Stalling;
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -34,6 +37,8 @@ pub struct ServeOptions {
     pub max_header_bytes: usize,
     /// How long a client may take over a request's head, and stay idle between two requests on HTTP/1.1.
     pub header_timeout: Duration,
+    /// How long a client may take nothing of what is written to it.
+    pub write_timeout: Duration,
     /// HTTP/2 pings while a connection is open: interval, and how long the answer may take.
     pub http2_keep_alive: Option<(Duration, Duration)>,
     /// How long open requests may go on after the shutdown began.
@@ -46,6 +51,7 @@ impl Default for ServeOptions {
             max_connections: 10_000,
             max_header_bytes: 64 * 1024,
             header_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(120),
             http2_keep_alive: None,
             drain: Duration::from_secs(5),
         }
@@ -95,9 +101,10 @@ where
         };
         let service = service(Peer { address });
         let (builder, shutdown, abort) = (builder.clone(), shutdown.clone(), abort.clone());
+        let patience = options.write_timeout;
         tasks.spawn(async move {
             let _slot = slot;
-            run_connection(&builder, connection, service, shutdown, abort).await;
+            run_connection(&builder, Stalling::new(connection, patience), service, shutdown, abort).await;
         });
     }
     drop(listener);
@@ -141,7 +148,7 @@ fn builder(options: &ServeOptions) -> auto::Builder<TokioExecutor> {
 
 async fn run_connection<S, B>(
     builder: &auto::Builder<TokioExecutor>,
-    connection: Connection,
+    connection: Stalling,
     service: S,
     shutdown: CancellationToken,
     abort: CancellationToken,

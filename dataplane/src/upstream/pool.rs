@@ -34,6 +34,11 @@ const IDLE: Duration = Duration::from_secs(90);
 /// each of thousands of connections.
 const READ_BUFFER: usize = 64 * 1024;
 
+/// Bytes that a provider may send ahead on one HTTP/2 stream, and on one connection: what a client that reads
+/// slowly costs in memory.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
 /// Why no pool could be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the TLS library could not be set up: {0}")]
@@ -115,7 +120,8 @@ impl Pool {
             .pool_idle_timeout(IDLE)
             .http1_max_buf_size(READ_BUFFER)
             .http2_keep_alive_interval(Duration::from_secs(20))
-            .http2_adaptive_window(true)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .build(connector::connector(Arc::clone(&self.net), &self.tls, self.connect))
     }
 
