@@ -220,7 +220,7 @@ async fn an_unknown_path_is_404_in_the_dialect_that_its_client_speaks() {
     let Setting { client, .. } = &setting;
     let cases = [
         (Api::Chat, "/v1/unknown", None),
-        (Api::Chat, "/", None),
+        (Api::Chat, "/unknown", None),
         (Api::Responses, "/v1/responses/unknown", None),
         (Api::Messages, "/v1/messages/unknown", None),
         (Api::Messages, "/v1/unknown", Some(("anthropic-version", "2023-06-01"))),

@@ -105,6 +105,12 @@ async fn every_recorded_error_reaches_the_client_in_the_providers_words() {
             let (gateway, client) = gateway(&mock.base_url()).await;
             let (path, request) = api.request("m", false);
             let answer = client.post(&path, request).await;
+            // What a provider says of a key is of ours, and not for the client, which sent another.
+            if name.starts_with("auth.") {
+                assert_eq!(answer.status, 401, "{api:?} {name}: {}", answer.text());
+                api.error(&answer.json());
+                continue;
+            }
             assert_eq!(answer.status, status, "{api:?} {name}: {}", answer.text());
             assert_eq!(answer.json(), recorded["body"], "{api:?} {name}");
             for header in ["retry-after", "retry-after-ms", "x-should-retry", "request-id"] {
