@@ -68,9 +68,10 @@ impl Accounts {
         let handles = self.handles.get(provider, model);
         match ending.error_type {
             None => handles.success(latency),
-            // The provider's errors were counted with their attempts; these are the client's and our own.
-            Some(error_type) if ending.served.is_none() || error_type == CLIENT_GONE => {
-                handles.failure(error_type)
+            // What the gateway refuses is counted here. The providers' errors were counted with their attempts, and a
+            // client that left is nobody's error.
+            Some(error_type) if ending.served.is_none() && error_type != CLIENT_GONE => {
+                handles.failure(error_type);
             }
             Some(_) => handles.failed(),
         }

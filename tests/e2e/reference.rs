@@ -10,8 +10,8 @@ async fn the_reference_lists_every_metric_with_its_kind() {
     let gateway = Launch::new(CLIPROXY, "serve").config(config).ready().await;
     // A family without a series is not shown: one call, to a provider that is not there, makes them all.
     gateway.client().await.post("/v1/chat/completions", r#"{"model":"gpt-5"}"#).await;
-    let shown = families(&gateway.client().await.get("/metrics").await.text());
-    let at_operators = families(&Client::new(gateway.operators().await).get("/metrics").await.text());
+    let shown = families(gateway.client().await.get("/metrics").await.text());
+    let at_operators = families(Client::new(gateway.operators().await).get("/metrics").await.text());
     assert_eq!(shown, at_operators, "both planes of a process show all of its metrics");
     let page = include_str!("../../docs/reference/metrics.md");
     let listed: BTreeMap<&str, &str> = page

@@ -1,8 +1,10 @@
 //! The accept loop: HTTP/1.1 and HTTP/2 on one port, bounded, and drained before it ends.
 
+mod activity;
 mod stall;
 
 use crate::net::{Connection, Listener};
+use activity::{Activity, Counted};
 use http::{Request, Response};
 use hyper::{body::Incoming, service::Service};
 use hyper_util::{
@@ -35,8 +37,11 @@ pub struct ServeOptions {
     pub max_connections: usize,
     /// Bytes of a request's head. HTTP/1.1 clients that send more get 431.
     pub max_header_bytes: usize,
-    /// How long a client may take over a request's head, and stay idle between two requests on HTTP/1.1.
+    /// How long a client may take over a request's head, from the connection's start to the first head's end; on
+    /// HTTP/1.1 also how long it may stay idle between two requests.
     pub header_timeout: Duration,
+    /// How long an HTTP/2 connection may stay without a request.
+    pub http2_idle: Duration,
     /// How long a client may take nothing of what is written to it.
     pub write_timeout: Duration,
     /// HTTP/2 pings while a connection is open: interval, and how long the answer may take.
@@ -51,8 +56,9 @@ impl Default for ServeOptions {
             max_connections: 10_000,
             max_header_bytes: 64 * 1024,
             header_timeout: Duration::from_secs(10),
+            http2_idle: Duration::from_secs(300),
             write_timeout: Duration::from_secs(120),
-            http2_keep_alive: None,
+            http2_keep_alive: Some((Duration::from_secs(20), Duration::from_secs(20))),
             drain: Duration::from_secs(5),
         }
     }
@@ -77,11 +83,12 @@ where
     F: Fn(Peer) -> S,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
-    B: http_body::Body + Send + 'static,
+    B: http_body::Body + Send + Unpin + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let builder = builder(&options);
+    let limits = SilenceLimits { first_head: options.header_timeout, idle: options.http2_idle };
     let slots = Arc::new(Semaphore::new(options.max_connections));
     let tasks = TaskTracker::new();
     let abort = CancellationToken::new();
@@ -104,7 +111,8 @@ where
         let patience = options.write_timeout;
         tasks.spawn(async move {
             let _slot = slot;
-            run_connection(&builder, Stalling::new(connection, patience), service, shutdown, abort).await;
+            run_connection(&builder, Stalling::new(connection, patience), service, limits, shutdown, abort)
+                .await;
         });
     }
     drop(listener);
@@ -146,21 +154,34 @@ fn builder(options: &ServeOptions) -> auto::Builder<TokioExecutor> {
     builder
 }
 
+/// How long a connection may do nothing. hyper has no such limit while it tells the protocols apart, and none on
+/// HTTP/2.
+#[derive(Clone, Copy)]
+struct SilenceLimits {
+    first_head: Duration,
+    idle: Duration,
+}
+
 async fn run_connection<S, B>(
     builder: &auto::Builder<TokioExecutor>,
     connection: Stalling,
     service: S,
+    limits: SilenceLimits,
     shutdown: CancellationToken,
     abort: CancellationToken,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
-    B: http_body::Body + Send + 'static,
+    B: http_body::Body + Send + Unpin + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let activity = Arc::new(Activity::default());
+    let service = Counted::new(service, Arc::clone(&activity));
     let connection = builder.serve_connection(TokioIo::new(connection), service);
     let mut connection = std::pin::pin!(connection);
+    let mut silence = std::pin::pin!(tokio::time::sleep(limits.first_head));
+    let mut begun = 0;
     let mut draining = false;
     loop {
         tokio::select! {
@@ -169,6 +190,15 @@ async fn run_connection<S, B>(
             () = shutdown.cancelled(), if !draining => {
                 draining = true;
                 connection.as_mut().graceful_shutdown();
+            }
+            () = silence.as_mut() => {
+                // Whoever has sent no request since the last look, and waits for no answer, holds a place for nothing.
+                if activity.is_idle() && activity.begun() == begun {
+                    return;
+                }
+                begun = activity.begun();
+                let next = silence.deadline() + limits.idle;
+                silence.as_mut().reset(next);
             }
             result = connection.as_mut() => {
                 // A client that breaks its connection is its own business: nothing to warn of.

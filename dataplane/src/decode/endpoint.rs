@@ -125,14 +125,21 @@ pub fn endpoint(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Endpo
 /// Tells the dialect of a request on a path that several APIs share, or that nobody knows, by what only one
 /// vendor's clients send. `x-api-key` is no sign: Anthropic's current SDK does not send it.
 pub fn dialect_of(uri: &Uri, headers: &HeaderMap) -> Dialect {
-    let gemini_header = headers.contains_key("x-goog-api-key") || headers.contains_key("x-goog-api-client");
     let path = uri.path();
-    if gemini_header || query_pairs(uri).any(|(name, _)| name == "key") || path.starts_with("/v1beta") {
-        Dialect::Gemini
-    } else if headers.contains_key("anthropic-version") || path.starts_with("/v1/messages") {
+    // A path that only one API has says more than any header.
+    let begins = |with: &str| path.starts_with(with);
+    let gemini_header = headers.contains_key("x-goog-api-key") || headers.contains_key("x-goog-api-client");
+    let gemini_key = || query_pairs(uri).any(|(name, _)| name == "key");
+    if begins("/v1/messages") {
         Dialect::Anthropic
-    } else if path.starts_with("/v1/responses") {
+    } else if begins("/v1/responses") {
         Dialect::OpenAiResponses
+    } else if begins("/v1/chat") || begins("/v1/embeddings") {
+        Dialect::OpenAiChat
+    } else if begins("/v1beta") || begins("/v1alpha") || gemini_header || gemini_key() {
+        Dialect::Gemini
+    } else if headers.contains_key("anthropic-version") {
+        Dialect::Anthropic
     } else {
         Dialect::OpenAiChat
     }

@@ -103,6 +103,11 @@ impl Node {
         line.map_or(0, |value| value.trim().parse().expect("a number"))
     }
 
+    /// Gives all metrics as they are shown.
+    pub fn metrics(&self) -> String {
+        self.metrics.encode()
+    }
+
     /// Stops the node; gives how many connections were cut.
     pub async fn stop(self) -> usize {
         self.shutdown.cancel();

@@ -33,6 +33,18 @@ async fn a_head_that_drips_is_cut_off_at_its_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_says_nothing_is_closed_at_the_deadline_of_a_head() {
+    let setting = setting().await;
+    let Setting { gateway, .. } = &setting;
+    let begun = now();
+    let raw = Raw::connect(gateway.address().await).await;
+    let answer = raw.finish(PATIENCE).await;
+    let took = now() - begun;
+    assert!(matches!(answer.status, 0 | 408), "{}", answer.head);
+    assert!((LIMIT..5 * LIMIT).contains(&took), "it took {took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_stops_is_408_in_the_clients_dialect() {
     let setting = setting().await;
     let Setting { gateway, client, mock } = &setting;

@@ -90,3 +90,34 @@ async fn a_client_that_never_ends_its_head_is_let_go() {
     let read = tokio::time::timeout(Duration::from_secs(10), answer(&mut client)).await;
     assert!(!read.unwrap().contains("200"));
 }
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_let_go() {
+    let options = ServeOptions { header_timeout: Duration::from_millis(100), ..ServeOptions::default() };
+    let (address, _shutdown, _task) = start(options, Arc::new(Notify::new())).await;
+    for said in [&b""[..], b"PRI * HT", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"] {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(said).await.unwrap();
+        let read = tokio::time::timeout(Duration::from_secs(10), answer(&mut client)).await;
+        assert!(read.is_ok(), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_http2_connection_is_let_go_and_a_busy_one_is_not() {
+    let short = Duration::from_millis(100);
+    let options = ServeOptions { header_timeout: short, http2_idle: short, ..ServeOptions::default() };
+    let release = Arc::new(Notify::new());
+    let (address, _shutdown, _task) = start(options, Arc::clone(&release)).await;
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = Request::get("http://x/slow").body(Full::new(Bytes::new())).unwrap();
+    let slow = tokio::spawn(sender.send_request(request));
+    // Longer than any silence is allowed: the open request keeps the connection.
+    tokio::time::sleep(short * 5).await;
+    release.notify_one();
+    assert_eq!(slow.await.unwrap().unwrap().status(), 200);
+    tokio::time::timeout(Duration::from_secs(10), connection).await.unwrap().unwrap().ok();
+}

@@ -82,6 +82,17 @@ fn the_shared_models_path_is_told_apart_by_headers_and_key() {
 }
 
 #[test]
+fn a_path_of_one_api_outweighs_the_headers_of_another() {
+    let mut headers = HeaderMap::new();
+    headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
+    let dialect = |path: &str| dialect_of(&path.parse().unwrap(), &headers);
+    assert_eq!(dialect("/v1/chat/completions"), Dialect::OpenAiChat);
+    assert_eq!(dialect("/v1/responses"), Dialect::OpenAiResponses);
+    assert_eq!(dialect("/v1beta/models"), Dialect::Gemini);
+    assert_eq!(dialect("/v1/unknown"), Dialect::Anthropic);
+}
+
+#[test]
 fn a_wrong_method_is_405_and_a_strange_path_404() {
     let refused = |method, uri| find(method, uri, None).unwrap_err();
     assert_eq!(refused("GET", "/v1/messages").allow, Some("POST"));
