@@ -98,7 +98,13 @@ impl Upstreams {
     /// # Errors
     /// When the TLS library cannot be set up.
     pub fn new(net: Arc<dyn Net>) -> Result<Self, PoolError> {
-        Ok(Self { net, tls: connector::tls_config()?, pools: ArcSwap::default() })
+        Ok(Self::with_tls(net, connector::tls_config()?))
+    }
+
+    /// Opens connections through `net`, and trusts what `tls` trusts. Which versions of HTTP are offered is not
+    /// `tls`'s to say: always both.
+    pub fn with_tls(net: Arc<dyn Net>, tls: Arc<rustls::ClientConfig>) -> Self {
+        Self { net, tls, pools: ArcSwap::default() }
     }
 
     /// Makes the upstreams of a whole configuration.

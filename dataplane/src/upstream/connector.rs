@@ -30,7 +30,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[error("no connection within {0:?}")]
 pub(super) struct ConnectTimedOut(Duration);
 
-/// Trusts the public roots, and offers HTTP/2 and HTTP/1.1.
+/// Trusts the public roots.
 pub(super) fn tls_config() -> Result<Arc<rustls::ClientConfig>, PoolError> {
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -46,8 +46,11 @@ pub(super) fn connector(
     tls: &rustls::ClientConfig,
     timeout: Duration,
 ) -> UpstreamConnector {
+    // The builder sets the protocols itself, and refuses a configuration that has some.
+    let mut tls = tls.clone();
+    tls.alpn_protocols.clear();
     let opener = HttpsConnectorBuilder::new()
-        .with_tls_config(tls.clone())
+        .with_tls_config(tls)
         .https_or_http()
         .enable_all_versions()
         .wrap_connector(NetConnector { net });

@@ -1,10 +1,11 @@
 //! A whole node in one process: scripted providers and clients on a network in memory, under a paused clock, so
-//! that a timeout of two minutes costs nothing. A module is a subject.
+//! that a timeout of two minutes costs nothing. Only the connections of HTTP/2 are real ones. A module is a subject.
 #![expect(clippy::expect_used, reason = "a test stops where it cannot go on")]
 
 mod alone;
 mod endings;
 mod hang_ups;
+mod http2;
 mod network;
 mod node;
 mod replies;
