@@ -38,6 +38,7 @@ pub struct Reader {
     bom: usize,
     /// Whether a single object stands in place of the array.
     bare: bool,
+    whole_len: usize,
 }
 
 impl Reader {
@@ -53,6 +54,7 @@ impl Reader {
             escaped: false,
             bom: 0,
             bare: false,
+            whole_len: 0,
         }
     }
 
@@ -69,6 +71,12 @@ impl Reader {
     /// Tells whether the bytes so far end outside an element.
     pub fn at_boundary(&self) -> bool {
         self.position != ArrayPosition::InElement
+    }
+
+    /// Tells how many bytes of the last chunk come before the element that it leaves unfinished; all of them when
+    /// it leaves none.
+    pub fn whole_len(&self) -> usize {
+        self.whole_len
     }
 
     /// Takes the next bytes and hands each element that they complete to `each`, with the place in `chunk`
@@ -92,6 +100,7 @@ impl Reader {
                 self.before_element = std::mem::replace(&mut self.position, ArrayPosition::InElement);
             }
             let Some(length) = self.element_end(&chunk[at..]) else {
+                self.whole_len = at;
                 self.keep(&chunk[at..])?;
                 return Ok(());
             };
@@ -112,6 +121,7 @@ impl Reader {
             }
             at += length;
         }
+        self.whole_len = chunk.len();
         Ok(())
     }
 

@@ -47,8 +47,9 @@ struct Failed {
 pub struct Progress {
     /// The first content event has been seen, in this chunk or before.
     pub semantic: bool,
-    /// The bytes so far end at an event boundary.
-    pub boundary: bool,
+    /// How many bytes of the chunk come before the event that it leaves unfinished; all of them when it ends
+    /// between two events.
+    pub whole: usize,
 }
 
 #[derive(Debug)]
@@ -98,7 +99,7 @@ impl Observer {
         let result = self.walk(chunk, &mut start);
         let Err(error) = result else {
             self.clean_len = chunk.len();
-            return Ok(Progress { semantic: self.seen.semantic, boundary: self.source.at_boundary() });
+            return Ok(Progress { semantic: self.seen.semantic, whole: self.source.whole_len() });
         };
         self.clean_len = start;
         let (boundary, array) = if start > 0 { (true, self.source.before_element()) } else { before };
@@ -205,9 +206,26 @@ impl Observer {
         };
         StreamState { boundary: self.at_boundary(), array, response }
     }
+
+    /// Gives the same for a caller that passes on whole events only, and so none of an unfinished one.
+    pub fn whole_state(&self) -> StreamState {
+        let state = self.state();
+        let array = match state.array {
+            ArrayPosition::InElement => self.source.before_element(),
+            array => array,
+        };
+        StreamState { boundary: true, array, ..state }
+    }
 }
 
 impl Source {
+    fn whole_len(&self) -> usize {
+        match self {
+            Source::Sse(reader) => reader.whole_len(),
+            Source::Array(reader) => reader.whole_len(),
+        }
+    }
+
     fn at_boundary(&self) -> bool {
         match self {
             Source::Sse(reader) => reader.at_boundary(),

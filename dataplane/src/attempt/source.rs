@@ -65,6 +65,8 @@ pub(super) enum Opened {
     },
     Stream {
         held: HeldChunks,
+        /// The unfinished event at the end of what was read.
+        partial: Partial,
         /// What follows in the last chunk from the event on that the observer failed at.
         failing: Bytes,
         rest: Option<Incoming>,
@@ -92,6 +94,7 @@ impl Opened {
                 chunks.push(held);
                 Source::Stream(Box::new(StreamSource::new(
                     chunks,
+                    Partial::default(),
                     Some(rest),
                     tap,
                     None,
@@ -102,11 +105,12 @@ impl Opened {
                     request_bytes,
                 )))
             }
-            Opened::Stream { held, failing, rest, observer, framing, idle, place } => {
+            Opened::Stream { held, partial, failing, rest, observer, framing, idle, place } => {
                 in_flight.first_event();
                 let tap = Tap::Events(observer);
                 let mut source = StreamSource::new(
                     held,
+                    partial,
                     rest,
                     tap,
                     Some(framing),
@@ -172,6 +176,7 @@ pub struct StreamSource {
 impl StreamSource {
     fn new(
         held: HeldChunks,
+        partial: Partial,
         rest: Option<Incoming>,
         tap: Tap,
         framing: Option<Framing>,
@@ -181,12 +186,12 @@ impl StreamSource {
         in_flight: InFlight,
         request_bytes: usize,
     ) -> Self {
-        let mut source = Self {
-            held: HeldChunks::default(),
+        Self {
+            held,
             rest,
             tap,
             framing,
-            partial: Partial::default(),
+            partial,
             idle,
             total: Box::pin(tokio::time::sleep(time_left)),
             quiet: Box::pin(tokio::time::sleep(idle)),
@@ -196,14 +201,7 @@ impl StreamSource {
             request_bytes,
             in_flight: Some(in_flight),
             _place: place,
-        };
-        // What was read before the commit was observed already, but its last event may be unfinished.
-        let boundary = source.at_boundary();
-        let mut chunks = held.into_iter().peekable();
-        while let Some(chunk) = chunks.next() {
-            source.pass(chunk, boundary && chunks.peek().is_none());
         }
-        source
     }
 
     /// Gives the next piece, `None` after the last. An error ends the answer: what can follow it is the client's
@@ -246,7 +244,8 @@ impl StreamSource {
     /// Gives what an error event must know of what was passed on.
     pub fn state(&self) -> StreamState {
         match &self.tap {
-            Tap::Events(observer) => StreamState { boundary: !self.partial.is_flowing(), ..observer.state() },
+            Tap::Events(observer) if self.partial.is_flowing() => observer.state(),
+            Tap::Events(observer) => observer.whole_state(),
             Tap::Tail(_) => StreamState::default(),
         }
     }
@@ -267,39 +266,29 @@ impl StreamSource {
             self.held.push(chunk);
             return;
         }
-        let boundary = match &mut self.tap {
+        let whole = match &mut self.tap {
             Tap::Tail(tail) => {
                 tail.push(&chunk);
-                true
+                chunk.len()
             }
             Tap::Events(observer) => match observer.feed(&chunk) {
-                Ok(progress) => progress.boundary,
+                Ok(progress) => progress.whole,
                 // Nobody could read it. The client gets what came before, and the error in words of ours.
                 Err(error) if error.failure == Failure::MalformedReply => {
                     let clean = chunk.slice(..observer.clean_len());
-                    if !clean.is_empty() {
-                        self.pass(clean, true);
-                    }
+                    let whole = clean.len();
+                    self.partial.pass(clean, whole, &mut self.held);
                     return self.stop(error);
                 }
                 Err(error) => {
                     // The provider's own error event, in the client's dialect: it passes, and so does what follows.
                     self.error = Some(error);
                     self.told = true;
-                    true
+                    chunk.len()
                 }
             },
         };
-        self.pass(chunk, boundary);
-    }
-
-    /// Passes a chunk on up to its last whole event.
-    fn pass(&mut self, chunk: Bytes, boundary: bool) {
-        if self.framing == Some(Framing::Sse) {
-            self.partial.pass(chunk, boundary, &mut self.held);
-        } else {
-            self.held.push(chunk);
-        }
+        self.partial.pass(chunk, whole, &mut self.held);
     }
 
     /// Takes note that the provider has closed its answer. An event that lacks its blank line passes where the answer

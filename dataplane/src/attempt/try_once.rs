@@ -2,6 +2,7 @@
 
 use super::{
     Failed, UpstreamAnswer,
+    partial::Partial,
     source::{HeldChunks, Opened, PREAMBLE_LIMIT, WHOLE_LIMIT},
 };
 use crate::{
@@ -81,24 +82,28 @@ async fn stream(
     place: crate::upstream::Place,
 ) -> Result<Opened, Failed> {
     let mut observer = Observer::new(call.dialect, call.operation, framing);
-    let mut held = HeldChunks::default();
-    loop {
+    let (mut held, mut partial) = (HeldChunks::default(), Partial::default());
+    let (rest, failing) = loop {
         let Some(mut chunk) = next_chunk(&mut body, idle).await? else {
             observer.finish()?;
-            let failing = Bytes::new();
-            return Ok(Opened::Stream { held, failing, rest: None, observer, framing, idle, place });
+            partial.flush(&mut held);
+            break (None, Bytes::new());
         };
-        let (committed, failing) = match observer.feed(&chunk) {
+        let (committed, whole, failing) = match observer.feed(&chunk) {
             // An error in the same chunk as the first content is told as one that comes later.
-            Err(_) if observer.is_semantic() => (true, chunk.split_off(observer.clean_len())),
+            Err(_) if observer.is_semantic() => {
+                let failing = chunk.split_off(observer.clean_len());
+                (true, chunk.len(), failing)
+            }
             Err(error) => return Err(error.into()),
-            Ok(progress) => (progress.semantic, Bytes::new()),
+            Ok(progress) => (progress.semantic, progress.whole, Bytes::new()),
         };
-        held.push(chunk);
-        if committed || held.len() > PREAMBLE_LIMIT {
-            return Ok(Opened::Stream { held, failing, rest: Some(body), observer, framing, idle, place });
+        partial.pass(chunk, whole, &mut held);
+        if committed || held.len() + partial.len() > PREAMBLE_LIMIT {
+            break (Some(body), failing);
         }
-    }
+    };
+    Ok(Opened::Stream { held, partial, failing, rest, observer, framing, idle, place })
 }
 
 /// Reads the whole answer when it is of an ordinary size; a larger one is passed on while it comes.

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test stops where it cannot go on")]
 
 mod alone;
+mod arrays;
 mod endings;
 mod hang_ups;
 mod http2;

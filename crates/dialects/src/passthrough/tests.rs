@@ -117,7 +117,7 @@ fn the_first_semantic_event_is_the_first_that_carries_content() {
             if progress.semantic {
                 break;
             }
-            event += usize::from(progress.boundary);
+            event += usize::from(observer.at_boundary());
         }
         assert_eq!(event, expected, "{name}");
     }
@@ -197,8 +197,10 @@ fn a_failed_array_stands_where_its_passed_bytes_end() {
 
     let mut observer = Observer::new(Dialect::Gemini, Operation::Generate, Framing::JsonArray);
     observer.feed(br#"[{"candidates":["#).expect("nothing known yet");
+    assert_eq!(observer.whole_state().array, ArrayPosition::Opened);
     observer.finish().expect_err("cut");
     assert_eq!(observer.state().array, ArrayPosition::InElement);
+    assert_eq!(observer.whole_state().array, ArrayPosition::Opened);
 }
 
 #[test]
@@ -250,6 +252,28 @@ proptest! {
         let whole = observe(fixture.dialect, framing(fixture), &[&fixture.bytes]);
         let split = observe(fixture.dialect, framing(fixture), &chunks(&fixture.bytes, &cuts));
         prop_assert_eq!(split, whole, "{}", &fixture.name);
+    }
+
+    #[test]
+    fn what_is_whole_ends_between_events_in_any_split(
+        index in any::<prop::sample::Index>(),
+        cuts in proptest::collection::vec(any::<usize>(), 0..30),
+    ) {
+        let fixture = index.get(streams());
+        let new = || Observer::new(fixture.dialect, Operation::Generate, framing(fixture));
+        let (mut observer, mut fed, mut passed) = (new(), 0, 0);
+        for chunk in chunks(&fixture.bytes, &cuts) {
+            let Ok(progress) = observer.feed(chunk) else { break };
+            if progress.whole > 0 {
+                passed = fed + progress.whole;
+            }
+            fed += chunk.len();
+            prop_assert_eq!(observer.at_boundary(), passed == fed);
+            let mut alone = new();
+            alone.feed(&fixture.bytes[..passed]).expect("it was fed before");
+            prop_assert!(alone.at_boundary());
+            prop_assert_eq!(alone.state(), observer.whole_state());
+        }
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub struct Reader {
     /// Whether the current event is the stream's first, which a BOM may precede.
     first: bool,
     fields: Fields,
+    whole_len: usize,
 }
 
 /// What the current line is, by its first byte.
@@ -66,6 +67,7 @@ impl Reader {
             after_cr: false,
             first: true,
             fields: Fields::default(),
+            whole_len: 0,
         }
     }
 
@@ -75,6 +77,12 @@ impl Reader {
     /// follow: that LF then reads as one more blank line, which means nothing.
     pub fn at_boundary(&self) -> bool {
         self.line == Line::Empty && !self.has_fields
+    }
+
+    /// Tells how many bytes of the last chunk come before the event or comment that it leaves unfinished; all of
+    /// them when it leaves none.
+    pub fn whole_len(&self) -> usize {
+        self.whole_len
     }
 
     /// Takes the next bytes and hands each event that they complete to `each`, with the place in `chunk` where
@@ -113,6 +121,7 @@ impl Reader {
                 Line::Comment | Line::Field => {}
             }
         }
+        self.whole_len = start;
         // Nor does a comment line before an event, however long.
         if self.line != Line::Comment || self.has_fields {
             self.keep(&chunk[start..])?;
