@@ -19,9 +19,9 @@ use cliproxy_domain::{
 use cliproxy_host::{Clock, Entropy};
 use cliproxy_observe::{
     access_log::{AccessEntry, AccessLog, Outcome},
-    metrics::Metrics,
+    metrics::{InFlight, Metrics, OTHER},
 };
-use handles::Handles;
+use handles::{Handles, NONE};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
@@ -33,7 +33,7 @@ const MIN_HINT: Duration = Duration::from_millis(250);
 /// Where everything that is counted goes.
 pub struct Accounts {
     ledger: Arc<Ledger>,
-    handles: Handles,
+    handles: Arc<Handles>,
     log: AccessLog,
     live: Arc<Live>,
     urgent: mpsc::Sender<UrgentEvent>,
@@ -54,7 +54,10 @@ impl Accounts {
         clock: Arc<dyn Clock>,
         entropy: Entropy,
     ) -> Self {
-        Self { ledger, handles: Handles::new(metrics), log, live, urgent, node, clock, entropy }
+        let handles = Arc::new(Handles::new(metrics));
+        let adopting = Arc::clone(&handles);
+        live.on_adopt(move |snapshot| adopting.adopt(snapshot));
+        Self { ledger, handles, log, live, urgent, node, clock, entropy }
     }
 
     /// Closes the record of a request that ended `ending`.
@@ -63,8 +66,8 @@ impl Accounts {
             return;
         }
         let latency = self.clock.now().saturating_duration_since(record.started);
-        let provider = ending.served.as_ref().map_or("none", |served| served.target.provider.as_str());
-        let model = ending.served.as_ref().map_or("other", |served| served.target.model.as_str());
+        let provider = ending.served.as_ref().map_or(NONE, |served| served.target.provider.as_str());
+        let model = ending.served.as_ref().map_or(OTHER, |served| served.target.model.as_str());
         let handles = self.handles.get(provider, model);
         match ending.error_type {
             None => handles.success(latency),
@@ -159,9 +162,9 @@ fn rest_of(failure: Failure) -> Option<(UrgentKind, CooldownCause, Duration)> {
 const CLIENT_GONE: &str = "client_gone";
 
 impl Witness for Accounts {
-    fn began(&self, attempted: &Attempted) {
+    fn began(&self, attempted: &Attempted) -> InFlight {
         let target = &attempted.choice.target;
-        self.handles.get(target.provider.as_str(), target.model.as_str()).call_began();
+        self.handles.get(target.provider.as_str(), target.model.as_str()).enter()
     }
 
     fn first_event(&self, attempted: &Attempted, after: Duration) {
@@ -172,7 +175,6 @@ impl Witness for Accounts {
     fn ended(&self, attempted: &Attempted, outcome: AttemptOutcome<'_>, usage: TokenUsage, took: Duration) {
         let target = &attempted.choice.target;
         let handles = self.handles.get(target.provider.as_str(), target.model.as_str());
-        handles.call_ended();
         handles.tokens(usage.input, usage.output);
         let mut counts = counts(outcome, took);
         counts.retried = u64::from(attempted.retry);
@@ -191,7 +193,8 @@ impl Witness for Accounts {
             AttemptOutcome::Failed(error) => {
                 handles.attempt(error.failure.error_type());
                 handles.error(error.failure.error_type());
-                tracing::debug!(provider = %target.provider, model = %target.model, status = error.status,
+                tracing::warn!(request_id = %attempted.request, provider = %target.provider, model = %target.model,
+                    credential = %attempted.choice.credential, status = error.status,
                     error_type = error.failure.error_type(), "an attempt failed");
                 self.rest(attempted, error);
             }

@@ -9,6 +9,7 @@ use cliproxy_domain::{
     ProviderName, Snapshot, Target, WallTime,
 };
 use cliproxy_engine::{CandidateSet, ResolveError, resolve};
+use parking_lot::Mutex;
 use std::{
     collections::HashMap,
     sync::{
@@ -82,14 +83,24 @@ pub struct Live {
     rests: papaya::HashMap<CooldownKey, Cooldown>,
     upstreams: Upstreams,
     first_ticket: u64,
+    /// Locked while a configuration is put in force, so that all hear of them in the same order.
+    listeners: Mutex<Vec<Listener>>,
 }
+
+type Listener = Box<dyn Fn(&Snapshot) + Send + Sync>;
 
 impl Live {
     /// Starts with nothing known. `first_ticket` differs from node to node, so that a cluster's turns are even.
     pub fn new(upstreams: Upstreams, first_ticket: u64) -> Self {
         // Far from overflow, however many requests follow.
         let first_ticket = first_ticket >> 1;
-        Self { known: ArcSwapOption::empty(), rests: papaya::HashMap::new(), upstreams, first_ticket }
+        Self {
+            known: ArcSwapOption::empty(),
+            rests: papaya::HashMap::new(),
+            upstreams,
+            first_ticket,
+            listeners: Mutex::default(),
+        }
     }
 
     /// Gives the configuration in force, if there is one.
@@ -97,11 +108,22 @@ impl Live {
         self.known.load_full()
     }
 
+    /// Calls `listener` with the configuration in force, if there is one, and with each later one just before that
+    /// is put in force: no request can name a provider that it has not heard of. It must neither block nor adopt.
+    pub fn on_adopt(&self, listener: impl Fn(&Snapshot) + Send + Sync + 'static) {
+        let mut listeners = self.listeners.lock();
+        if let Some(known) = self.known() {
+            listener(&known.snapshot);
+        }
+        listeners.push(Box::new(listener));
+    }
+
     /// Puts a configuration in force, as a whole. Connections to providers that stay the same are kept.
     ///
     /// # Errors
     /// When a provider cannot be called as configured; the configuration in force stays.
     pub fn adopt(&self, config: ConfigId, snapshot: Snapshot) -> Result<(), crate::upstream::UpstreamError> {
+        let listeners = self.listeners.lock();
         let upstreams = self.upstreams.of(&snapshot)?;
         let known = Known {
             config,
@@ -110,6 +132,7 @@ impl Live {
             resolved: papaya::HashMap::new(),
             first_ticket: self.first_ticket,
         };
+        listeners.iter().for_each(|listener| listener(&known.snapshot));
         self.known.store(Some(Arc::new(known)));
         Ok(())
     }

@@ -1,12 +1,22 @@
 //! Finds the metric handles of a target without a lock.
 
-use cliproxy_observe::metrics::{Metrics, RouteHandles};
-use std::{borrow::Borrow, sync::Arc};
+use cliproxy_domain::{ProviderName, Snapshot};
+use cliproxy_observe::metrics::{Metrics, OTHER, RouteHandles};
+use parking_lot::Mutex;
+use std::{borrow::Borrow, collections::HashSet, sync::Arc};
 
-/// Handles by (provider, model), each made once.
+/// The label of requests that no provider answered.
+pub(super) const NONE: &str = "none";
+
+/// Handles by (provider, model), each made once, of the providers in force.
 pub(super) struct Handles {
     metrics: Metrics,
     known: papaya::HashMap<Name, Arc<RouteHandles>>,
+    /// Locked while handles are made or dropped, so that none are made for a provider that has just gone.
+    in_force: Mutex<HashSet<ProviderName>>,
+    /// Counts what ends after its provider has gone. Nobody reads it: counted by name, it would bring back the
+    /// provider's series, which then stay for ever.
+    late: Arc<RouteHandles>,
 }
 
 /// Names looked up at most; beyond it every look-up goes to the registry, which folds the model into `other`.
@@ -16,6 +26,15 @@ const MAX_KNOWN: usize = 4_096;
 #[derive(PartialEq, Eq, Hash)]
 struct Name(Box<str>);
 
+/// Neither part can hold a NUL: both come from configuration or JSON names that HTTP headers carry.
+const BETWEEN: &str = "\0";
+
+impl Name {
+    fn provider(&self) -> &str {
+        self.0.split_once(BETWEEN).map_or(&*self.0, |(provider, _)| provider)
+    }
+}
+
 impl Borrow<str> for Name {
     fn borrow(&self) -> &str {
         &self.0
@@ -24,15 +43,19 @@ impl Borrow<str> for Name {
 
 impl Handles {
     pub(super) fn new(metrics: Metrics) -> Self {
-        Self { metrics, known: papaya::HashMap::new() }
+        let late = Metrics::new().route(NONE, OTHER);
+        Self { metrics, known: papaya::HashMap::new(), in_force: Mutex::default(), late }
     }
 
     pub(super) fn get(&self, provider: &str, model: &str) -> Arc<RouteHandles> {
-        // Neither part can hold a NUL: both come from configuration or JSON names that HTTP headers carry.
-        let name = [provider, "\0", model].concat();
+        let name = [provider, BETWEEN, model].concat();
         let known = self.known.pin();
         if let Some(handles) = known.get(name.as_str()) {
             return Arc::clone(handles);
+        }
+        let in_force = self.in_force.lock();
+        if !is_shown(&in_force, provider) {
+            return Arc::clone(&self.late);
         }
         let handles = self.metrics.route(provider, model);
         if known.len() >= MAX_KNOWN {
@@ -40,4 +63,16 @@ impl Handles {
         }
         Arc::clone(known.get_or_insert(Name(name.into()), handles))
     }
+
+    /// Drops the handles and the series of providers that `snapshot` does not have.
+    pub(super) fn adopt(&self, snapshot: &Snapshot) {
+        let mut in_force = self.in_force.lock();
+        *in_force = snapshot.providers.keys().cloned().collect();
+        self.known.pin().retain(|name, _| is_shown(&in_force, name.provider()));
+        self.metrics.retain_providers(|provider| is_shown(&in_force, provider));
+    }
+}
+
+fn is_shown(in_force: &HashSet<ProviderName>, provider: &str) -> bool {
+    provider == NONE || in_force.contains(provider)
 }

@@ -1,8 +1,9 @@
 //! One attempt from its start to its end, whichever way it ends.
 
-use cliproxy_domain::{AttemptError, TokenUsage};
+use cliproxy_domain::{AttemptError, RequestId, TokenUsage};
 use cliproxy_engine::Choice;
 use cliproxy_host::Clock;
+use cliproxy_observe::metrics;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -11,6 +12,8 @@ use std::{
 /// An attempt that was made.
 #[derive(Clone, Debug)]
 pub struct Attempted {
+    /// For which request.
+    pub request: RequestId,
     /// What was called, with which credential.
     pub choice: Choice,
     /// Whether it was not the request's first.
@@ -34,8 +37,9 @@ pub enum AttemptOutcome<'a> {
 
 /// Is told of attempts. Called on the request path: it must not block.
 pub trait Witness: Send + Sync {
-    /// An attempt begins.
-    fn began(&self, attempted: &Attempted);
+    /// An attempt begins. What it gives counts it as open until it is dropped: the provider may be gone by then, or
+    /// gone and back, and then has another count.
+    fn began(&self, attempted: &Attempted) -> metrics::InFlight;
 
     /// The first semantic event of a stream came, this long after the start.
     fn first_event(&self, attempted: &Attempted, after: Duration);
@@ -50,13 +54,14 @@ pub struct InFlight {
     attempted: Attempted,
     witness: Arc<dyn Witness>,
     clock: Arc<dyn Clock>,
-    ended: bool,
+    /// There until the attempt has ended.
+    open: Option<metrics::InFlight>,
 }
 
 impl InFlight {
     pub(super) fn begin(attempted: Attempted, witness: Arc<dyn Witness>, clock: Arc<dyn Clock>) -> Self {
-        witness.began(&attempted);
-        Self { attempted, witness, clock, ended: false }
+        let open = Some(witness.began(&attempted));
+        Self { attempted, witness, clock, open }
     }
 
     pub(super) fn first_event(&self) {
@@ -84,8 +89,7 @@ impl InFlight {
     }
 
     fn end(&mut self, outcome: AttemptOutcome<'_>, usage: TokenUsage) {
-        if !self.ended {
-            self.ended = true;
+        if self.open.take().is_some() {
             self.witness.ended(&self.attempted, outcome, usage, self.took());
         }
     }

@@ -2,6 +2,7 @@
 //! that a timeout of two minutes costs nothing. Only the connections of HTTP/2 are real ones. A module is a subject.
 #![expect(clippy::expect_used, reason = "a test stops where it cannot go on")]
 
+mod adoption;
 mod alone;
 mod arrays;
 mod endings;

@@ -1,9 +1,12 @@
 //! The node under test and a client of it.
 
 use crate::network::MemoryNet;
-use cliproxy_dataplane::{DataPlane, Seams, Settings, authenticate::Admission, decode::BodyLimits};
+use cliproxy_dataplane::{
+    DataPlane, Seams, Settings, authenticate::Admission, decode::BodyLimits, live::Live,
+};
 use cliproxy_domain::{
-    Alias, AliasTarget, Credential, ModelName, Provider, ProviderKind, Secret, Snapshot, Target, Timeouts,
+    Alias, AliasTarget, ConfigId, Credential, ModelName, Provider, ProviderKind, Secret, Snapshot, Target,
+    Timeouts,
 };
 use cliproxy_host::{Entropy, MemoryDisk, ServeOptions, SystemClock};
 use cliproxy_observe::{access_log::AccessLog, metrics::Metrics};
@@ -18,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Node {
     net: MemoryNet,
     metrics: Metrics,
+    live: Arc<Live>,
     shutdown: CancellationToken,
     running: tokio::task::JoinHandle<usize>,
 }
@@ -78,9 +82,14 @@ impl Node {
         };
         let plane = DataPlane::build(settings, seams, metrics.clone(), AccessLog::discarding());
         let plane = plane.await.expect("the node can be built");
-        let shutdown = CancellationToken::new();
+        let (live, shutdown) = (plane.live(), CancellationToken::new());
         let running = tokio::spawn(plane.run(shutdown.clone()));
-        Self { net: net.clone(), metrics, shutdown, running }
+        Self { net: net.clone(), metrics, live, shutdown, running }
+    }
+
+    /// Puts another configuration in force.
+    pub fn adopt(&self, snapshot: Snapshot) {
+        self.live.adopt(ConfigId(0), snapshot).expect("the providers can be called");
     }
 
     /// Begins a request on a connection of its own.
