@@ -16,7 +16,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run both planes in one process, with SQLite
-    Serve(Common),
+    Serve(Clients),
     /// Run a data-plane node: it serves clients
     Dataplane(Dataplane),
     /// Run a control plane: it configures nodes and keeps their books
@@ -39,20 +39,28 @@ pub struct Common {
     /// The folder for what the process keeps
     #[arg(long, value_name = "DIR", default_value = "./data")]
     pub data_dir: PathBuf,
-    /// Where clients connect; overrides server.listen
-    #[arg(long, value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
     /// Overrides a key of the configuration; may be given more than once
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 }
 
-/// What a data-plane node takes.
+/// What a process that serves clients takes.
 #[derive(Clone, Debug, Args)]
-pub struct Dataplane {
+pub struct Clients {
     /// What every process takes.
     #[command(flatten)]
     pub common: Common,
+    /// Where clients connect; overrides server.listen
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// What a data-plane node takes.
+#[derive(Clone, Debug, Args)]
+pub struct Dataplane {
+    /// What a process that serves clients takes.
+    #[command(flatten)]
+    pub clients: Clients,
     /// The node's name [default: one made at the first start and kept in the data directory]
     #[arg(long, value_name = "NAME")]
     pub node_name: Option<String>,
@@ -70,7 +78,7 @@ pub struct Demo {
 #[derive(Debug, Subcommand)]
 pub enum Config {
     /// Check a configuration without running it
-    Check(Common),
+    Check(Clients),
     /// Print an example with every key explained
     Example,
 }

@@ -136,7 +136,13 @@ impl Attempter {
         let now = self.clock.now();
         let seen_epoch =
             self.live.resting(&choice.target.provider, &choice.credential).map_or(0, |rest| rest.epoch);
-        let attempted = Attempted { choice: choice.clone(), retry: attempts > 1, started: now, seen_epoch };
+        let attempted = Attempted {
+            request: call.id.clone(),
+            choice: choice.clone(),
+            retry: attempts > 1,
+            started: now,
+            seen_epoch,
+        };
         let in_flight = InFlight::begin(attempted, Arc::clone(&self.witness), Arc::clone(&self.clock));
         let upstream = route.known.upstream(&choice.target.provider).ok_or_else(|| {
             AttemptError::new(Failure::ConnectFailed, "the provider is not part of the configuration")

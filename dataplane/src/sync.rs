@@ -147,13 +147,19 @@ impl Sync {
             let started = self.clock.now();
             let error = self.session(&endpoint).await;
             self.link.disconnected();
-            self.metrics.connected.set(0);
-            self.metrics.sessions_ended.inc();
+            if self.metrics.connected.set(0) == 1 {
+                self.metrics.sessions_ended.inc();
+            }
             if self.clock.now().saturating_duration_since(started) >= HEALTHY {
                 failures = 0;
             }
             failures += 1;
-            tracing::info!(endpoint, %error, failures, "the control plane is not connected");
+            // Once for each loss; the tries that follow only repeat it.
+            if failures == 1 {
+                tracing::warn!(endpoint, %error, "the control plane is not connected");
+            } else {
+                tracing::info!(endpoint, %error, failures, "the control plane is not connected");
+            }
             if failures > AT_ONCE {
                 tokio::time::sleep(self.pause(failures)).await;
             }

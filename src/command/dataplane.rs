@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(arguments: &Dataplane) -> anyhow::Result<()> {
     setup::install_tls_provider();
-    let request = setup::load_request(&arguments.common);
+    let request = setup::load_request_of(&arguments.clients);
     let (config, log) = setup::start(&request)?;
     let shutdown = signals::shutdown()?;
     let metrics = Metrics::new();
@@ -26,7 +26,8 @@ pub async fn run(arguments: &Dataplane) -> anyhow::Result<()> {
         // A node with a control plane starts from what that last said; its file is for the very first start.
         initial: (!config.snapshot.providers.is_empty()).then(|| config.snapshot.clone()),
     };
-    let node = setup::data_plane(&config, &arguments.common.data_dir, options, &metrics, &log).await?;
+    let node =
+        setup::data_plane(&config, &arguments.clients.common.data_dir, options, &metrics, &log).await?;
     let reloading =
         alone.then(|| tokio::spawn(reload::watch(request, config, shutdown.clone(), ToNode(node.live()))));
     setup::report_cut(node.run(shutdown).await);

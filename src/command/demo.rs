@@ -13,9 +13,10 @@ use cliproxy_config::{Environment, Load};
 use cliproxy_mock_provider::{Latency, MockOptions, MockProvider, Rule, Script};
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::Arc,
 };
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{io::AsyncWriteExt as _, net::TcpListener, sync::oneshot};
 
 /// The simulated providers' names, as the configuration has them.
 const PROVIDERS: [&str; 3] = ["north", "south", "west"];
@@ -36,7 +37,7 @@ pub async fn run(arguments: &Demo) -> anyhow::Result<()> {
         nodes: usual_or_free(8319).await,
     };
     let file = folder.path().join("config.yaml");
-    tokio::fs::write(&file, configuration::text(folder.path(), ports, &mocks)).await?;
+    write_for_owner(&file, &configuration::text(folder.path(), ports, &mocks)).await?;
     let request = Load {
         file: Some(file),
         overrides: Vec::new(),
@@ -57,7 +58,7 @@ pub async fn run(arguments: &Demo) -> anyhow::Result<()> {
     let outage = tokio::spawn(outage::now_and_then(mocks, Arc::clone(&progress), shutdown.clone()));
     let traffic = tokio::spawn(traffic::run(running.clients, Arc::clone(&progress), shutdown.clone()));
     shutdown.cancelled().await;
-    terminal::say("stopping: open streams are finished first");
+    terminal::say("stopping: open streams are finished first; the configuration and the log are removed");
     traffic.await?;
     let mocks = outage.await?;
     let ended = gateway.await?;
@@ -65,6 +66,14 @@ pub async fn run(arguments: &Demo) -> anyhow::Result<()> {
         mock.stop().await;
     }
     ended
+}
+
+/// Writes a file that only its owner can read, as files with keys should be.
+async fn write_for_owner(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut options = tokio::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path).await?;
+    file.write_all(text.as_bytes()).await?;
+    Ok(file.flush().await?)
 }
 
 /// Starts the simulated providers. Each speaks all three families, at a pace that a person can follow.

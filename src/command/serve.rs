@@ -5,7 +5,7 @@ use super::{
     setup::{self, NodeOptions},
     signals,
 };
-use crate::cli::Common;
+use crate::cli::Clients;
 use cliproxy_config::{Config, Load};
 use cliproxy_controlplane::Addresses;
 use cliproxy_dataplane::live::Live;
@@ -15,12 +15,12 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// Runs until SIGTERM or SIGINT.
-pub async fn run(common: &Common) -> anyhow::Result<()> {
+pub async fn run(arguments: &Clients) -> anyhow::Result<()> {
     setup::install_tls_provider();
-    let request = setup::load_request(common);
+    let request = setup::load_request_of(arguments);
     let (config, log) = setup::start(&request)?;
     let shutdown = signals::shutdown()?;
-    both(config, request, &common.data_dir, &log, shutdown, None).await
+    both(config, request, &arguments.common.data_dir, &log, shutdown, None).await
 }
 
 /// Where a running process answers.

@@ -1,6 +1,9 @@
 //! What the processes have in common: the configuration, the log, and the two planes made of them.
 
-use crate::{cli::Common, terminal};
+use crate::{
+    cli::{Clients, Common},
+    terminal,
+};
 use anyhow::Context as _;
 use cliproxy_config::{Config, Environment, Load};
 use cliproxy_controlplane::{ControlPlane, Role};
@@ -31,11 +34,21 @@ const NODE_KEEP_ALIVE: (Duration, Duration) = (Duration::from_millis(250), Durat
 pub fn load_request(common: &Common) -> Load {
     let default = PathBuf::from("config.yaml");
     let file = common.config.clone().or_else(|| default.exists().then_some(default));
-    let mut overrides = common.set.clone();
-    if let Some(listen) = common.listen {
-        overrides.push(format!("server.listen=\"{listen}\""));
+    Load {
+        file,
+        overrides: common.set.clone(),
+        data_dir: common.data_dir.clone(),
+        environment: Environment::process(),
     }
-    Load { file, overrides, data_dir: common.data_dir.clone(), environment: Environment::process() }
+}
+
+/// The same for a process that serves clients, whose address may be given.
+pub fn load_request_of(clients: &Clients) -> Load {
+    let mut request = load_request(&clients.common);
+    if let Some(listen) = clients.listen {
+        request.overrides.push(format!("server.listen=\"{listen}\""));
+    }
+    request
 }
 
 /// Loads the configuration and starts the log. Warnings go to the log.

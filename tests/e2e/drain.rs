@@ -31,6 +31,16 @@ async fn begun(gateway: &Process) -> Stream {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_the_process_without_a_drain() {
+    let (mut gateway, _mock) = gateway(100, 1_000, "120s").await;
+    let _stream = begun(&gateway).await;
+    gateway.terminate();
+    gateway.wait_for_log("the process drains and stops", PATIENCE).await;
+    gateway.terminate();
+    assert_eq!(gateway.wait_exit(PATIENCE).await.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_open_stream_is_finished_while_nothing_new_is_taken() {
     let (mut gateway, mock) = gateway(40, 75, "60s").await;
     let server = gateway.address().await;

@@ -126,7 +126,8 @@ fn read(tree: &Node, request: &Load, findings: &Findings<'_>) -> Config {
     let auth_files = auths::read_files(&auths_dir, findings);
     let providers = providers::read(&root, policy.timeouts, auth_files);
     let models = models::read(&root, &providers.names);
-    if providers.names.is_empty() {
+    // A node that names a control plane gets its providers from there.
+    if providers.names.is_empty() && !control_plane.endpoints_given {
         findings.warn(
             "no provider is configured, so that every request is refused; \
              set ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY, or add `providers` to the configuration",

@@ -19,6 +19,13 @@ pub struct Ports {
 const KINDS: [(&str, &str); 3] =
     [("anthropic", "claude-sonnet-4-5"), ("openai", "gpt-5"), ("gemini", "gemini-2.5-pro")];
 
+/// Gives the names under which the configuration knows a simulated provider.
+pub fn names(mock: usize) -> Vec<String> {
+    let primary = KINDS[mock].0.to_owned();
+    let (backed_up, _) = KINDS[(mock + KINDS.len() - 1) % KINDS.len()];
+    vec![primary, format!("{backed_up}-backup")]
+}
+
 /// Writes the file: for each API, two of the simulated providers, in an alias that fails over between them.
 pub fn text(folder: &Path, ports: Ports, mocks: &[MockProvider]) -> String {
     let mut text = format!(

@@ -29,9 +29,12 @@ Each API has a provider and a backup; one provider goes down now and then. Try:
   curl http://{gateway}/metrics
   grpcurl -plaintext {operators} cliproxy.control.v1.Operations/GetProviderStatus
 
-Any API key will do. Configuration (edit it while this runs) and log: {folder}
+Any API key will do. While it runs:
+  configuration, taken over when you change it: {configuration}
+  log: {log}
 Stop with Ctrl-C.
 "#,
-        folder = folder.display(),
+        configuration = folder.join("config.yaml").display(),
+        log = folder.join("cliproxy.log").display(),
     )
 }

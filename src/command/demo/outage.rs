@@ -1,6 +1,6 @@
 //! Takes one simulated provider down for a while, again and again.
 
-use super::{PROVIDERS, healthy, traffic::Progress};
+use super::{healthy, traffic::Progress};
 use cliproxy_mock_provider::{Behaviour, ErrorKind, MockProvider, Rule, Script};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ pub async fn now_and_then(
         for index in (0..mocks.len()).cycle() {
             tokio::time::sleep(UP).await;
             set(&mocks[index], broken());
-            progress.down(Some(PROVIDERS[index]));
+            progress.down(Some(index));
             tokio::time::sleep(DOWN).await;
             set(&mocks[index], healthy());
             progress.down(None);

@@ -1,5 +1,6 @@
 //! A little traffic in all three APIs, and a line that tells how it goes.
 
+use super::{PROVIDERS, configuration};
 use crate::terminal;
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -22,18 +23,20 @@ pub struct Progress {
     ok: AtomicU64,
     failed: AtomicU64,
     failed_over: AtomicU64,
-    down: Mutex<Option<&'static str>>,
+    down: Mutex<Option<usize>>,
 }
 
 impl Progress {
-    /// Notes which provider is down.
-    pub fn down(&self, provider: Option<&'static str>) {
+    /// Notes which simulated provider is down.
+    pub fn down(&self, provider: Option<usize>) {
         *self.down.lock().unwrap_or_else(PoisonError::into_inner) = provider;
     }
 
     fn line(&self) -> String {
         let down = match *self.down.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(provider) => format!("{provider} is down"),
+            Some(index) => {
+                format!("{} is down ({})", PROVIDERS[index], configuration::names(index).join(" and "))
+            }
             None => "all providers are up".to_owned(),
         };
         format!(

@@ -16,7 +16,7 @@ async fn a_sound_file_is_called_sound_with_what_it_holds() {
         .alias("smart", &[("a", "m")]);
     let checked = check(&config.text()).await;
     assert!(checked.status.success(), "{}", checked.stderr);
-    assert!(checked.stdout.ends_with("config.yaml is sound: 2 providers, 1 models"), "{}", checked.stdout);
+    assert!(checked.stdout.ends_with("config.yaml is sound: 2 providers, 1 model"), "{}", checked.stdout);
     assert_eq!(checked.stderr, "");
 }
 

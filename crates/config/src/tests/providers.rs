@@ -37,6 +37,12 @@ fn no_provider_at_all_is_accepted_with_a_warning() {
 }
 
 #[test]
+fn a_node_that_names_a_control_plane_is_not_warned_of_having_no_provider() {
+    let config = accept("providers: {}\ncontrol_plane: {endpoints: [\"http://127.0.0.1:8319\"]}");
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
 fn a_file_without_providers_takes_them_from_the_environment_and_an_empty_section_does_not() {
     assert_eq!(names(&accept("metrics: {}")), ["claude", "gemini", "openai"]);
     assert_eq!(names(&accept("providers:\n")), ["claude", "gemini", "openai"]);
