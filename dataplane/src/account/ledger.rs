@@ -1,31 +1,44 @@
 //! Sums of what was done, until they are reported.
 //!
 //! Requests add to atomics, without a lock and without a queue: memory is bounded by the number of keys, and
-//! windows that cannot be sent yet merge by themselves.
+//! windows that cannot be sent yet merge by themselves. A key that nothing was added to for a while is removed, so
+//! that names of yesterday do not take the place of today's.
 
 use cliproxy_domain::{AttemptCounts, LedgerKey, LedgerRow, TokenUsage};
+use papaya::Guard as _;
+use parking_lot::Mutex;
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
 };
 
 /// The sums of one node since they were last taken.
 #[derive(Default)]
 pub struct Ledger {
     rows: papaya::HashMap<LedgerKey, Arc<Sums>>,
+    /// Sums that are no longer found, but that a request which found them before may still add to. Locked while
+    /// sums are taken, so that one window is closed after the other.
+    leaving: Mutex<Vec<(LedgerKey, Arc<Sums>)>>,
 }
 
 /// Keys at most. Clients choose models within a provider's patterns; beyond this they are counted as `other`.
 const MAX_KEYS: usize = 10_000;
 
+/// Empty windows in a row after which a key is removed.
+const IDLE_WINDOWS: u32 = 10;
+
 const FIELDS: usize = 15;
 
 #[derive(Default)]
-struct Sums([AtomicU64; FIELDS]);
+struct Sums {
+    values: [AtomicU64; FIELDS],
+    /// Empty windows in a row. Only [`Ledger::take`] looks at it.
+    idle: AtomicU32,
+}
 
 impl Sums {
     fn add(&self, values: [u64; FIELDS]) {
-        for (sum, value) in self.0.iter().zip(values) {
+        for (sum, value) in self.values.iter().zip(values) {
             if value != 0 {
                 sum.fetch_add(value, Relaxed);
             }
@@ -34,7 +47,12 @@ impl Sums {
 
     /// Takes each sum by itself: a request that ends meanwhile may be split over two windows, never lost.
     fn take(&self) -> [u64; FIELDS] {
-        std::array::from_fn(|i| if self.0[i].load(Relaxed) == 0 { 0 } else { self.0[i].swap(0, Relaxed) })
+        self.values.each_ref().map(|sum| if sum.load(Relaxed) == 0 { 0 } else { sum.swap(0, Relaxed) })
+    }
+
+    /// Takes note of a window that was empty, and tells whether there were many.
+    fn was_idle(&self) -> bool {
+        self.idle.fetch_add(1, Relaxed) + 1 >= IDLE_WINDOWS
     }
 }
 
@@ -51,22 +69,57 @@ impl Ledger {
         rows.get_or_insert_with(key, || Arc::new(Sums::default())).add(values);
     }
 
-    /// Takes all sums that are not zero, sorted by key, and starts anew.
+    /// Takes all sums that are not zero, sorted by key, and starts anew. Removes keys that were idle for long.
     pub fn take(&self) -> Vec<LedgerRow> {
-        let rows = self.rows.pin();
-        let mut taken: Vec<LedgerRow> = rows
-            .iter()
-            .filter_map(|(key, sums)| {
-                let values = sums.take();
-                (values != [0; FIELDS]).then(|| {
-                    let (attempts, tokens) = unflat(values);
-                    LedgerRow { key: key.clone(), attempts, tokens }
-                })
-            })
-            .collect();
+        let mut leaving = self.leaving.lock();
+        let mut taken = take_leaving(&mut leaving);
+        let rows = self.rows.guard();
+        for (key, sums) in self.rows.iter(&rows) {
+            let values = sums.take();
+            if values != [0; FIELDS] {
+                sums.idle.store(0, Relaxed);
+                taken.push(row(key, values));
+            } else if sums.was_idle() && self.rows.remove(key, &rows).is_some() {
+                // A request may have found the sums, and add to them only now.
+                leaving.push((key.clone(), Arc::clone(sums)));
+            }
+        }
+        // Lets the map drop what was removed soon, not only when a whole batch of it has gathered.
+        rows.flush();
         taken.sort_by(|a, b| a.key.cmp(&b.key));
+        // A key that has come back has other sums than those of it that leave.
+        taken.dedup_by(|again, first| {
+            let same = again.key == first.key;
+            if same {
+                first.attempts += again.attempts;
+                first.tokens += again.tokens;
+            }
+            same
+        });
         taken
     }
+}
+
+/// Takes what was added to removed sums, and forgets those that nobody can add to any more. A request adds to what
+/// the map's own `Arc` holds, and the map drops that only when no request can see it: once ours is the last, all has
+/// been added.
+fn take_leaving(leaving: &mut Vec<(LedgerKey, Arc<Sums>)>) -> Vec<LedgerRow> {
+    let mut taken = Vec::new();
+    leaving.retain_mut(|(key, sums)| {
+        let held = Arc::get_mut(sums).is_none();
+        // After that look, not before: else the last to add could come in between.
+        let values = sums.take();
+        if values != [0; FIELDS] {
+            taken.push(row(key, values));
+        }
+        held
+    });
+    taken
+}
+
+fn row(key: &LedgerKey, values: [u64; FIELDS]) -> LedgerRow {
+    let (attempts, tokens) = unflat(values);
+    LedgerRow { key: key.clone(), attempts, tokens }
 }
 
 fn flat(a: AttemptCounts, t: TokenUsage) -> [u64; FIELDS] {
@@ -124,55 +177,4 @@ fn unflat(values: [u64; FIELDS]) -> (AttemptCounts, TokenUsage) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(model: &str) -> LedgerKey {
-        LedgerKey { provider: "p".into(), credential: "c".into(), model: model.into() }
-    }
-
-    #[test]
-    fn sums_are_taken_once_and_lose_nothing_under_contention() {
-        let ledger = Arc::new(Ledger::default());
-        let one = TokenUsage { input: 3, output: 1, ..TokenUsage::default() };
-        let counts = AttemptCounts { ok: 1, latency_us: 5, ..AttemptCounts::default() };
-        let adders: Vec<_> = (0..4)
-            .map(|i| {
-                let ledger = Arc::clone(&ledger);
-                std::thread::spawn(move || {
-                    (0..2_000).for_each(|_| ledger.add(key(&format!("m{}", i % 2)), counts, one))
-                })
-            })
-            .collect();
-        let mut total = (AttemptCounts::default(), TokenUsage::default());
-        let mut fold = |rows: Vec<LedgerRow>| {
-            for row in rows {
-                total.0 += row.attempts;
-                total.1 += row.tokens;
-            }
-        };
-        while !adders.iter().all(|adder| adder.is_finished()) {
-            fold(ledger.take());
-        }
-        adders.into_iter().for_each(|adder| adder.join().unwrap());
-        fold(ledger.take());
-        assert_eq!((total.0.ok, total.0.latency_us), (8_000, 40_000));
-        assert_eq!((total.1.input, total.1.output), (24_000, 8_000));
-        assert!(ledger.take().is_empty());
-    }
-
-    #[test]
-    fn models_beyond_the_bound_are_counted_as_other() {
-        let ledger = Ledger::default();
-        for i in 0..MAX_KEYS + 5 {
-            ledger.add(
-                key(&format!("m{i}")),
-                AttemptCounts { ok: 1, ..Default::default() },
-                TokenUsage::default(),
-            );
-        }
-        let rows = ledger.take();
-        assert_eq!(rows.len(), MAX_KEYS + 1);
-        assert_eq!(rows.iter().find(|row| row.key == key("other")).unwrap().attempts.ok, 5);
-    }
-}
+mod tests;
