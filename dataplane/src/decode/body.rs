@@ -36,6 +36,9 @@ impl Pace {
     }
 }
 
+/// Memory that is taken on a client's word; beyond it grows with what really comes.
+const RESERVED_AT_ONCE: u64 = 1024 * 1024;
+
 /// Collects a body. One that arrives in one piece is not copied.
 ///
 /// # Errors
@@ -52,7 +55,7 @@ where
     if body.is_end_stream() {
         return if first.len() as u64 > limits.max_body { Err(too_large(limits)) } else { Ok(first) };
     }
-    let announced = body.size_hint().exact().unwrap_or(0).min(limits.max_body);
+    let announced = body.size_hint().exact().unwrap_or(0).min(RESERVED_AT_ONCE);
     let mut all = BytesMut::with_capacity(first.len() + usize::try_from(announced).unwrap_or(0));
     all.extend_from_slice(&first);
     let mut pace = Pace::new(limits);
