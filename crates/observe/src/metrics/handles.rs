@@ -69,16 +69,6 @@ impl RouteHandles {
         InFlight(self.provider.in_flight.clone())
     }
 
-    /// Counts a call to the provider as open, until [`RouteHandles::call_ended`].
-    pub fn call_began(&self) {
-        self.provider.in_flight.inc();
-    }
-
-    /// Counts an open call as ended.
-    pub fn call_ended(&self) {
-        self.provider.in_flight.dec();
-    }
-
     /// Counts a request that failed and whose errors were counted as they happened.
     pub fn failed(&self) {
         self.failed.inc();
