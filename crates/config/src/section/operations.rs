@@ -73,7 +73,7 @@ fn read_admin_token(item: &Field<'_>) -> Option<AdminToken> {
     let sha256 = match item.child("sha256") {
         Some(field) => read_sha256(&field),
         None => {
-            item.refuse("`sha256` is missing; make it with `printf %s TOKEN | sha256sum`");
+            item.refuse("`sha256` is missing; make it with `printf %s TOKEN | sha256sum | cut -d' ' -f1`");
             None
         }
     };
@@ -85,7 +85,9 @@ fn read_sha256(field: &Field<'_>) -> Option<[u8; 32]> {
     let text = field.text()?;
     let mut digest = [0; 32];
     if hex::decode_to_slice(text.value.trim(), &mut digest).is_err() {
-        field.refuse("expected 64 hexadecimal digits; make them with `printf %s TOKEN | sha256sum`");
+        field.refuse(
+            "expected 64 hexadecimal digits; make them with `printf %s TOKEN | sha256sum | cut -d' ' -f1`",
+        );
         return None;
     }
     Some(digest)
