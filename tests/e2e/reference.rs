@@ -1,8 +1,15 @@
 //! The reference lists what there is.
 
-use crate::CLIPROXY;
-use cliproxy_testkit::{Client, Config, Launch};
-use std::collections::BTreeMap;
+use crate::{CLIPROXY, apis::Api};
+use cliproxy_testkit::{
+    Client, Config, Launch, PATIENCE,
+    mock::{Behaviour, Hint},
+    poll_until, provider,
+};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+const OPERATIONS: &str = include_str!("../../docs/reference/operations.md");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reference_lists_every_metric_with_its_kind() {
@@ -28,4 +35,78 @@ async fn the_reference_lists_every_metric_with_its_kind() {
 fn families(text: &str) -> BTreeMap<String, String> {
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     types.map(|(name, kind)| (name.to_owned(), kind.to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reference_names_every_field_of_the_operations_endpoints() {
+    // A provider that rests shows the fields that are absent otherwise.
+    let busy = provider("busy", Behaviour::rate_limit(Hint { retry_after_s: Some(600), ..Hint::default() }));
+    let config = Config::new().provider("busy", "openai", &busy.base_url()).alias("fast", &[("busy", "m")]);
+    let gateway = Launch::new(CLIPROXY, "serve").config(config).ready().await;
+    let node = gateway.client().await;
+    let (path, body) = Api::Chat.request("fast", false);
+    assert_eq!(node.post(&path, body).await.status, 429);
+    let operators = Client::new(gateway.operators().await);
+    let providers = || async {
+        let answer = operators.get("/v0/operations/providers/status").await.json();
+        (answer["providers"]["busy"]["in_cooldown"] == true).then_some(answer)
+    };
+    let shown = fields(&poll_until("provider that rests", PATIENCE, providers).await);
+    assert_eq!(shown, listed("How providers are doing"));
+    let shown = fields(&operators.get("/v0/operations/load_balancing/status").await.json());
+    assert_eq!(shown, listed("How calls are spread"));
+    let probes = listed("`/health` and `/ready`");
+    for client in [&node, &operators] {
+        for path in ["/health", "/ready"] {
+            let shown = fields(&client.get(path).await.json());
+            assert!(shown.is_subset(&probes), "{path} shows {shown:?}");
+        }
+    }
+}
+
+#[test]
+fn the_reference_names_every_column_of_the_usage() {
+    let table =
+        include_str!("../../migrations/sqlite/0004_usage.sql").split("CREATE TABLE usage_1m (").nth(1);
+    let lines = table.expect("the table").lines().skip(1).take_while(|line| !line.contains("PRIMARY KEY"));
+    let columns: BTreeSet<String> =
+        lines.filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect();
+    assert_eq!(columns, listed("Usage"));
+}
+
+/// Gives the paths of an answer's fields, such as `models.*.targets[].model`: what is below `providers` and `models` is
+/// named by the configuration.
+fn fields(answer: &Value) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    let mut left = vec![(String::new(), answer)];
+    while let Some((path, value)) = left.pop() {
+        match value {
+            Value::Object(entries) if ["providers", "models"].contains(&path.as_str()) => {
+                paths.insert(path.clone());
+                left.extend(entries.values().map(|entry| (format!("{path}.*"), entry)));
+            }
+            Value::Object(entries) => {
+                let below =
+                    |name: &String| if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                left.extend(entries.iter().map(|(name, value)| (below(name), value)));
+            }
+            Value::Array(items) => {
+                paths.insert(format!("{path}[]"));
+                left.extend(items.iter().map(|item| (format!("{path}[]"), item)));
+            }
+            _ => {
+                paths.insert(path);
+            }
+        }
+    }
+    paths
+}
+
+/// Gives what the first column of a section's tables names.
+fn listed(section: &str) -> BTreeSet<String> {
+    let heading = format!("\n## {section}\n");
+    let (_, rest) = OPERATIONS.split_once(&heading).unwrap_or_else(|| panic!("no section {section}"));
+    let text = rest.split("\n## ").next().unwrap_or_default();
+    let cells = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
 }
