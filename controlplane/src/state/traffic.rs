@@ -1,7 +1,7 @@
 //! The last minute of every provider, by the second.
 
 use cliproxy_domain::{AttemptCounts, LedgerRow, ProviderName, WallTime, status::HealthState};
-use cliproxy_store::ledger::{answered, called};
+use cliproxy_engine::health::{Heard, judge};
 use std::collections::BTreeMap;
 
 /// How many seconds are looked back on.
@@ -29,8 +29,7 @@ pub(crate) struct Minute {
 
 struct Track {
     seconds: [Second; SECONDS],
-    last_heard: Option<WallTime>,
-    last_answered: Option<WallTime>,
+    heard: Heard,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -72,16 +71,11 @@ impl Traffic {
 
 impl Track {
     fn new() -> Self {
-        Self { seconds: [Second::default(); SECONDS], last_heard: None, last_answered: None }
+        Self { seconds: [Second::default(); SECONDS], heard: Heard::default() }
     }
 
     fn add(&mut self, attempts: &AttemptCounts, end: WallTime, now: WallTime) {
-        if called(attempts) {
-            self.last_heard = self.last_heard.max(Some(end));
-        }
-        if answered(attempts) {
-            self.last_answered = self.last_answered.max(Some(end));
-        }
+        self.heard.note(attempts, end);
         let at = second_of(end);
         if !within(at, now) {
             return;
@@ -99,21 +93,7 @@ impl Track {
         for second in self.seconds.iter().filter(|second| within(second.at, now)) {
             attempts += second.attempts;
         }
-        Minute { attempts, health: self.health(&attempts), last_heard: self.last_heard }
-    }
-
-    fn health(&self, last_minute: &AttemptCounts) -> HealthState {
-        let answers = if called(last_minute) {
-            answered(last_minute)
-        } else {
-            match (self.last_heard, self.last_answered) {
-                (None, _) => return HealthState::Unknown,
-                (Some(_), None) => false,
-                // Windows of several nodes end a little apart.
-                (Some(heard), Some(answered)) => second_of(answered) + 1 >= second_of(heard),
-            }
-        };
-        if answers { HealthState::Healthy } else { HealthState::Unhealthy }
+        Minute { attempts, health: judge(&attempts, self.heard), last_heard: self.heard.called }
     }
 }
 

@@ -10,7 +10,7 @@ mod tests;
 pub use sums::{CELL_MAX, COUNTERS, Sums};
 
 use crate::{Cursor, NodeBatches};
-use cliproxy_domain::{AttemptCounts, Batch, Incarnation, LedgerKey, NodeId, Seq, WallTime};
+use cliproxy_domain::{Batch, Incarnation, LedgerKey, NodeId, Seq, WallTime};
 use std::{collections::BTreeMap, time::Duration};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -129,14 +129,4 @@ pub fn shard_of(node: &NodeId) -> u8 {
     let shard = xxh3_64(node.as_str().as_bytes()) % u64::from(SHARDS);
     // Less than SHARDS, which is a u8.
     shard as u8
-}
-
-/// Tells whether these attempts say anything of the provider: those that the client cancelled do not.
-pub fn called(attempts: &AttemptCounts) -> bool {
-    answered(attempts) || attempts.err_5xx > 0 || attempts.timeout > 0 || attempts.connect > 0
-}
-
-/// Tells whether the provider answered any of these attempts, be it with a refusal.
-pub fn answered(attempts: &AttemptCounts) -> bool {
-    attempts.ok > 0 || attempts.err_4xx > 0 || attempts.rate_limited > 0
 }

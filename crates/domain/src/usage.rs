@@ -81,6 +81,16 @@ impl AttemptCounts {
             + self.cancelled
     }
 
+    /// Tells whether the provider answered any of them, be it with a refusal.
+    pub fn were_answered(&self) -> bool {
+        self.ok > 0 || self.err_4xx > 0 || self.rate_limited > 0
+    }
+
+    /// Tells whether any of them says something of the provider: those that the client cancelled do not.
+    pub fn were_heard(&self) -> bool {
+        self.were_answered() || self.err_5xx > 0 || self.timeout > 0 || self.connect > 0
+    }
+
     /// Counts the attempts that speak against the provider: what the client got wrong or gave up is not among
     /// them.
     pub fn errors(&self) -> u64 {

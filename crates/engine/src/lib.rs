@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 pub mod candidates;
+pub mod health;
 pub mod retry;
 pub mod select;
 

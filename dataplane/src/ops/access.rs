@@ -46,7 +46,9 @@ impl Access {
         }
         let given = headers
             .get(header::AUTHORIZATION)
-            .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+            .and_then(|value| value.as_bytes().split_at_checked(7))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "))
+            .map(|(_, token)| token.trim_ascii())
             .map(|token| <[u8; 32]>::from(Sha256::digest(token)));
         // Every token is compared, each in constant time: the answer's time tells nothing.
         let matches = given.is_some_and(|given| {

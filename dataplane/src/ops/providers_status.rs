@@ -21,7 +21,7 @@ fn of_this_node(ops: &Ops) -> ProvidersStatus {
         let rests = ops.live.provider_rests(name, now);
         let counts = glance.counts;
         let status = ProviderStatus {
-            status: glance.health(),
+            status: glance.health,
             in_cooldown: rests.is_some(),
             last_check: glance.last,
             uptime_percent: glance.uptime_percent,

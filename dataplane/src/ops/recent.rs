@@ -1,6 +1,7 @@
 //! What this node itself saw of each provider lately: the answer while the control plane is away.
 
 use cliproxy_domain::{AttemptCounts, LedgerRow, ProviderName, WallTime, status::HealthState};
+use cliproxy_engine::health::{Heard, judge};
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,7 +18,7 @@ pub struct Recent {
 struct Seen {
     seconds: VecDeque<(WallTime, AttemptCounts)>,
     minutes: VecDeque<Minute>,
-    last: Option<WallTime>,
+    heard: Heard,
 }
 
 struct Minute {
@@ -29,19 +30,9 @@ struct Minute {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Glance {
     pub(super) counts: AttemptCounts,
+    pub(super) health: HealthState,
     pub(super) last: Option<WallTime>,
     pub(super) uptime_percent: f64,
-}
-
-impl Glance {
-    pub(super) fn health(&self) -> HealthState {
-        let counts = self.counts;
-        match self.last {
-            None => HealthState::Unknown,
-            Some(_) if counts.errors() > 0 && counts.ok == 0 => HealthState::Unhealthy,
-            Some(_) => HealthState::Healthy,
-        }
-    }
 }
 
 const DAY_OF_MINUTES: i64 = 24 * 60;
@@ -56,11 +47,15 @@ impl Recent {
                 Some((at, counts)) if *at == now => *counts += row.attempts,
                 _ => seen.seconds.push_back((now, row.attempts)),
             }
-            seen.last = Some(now);
+            seen.heard.note(&row.attempts, now);
+            if !row.attempts.were_heard() {
+                continue;
+            }
+            let answered = row.attempts.were_answered();
             let number = now.0 / 60_000;
             match seen.minutes.back_mut() {
-                Some(minute) if minute.number == number => minute.answered |= row.attempts.ok > 0,
-                _ => seen.minutes.push_back(Minute { number, answered: row.attempts.ok > 0 }),
+                Some(minute) if minute.number == number => minute.answered |= answered,
+                _ => seen.minutes.push_back(Minute { number, answered }),
             }
         }
         for seen in providers.values_mut() {
@@ -89,7 +84,7 @@ impl Recent {
         let answered = seen.minutes.iter().filter(|minute| minute.answered).count();
         let uptime_percent =
             if seen.minutes.is_empty() { 100.0 } else { 100.0 * answered as f64 / seen.minutes.len() as f64 };
-        Glance { counts, last: seen.last, uptime_percent }
+        Glance { counts, health: judge(&counts, seen.heard), last: seen.heard.called, uptime_percent }
     }
 }
 
@@ -114,15 +109,15 @@ mod tests {
         recent.fold(&[row(3, 0)], minute(2));
         let glance = recent.glance(&"p".into(), minute(2));
         assert_eq!((glance.counts.ok, glance.counts.err_5xx), (3, 0));
-        assert_eq!((glance.uptime_percent, glance.health()), (50.0, HealthState::Healthy));
+        assert_eq!((glance.uptime_percent, glance.health), (50.0, HealthState::Healthy));
         assert_eq!(recent.glance(&"p".into(), minute(4)).counts.attempts(), 0);
-        assert_eq!(recent.glance(&"other".into(), minute(2)).health(), HealthState::Unknown);
+        assert_eq!(recent.glance(&"other".into(), minute(2)).health, HealthState::Unknown);
     }
 
     #[test]
     fn a_provider_that_only_fails_is_unhealthy() {
         let recent = Recent::default();
         recent.fold(&[row(0, 1)], WallTime(1_000));
-        assert_eq!(recent.glance(&"p".into(), WallTime(2_000)).health(), HealthState::Unhealthy);
+        assert_eq!(recent.glance(&"p".into(), WallTime(2_000)).health, HealthState::Unhealthy);
     }
 }

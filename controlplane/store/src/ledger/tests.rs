@@ -1,5 +1,6 @@
 use super::*;
 use crate::{MemoryStore, Store};
+use cliproxy_domain::AttemptCounts;
 use cliproxy_domain::{HistoryId, LedgerRow, TokenUsage};
 use proptest::{collection::vec, prelude::*};
 

@@ -87,9 +87,9 @@ impl State {
         let mut answered: BTreeMap<(ProviderName, WallTime), bool> = BTreeMap::new();
         for (key, sums) in self.cells_within(minutes) {
             let attempts = sums.attempts();
-            if ledger::called(&attempts) {
+            if attempts.were_heard() {
                 let minute = answered.entry((key.ledger.provider.clone(), key.minute)).or_default();
-                *minute |= ledger::answered(&attempts);
+                *minute |= attempts.were_answered();
             }
         }
         let mut counts: BTreeMap<ProviderName, (u32, u32)> = BTreeMap::new();

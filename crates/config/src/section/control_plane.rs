@@ -9,7 +9,7 @@ use std::{
 /// The process settings of the control plane, and of a data plane that looks for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControlPlane {
-    /// Where operators connect: gRPC, REST and the dashboard; 127.0.0.1:8318 unless given.
+    /// Where operators connect: gRPC and REST; 127.0.0.1:8318 unless given.
     pub listen: SocketAddr,
     /// Where nodes connect, by gRPC; 127.0.0.1:8319 unless given.
     pub nodes_listen: SocketAddr,
