@@ -1,7 +1,7 @@
 use super::*;
 use crate::{MemoryStore, Store};
 use cliproxy_domain::AttemptCounts;
-use cliproxy_domain::{HistoryId, LedgerRow, TokenUsage};
+use cliproxy_domain::{AttemptCounts, HistoryId, LedgerRow, TokenUsage};
 use proptest::{collection::vec, prelude::*};
 
 const NOW: WallTime = WallTime(1_771_541_400_000);
