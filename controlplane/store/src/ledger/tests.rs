@@ -1,6 +1,5 @@
 use super::*;
 use crate::{MemoryStore, Store};
-use cliproxy_domain::AttemptCounts;
 use cliproxy_domain::{AttemptCounts, HistoryId, LedgerRow, TokenUsage};
 use proptest::{collection::vec, prelude::*};
 
