@@ -147,19 +147,19 @@ async fn a_thousand_requests_succeed_while_one_of_two_providers_resets_before_it
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_resets_before_its_headers() {
     let fault = Behaviour::Reset { at: Point::BeforeHeaders };
-    all_are_served(fault, "connect_failed", 200, Config::new()).await;
+    all_are_served(fault, "connect_failed", 1_000, Config::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_hangs_before_its_headers() {
     let fault = Behaviour::Hang { at: Point::BeforeHeaders };
-    all_are_served(fault, "timeout", 200, Config::new().timeout("first_byte", "400ms")).await;
+    all_are_served(fault, "timeout", 1_000, Config::new().timeout("first_byte", "400ms")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_hangs_before_its_first_event() {
     let fault = Behaviour::Hang { at: Point::AfterEvents(0) };
-    all_are_served(fault, "timeout", 200, Config::new().timeout("idle", "400ms")).await;
+    all_are_served(fault, "timeout", 1_000, Config::new().timeout("idle", "400ms")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
