@@ -1,5 +1,11 @@
 //! Writing and reading JSON without a tree.
 
+mod fields;
+mod write;
+
+pub(crate) use fields::Fields;
+pub(crate) use write::{Array, Object};
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -90,13 +90,24 @@ impl Observer {
     /// where it had to be read, for one that is too large, and for a stream that is no JSON array where one
     /// was asked for. The error stays: every later call gives it again.
     pub fn feed(&mut self, chunk: &[u8]) -> Result<Progress, AttemptError> {
+        self.feed_each(chunk, |_, _| Ok(()))
+    }
+
+    /// The same, and hands each event that was found good to `then`: the name of the SSE event, empty where there is
+    /// none, and its data. An error of `then` is one of the stream. The end mark `[DONE]` and events without data are
+    /// handed on too.
+    pub(crate) fn feed_each(
+        &mut self,
+        chunk: &[u8],
+        then: impl FnMut(&[u8], &[u8]) -> Result<(), AttemptError>,
+    ) -> Result<Progress, AttemptError> {
         if let Some(failed) = &self.failed {
             self.clean_len = 0;
             return Err(failed.error.clone());
         }
         let before = (self.source.at_boundary(), self.source.array_position());
         let mut start = 0;
-        let result = self.walk(chunk, &mut start);
+        let result = self.walk(chunk, &mut start, then);
         let Err(error) = result else {
             self.clean_len = chunk.len();
             return Ok(Progress { semantic: self.seen.semantic, whole: self.source.whole_len() });
@@ -108,16 +119,23 @@ impl Observer {
     }
 
     /// Hands the events that `chunk` completes to the watch; `start` is where the last of them begins.
-    fn walk(&mut self, chunk: &[u8], start: &mut usize) -> Result<(), AttemptError> {
+    fn walk(
+        &mut self,
+        chunk: &[u8],
+        start: &mut usize,
+        mut then: impl FnMut(&[u8], &[u8]) -> Result<(), AttemptError>,
+    ) -> Result<(), AttemptError> {
         let (watch, seen) = (&mut self.watch, &mut self.seen);
         match &mut self.source {
             Source::Sse(reader) => reader.feed(chunk, |event, at| {
                 *start = at;
-                watch.event(seen, event.name, event.data)
+                watch.event(seen, event.name, event.data)?;
+                then(event.name, event.data)
             }),
             Source::Array(reader) => reader.feed(chunk, |element, at| {
                 *start = at;
-                watch.event(seen, b"", element)
+                watch.event(seen, b"", element)?;
+                then(b"", element)
             }),
         }
     }
@@ -129,13 +147,24 @@ impl Observer {
     /// The error that [`Observer::feed`] gave before, or that an event without its last blank line holds;
     /// [`Failure::StreamBroken`] when the dialect's own end was not seen (§12.2 of the wire formats).
     pub fn finish(&mut self) -> Result<(), AttemptError> {
+        self.finish_each(|_, _| Ok(()))
+    }
+
+    /// The same, and hands an event without its last blank line to `then`, as [`Observer::feed_each`] does.
+    pub(crate) fn finish_each(
+        &mut self,
+        mut then: impl FnMut(&[u8], &[u8]) -> Result<(), AttemptError>,
+    ) -> Result<(), AttemptError> {
         if let Some(failed) = &self.failed {
             return Err(failed.error.clone());
         }
         let (boundary, array) = (self.source.at_boundary(), self.source.array_position());
         let (watch, seen) = (&mut self.watch, &mut self.seen);
         let last = match &mut self.source {
-            Source::Sse(reader) => reader.finish(|event| watch.event(seen, event.name, event.data)),
+            Source::Sse(reader) => reader.finish(|event| {
+                watch.event(seen, event.name, event.data)?;
+                then(event.name, event.data)
+            }),
             Source::Array(_) => Ok(()),
         };
         let error = match last {

@@ -1,11 +1,8 @@
 //! Token counts: every dialect's spelling, read into one.
 
 use cliproxy_domain::{Dialect, Operation, TokenUsage};
-use serde::{
-    Deserialize,
-    de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
-use std::fmt;
+use serde::{Deserialize, de::Deserializer};
+use serde_json::value::RawValue;
 
 /// Counts as a dialect spells them, each of them there or not.
 ///
@@ -223,52 +220,10 @@ struct Tokens(Option<u64>);
 
 impl<'de> Deserialize<'de> for Tokens {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TokensVisitor)
-    }
-}
-
-struct TokensVisitor;
-
-impl<'de> Visitor<'de> for TokensVisitor {
-    type Value = Tokens;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a token count")
-    }
-
-    fn visit_u64<E>(self, count: u64) -> Result<Tokens, E> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        let count = raw.get().parse::<f64>().ok().filter(|count| *count >= 0.0);
         // Beyond this no sum of the ledger could be trusted; no answer has a quadrillion tokens.
-        Ok(Tokens(Some(count.min(1 << 50))))
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Tokens, E> {
-        Ok(Tokens(None))
-    }
-
-    fn visit_f64<E>(self, count: f64) -> Result<Tokens, E> {
-        Ok(Tokens((count >= 0.0).then_some((count as u64).min(1 << 50))))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Tokens, E> {
-        Ok(Tokens(None))
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Tokens, E> {
-        Ok(Tokens(None))
-    }
-
-    fn visit_unit<E>(self) -> Result<Tokens, E> {
-        Ok(Tokens(None))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Tokens, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Tokens(None))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tokens, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Tokens(None))
+        Ok(Tokens(count.map(|count| (count as u64).min(1 << 50))))
     }
 }
 

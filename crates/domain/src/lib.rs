@@ -5,11 +5,13 @@
 //! crates need it.
 #![deny(missing_docs)]
 
+pub mod ability;
 pub mod api;
 pub mod cooldown;
 pub mod failure;
 pub mod name;
 pub mod pattern;
+pub mod profile;
 pub mod secret;
 pub mod snapshot;
 pub mod status;
@@ -17,11 +19,13 @@ pub mod time;
 pub mod usage;
 pub mod version;
 
+pub use ability::{Effort, ModelTraits, Need, Needs, Thinking, TraitsEntry};
 pub use api::{Dialect, Operation, ProviderKind};
 pub use cooldown::{Cooldown, CooldownCause, CooldownKey, UrgentEvent, UrgentKind};
 pub use failure::{AttemptError, ErrorClass, Failure, TimeoutPhase};
 pub use name::{CredentialName, ModelName, NodeId, ProviderName, RequestId};
 pub use pattern::ModelPattern;
+pub use profile::{ErrorRule, MaxTokensName, OnLoss, Profile, TranslationPolicy, UnsupportedTools};
 pub use secret::Secret;
 pub use snapshot::{
     Alias, AliasTarget, Credential, Policy, Provider, Retries, Snapshot, Strategy, Target, Timeouts,

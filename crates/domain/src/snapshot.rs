@@ -2,9 +2,11 @@
 //! control plane's push.
 
 use crate::{
+    ability::TraitsEntry,
     api::ProviderKind,
     name::{CredentialName, ModelName, ProviderName},
     pattern::ModelPattern,
+    profile::{Profile, TranslationPolicy},
     secret::Secret,
 };
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,10 @@ pub struct Provider {
     pub priority: u32,
     /// How long to wait for it.
     pub timeouts: Timeouts,
+    /// How it differs from OpenAI; only of kind `openai_compatible`.
+    pub profile: Option<Profile>,
+    /// What is known of its models, the first entry that names a trait having the word.
+    pub traits: Vec<TraitsEntry>,
 }
 
 /// One key of a provider.
@@ -113,6 +119,8 @@ pub struct Policy {
     pub retries: Retries,
     /// How long a request may take over all its attempts.
     pub timeouts: Timeouts,
+    /// How requests are translated between dialects.
+    pub translation: TranslationPolicy,
 }
 
 /// How often a request is tried.

@@ -41,6 +41,8 @@ pub fn provider(name: &str, kind: ProviderKind) -> Provider {
         weight: 1,
         priority: 1,
         timeouts: Timeouts::default(),
+        profile: None,
+        traits: Vec::new(),
     }
 }
 

@@ -202,6 +202,8 @@ pub(super) fn snapshot() -> Snapshot {
         weight: 2,
         priority,
         timeouts: Timeouts::default(),
+        profile: None,
+        traits: Vec::new(),
     };
     let target = |provider: &str, model: &str, priority| AliasTarget {
         target: Target { provider: provider.into(), model: model.into() },

@@ -84,6 +84,8 @@ fn without_section(
         weight: 1,
         priority: 1,
         timeouts: base,
+        profile: None,
+        traits: Vec::new(),
     })
 }
 
@@ -121,6 +123,8 @@ fn read_provider(name: &str, field: &Field<'_>, base: Timeouts, files: &[AuthFil
         weight: weight?,
         priority: priority?,
         timeouts,
+        profile: None,
+        traits: Vec::new(),
     })
 }
 

@@ -11,6 +11,8 @@ fn provider(name: &str, kind: ProviderKind, models: &[&str]) -> Provider {
         weight: 2,
         priority: 5,
         timeouts: Timeouts::default(),
+        profile: None,
+        traits: Vec::new(),
     }
 }
 

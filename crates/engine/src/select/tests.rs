@@ -20,6 +20,8 @@ fn snapshot(providers: &[(&str, &[&str])]) -> Snapshot {
             weight: 1,
             priority: 1,
             timeouts: Timeouts::default(),
+            profile: None,
+            traits: Vec::new(),
         };
         snapshot.providers.insert(provider.name.clone(), provider);
     }

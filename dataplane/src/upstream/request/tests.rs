@@ -20,6 +20,8 @@ fn upstream(kind: ProviderKind, base_url: &str) -> Arc<Upstream> {
         weight: 1,
         priority: 1,
         timeouts: Timeouts::default(),
+        profile: None,
+        traits: Vec::new(),
     };
     let mut snapshot = Snapshot::default();
     snapshot.providers.insert("p".into(), provider);

@@ -71,6 +71,8 @@ pub(super) fn provider_from_wire(wire: &v1::Provider) -> Result<Provider, Conver
         weight: at_least_one("Provider.weight", wire.weight)?,
         priority: wire.priority,
         timeouts: timeouts_from_wire("Provider.timeouts", wire.timeouts.as_ref())?,
+        profile: None,
+        traits: Vec::new(),
     })
 }
 
@@ -166,5 +168,6 @@ pub(super) fn policy_from_wire(wire: &v1::Policy) -> Result<Policy, ConvertError
         strategy: word::read("Policy.strategy", &wire.strategy)?,
         retries: Retries { max_attempts: at_least_one("Policy.max_attempts", wire.max_attempts)? },
         timeouts: timeouts_from_wire("Policy.timeouts", wire.timeouts.as_ref())?,
+        translation: Default::default(),
     })
 }

@@ -43,6 +43,8 @@ fn provider(name: String) -> impl Generate<Value = Provider> {
             weight,
             priority,
             timeouts,
+            profile: None,
+            traits: Vec::new(),
         },
     )
 }
@@ -68,6 +70,7 @@ fn alias(name: String) -> impl Generate<Value = Alias> {
 /// Any configuration of the providers `p0`, `p1` and perhaps `p2`, and of up to two aliases.
 fn snapshots() -> impl Generate<Value = Snapshot> {
     let policy = (1..9_u32, timeouts()).prop_map(|(max_attempts, timeouts)| Policy {
+        translation: Default::default(),
         strategy: Strategy::RoundRobin,
         retries: Retries { max_attempts },
         timeouts,
@@ -121,6 +124,8 @@ fn small() -> Snapshot {
         weight: 1,
         priority: 1,
         timeouts: Timeouts::default(),
+        profile: None,
+        traits: Vec::new(),
     };
     let target = Target { provider: "p0".into(), model: "m".into() };
     let alias = Alias {

@@ -1,0 +1,11 @@
+//! OpenAI Chat Completions: §2 of the wire formats.
+
+mod decode;
+mod encode;
+mod reply;
+mod stream;
+
+pub(crate) use decode::decode_request;
+pub(crate) use encode::encode_request;
+pub(crate) use reply::{decode_reply, encode_reply};
+pub(crate) use stream::{StreamDecoder, StreamEncoder};

@@ -1,0 +1,19 @@
+//! From one dialect into another: requests on their way to a provider, answers on their way back.
+//!
+//! There is one reader and one writer a dialect, and what lies between them is the form. What a writer did that
+//! its answer must be read by — names that it changed, tools that it emulated — it leaves in [`Notes`].
+
+mod context;
+mod dispatch;
+mod rework;
+mod stream;
+mod target;
+
+pub use context::{Ids, ReplyContext};
+pub use dispatch::{
+    decode_count, decode_count_reply, decode_embed, decode_embed_reply, decode_reply, decode_request,
+    encode_count, encode_count_reply, encode_embed, encode_embed_reply, encode_reply, encode_request,
+};
+pub use rework::rework_reply;
+pub use stream::StreamTranslator;
+pub use target::{Notes, Target};

@@ -1,0 +1,167 @@
+//! A stream on its way from a provider of one dialect to a client of another.
+
+use super::{ReplyContext, rework::Rework};
+use crate::{
+    anthropic,
+    form::Event,
+    framing::{Framing, StreamState},
+    gemini, openai_chat, openai_responses,
+    passthrough::{Observer, Progress},
+};
+use cliproxy_domain::{AttemptError, Dialect, Operation, TokenUsage};
+use std::sync::Arc;
+
+/// Translates a stream chunk by chunk, and watches it as [`Observer`] does for one that passes.
+///
+/// It holds one unfinished event of the provider, what its reader and its writer must remember, and no more.
+pub struct StreamTranslator {
+    observer: Observer,
+    decoder: Decoder,
+    rework: Rework,
+    encoder: Encoder,
+    failed: Option<AttemptError>,
+}
+
+enum Decoder {
+    Chat(openai_chat::StreamDecoder),
+    Responses(openai_responses::StreamDecoder),
+    Anthropic(anthropic::StreamDecoder),
+    Gemini(gemini::StreamDecoder),
+}
+
+enum Encoder {
+    Chat(openai_chat::StreamEncoder),
+    Responses(openai_responses::StreamEncoder),
+    Anthropic(anthropic::StreamEncoder),
+    Gemini(gemini::StreamEncoder),
+}
+
+impl StreamTranslator {
+    /// Starts before the first byte of a stream. `framing` is the provider's.
+    pub fn new(framing: Framing, context: Arc<ReplyContext>) -> Self {
+        let decoder = match context.upstream {
+            Dialect::OpenAiChat => Decoder::Chat(openai_chat::StreamDecoder::new(context.ids)),
+            Dialect::OpenAiResponses => Decoder::Responses(openai_responses::StreamDecoder::new(context.ids)),
+            Dialect::Anthropic => Decoder::Anthropic(anthropic::StreamDecoder::new(context.ids)),
+            Dialect::Gemini => Decoder::Gemini(gemini::StreamDecoder::new(context.ids)),
+        };
+        let rework = Rework::new(Arc::clone(&context));
+        let observer = Observer::new(context.upstream, Operation::Generate, framing);
+        let encoder = match context.client {
+            Dialect::OpenAiChat => Encoder::Chat(openai_chat::StreamEncoder::new(context)),
+            Dialect::OpenAiResponses => Encoder::Responses(openai_responses::StreamEncoder::new(context)),
+            Dialect::Anthropic => Encoder::Anthropic(anthropic::StreamEncoder::new(context)),
+            Dialect::Gemini => Encoder::Gemini(gemini::StreamEncoder::new(context)),
+        };
+        Self { observer, decoder, rework, encoder, failed: None }
+    }
+
+    /// Reads the next bytes of the provider and appends what they say to `out`, in whole events.
+    ///
+    /// # Errors
+    /// The provider's own error, or that it sent what nobody can read. The error stays: every later call gives it
+    /// again. What was appended before it is good.
+    pub fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<Progress, AttemptError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let (decoder, rework, encoder) = (&mut self.decoder, &mut self.rework, &mut self.encoder);
+        let fed = self.observer.feed_each(chunk, |name, data| {
+            decoder
+                .event(name, data, &mut |event| rework.event(event, &mut |event| encoder.event(event, out)))
+        });
+        fed.inspect_err(|error| self.failed = Some(error.clone()))
+    }
+
+    /// Takes note of the provider's end, and appends what is left to say.
+    ///
+    /// # Errors
+    /// The error of [`StreamTranslator::feed`], or that the stream ended before its end.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), AttemptError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        if self.rework.is_over() {
+            return Ok(());
+        }
+        let (decoder, rework, encoder) = (&mut self.decoder, &mut self.rework, &mut self.encoder);
+        let finished = self
+            .observer
+            .finish_each(|name, data| {
+                decoder.event(name, data, &mut |event| {
+                    rework.event(event, &mut |event| encoder.event(event, out))
+                })
+            })
+            .and_then(|()| {
+                self.decoder.finish(&mut |event| {
+                    self.rework.event(event, &mut |event| self.encoder.event(event, out));
+                })
+            });
+        finished.inspect_err(|error| self.failed = Some(error.clone()))
+    }
+
+    /// Tells whether the answer is whole, whatever the provider may still send.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_none() && (self.rework.is_over() || self.observer.is_complete())
+    }
+
+    /// Tells whether the gateway ended the answer itself, so that the provider may be cancelled.
+    pub fn is_cut(&self) -> bool {
+        self.rework.is_cut()
+    }
+
+    /// Tells whether the first content event has been seen.
+    pub fn is_semantic(&self) -> bool {
+        self.observer.is_semantic()
+    }
+
+    /// Gives the tokens so far, as [`Observer::usage`] does.
+    pub fn usage(&self, request_bytes: usize) -> TokenUsage {
+        self.observer.usage(request_bytes)
+    }
+
+    /// Gives what an error event of ours must know of what was written.
+    pub fn state(&self) -> StreamState {
+        match &self.encoder {
+            Encoder::Chat(_) | Encoder::Anthropic(_) => StreamState::default(),
+            Encoder::Responses(encoder) => encoder.state(),
+            Encoder::Gemini(encoder) => encoder.state(),
+        }
+    }
+}
+
+impl Decoder {
+    fn event(
+        &mut self,
+        name: &[u8],
+        data: &[u8],
+        sink: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), AttemptError> {
+        match self {
+            Decoder::Chat(decoder) => decoder.event(name, data, sink),
+            Decoder::Responses(decoder) => decoder.event(name, data, sink),
+            Decoder::Anthropic(decoder) => decoder.event(name, data, sink),
+            Decoder::Gemini(decoder) => decoder.event(name, data, sink),
+        }
+    }
+
+    fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), AttemptError> {
+        match self {
+            Decoder::Chat(decoder) => decoder.finish(sink),
+            Decoder::Responses(decoder) => decoder.finish(sink),
+            Decoder::Anthropic(decoder) => decoder.finish(sink),
+            Decoder::Gemini(decoder) => decoder.finish(sink),
+        }
+    }
+}
+
+impl Encoder {
+    fn event(&mut self, event: Event<'_>, out: &mut Vec<u8>) {
+        match self {
+            Encoder::Chat(encoder) => encoder.event(&event, out),
+            Encoder::Responses(encoder) => encoder.event(&event, out),
+            Encoder::Anthropic(encoder) => encoder.event(&event, out),
+            Encoder::Gemini(encoder) => encoder.event(&event, out),
+        }
+    }
+}
