@@ -164,6 +164,9 @@ const CLIENT_GONE: &str = "client_gone";
 impl Witness for Accounts {
     fn began(&self, attempted: &Attempted) -> InFlight {
         let target = &attempted.choice.target;
+        if attempted.client != attempted.upstream {
+            self.handles.translated(attempted.client, attempted.upstream, attempted.lost);
+        }
         self.handles.get(target.provider.as_str(), target.model.as_str()).enter()
     }
 

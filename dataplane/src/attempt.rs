@@ -4,9 +4,12 @@
 //! then any failure may go to the next choice; afterwards the answer is the client's.
 
 mod in_flight;
+mod opened;
 mod partial;
+mod prepared;
 mod source;
 mod tail;
+mod translated;
 mod try_once;
 
 pub use in_flight::{AttemptOutcome, Attempted, InFlight, Witness};
@@ -14,10 +17,12 @@ pub use source::{Source, StreamSource, WholeSource};
 
 use crate::{decode::Call, live::Live, route::Route};
 use bytes::Bytes;
+use cliproxy_dialects::form::Refused;
 use cliproxy_domain::{AttemptError, Failure, Target, TimeoutPhase};
-use cliproxy_engine::{Choice, Standing, Verdict, after_failure};
+use cliproxy_engine::{Choice, Exclusion, Standing, Verdict, after_failure};
 use cliproxy_host::{Clock, Entropy};
 use http::{HeaderMap, StatusCode};
+use prepared::{Pen, Prepared};
 use std::{sync::Arc, time::Duration};
 
 /// What attempts need of the node.
@@ -44,6 +49,8 @@ pub struct Reply {
     pub target: Target,
     /// Upstream calls made for this request, this one included.
     pub attempts: u32,
+    /// What translation lost, as `x-cliproxy-warnings` tells it.
+    pub warnings: Option<String>,
 }
 
 /// No choice could serve the request.
@@ -57,6 +64,8 @@ pub struct Exhausted {
     pub target: Target,
     /// Upstream calls made.
     pub attempts: u32,
+    /// Why no target could take the request, when none was called for that.
+    pub refused: Option<Refused>,
 }
 
 /// An upstream's error answer, as it came.
@@ -91,76 +100,98 @@ impl Attempter {
     pub async fn serve(self: Arc<Self>, call: Arc<Call>, route: Route) -> Result<Reply, Exhausted> {
         let policy = &route.known.snapshot.policy;
         let total = policy.timeouts.total;
-        let choices = &route.order.choices;
-        // A route has at least one choice: `route` refuses otherwise.
-        let Some(mut choice) = choices.first() else { return Err(nothing_to_try(&call)) };
-        let (mut tried, mut attempts) = (1, 0);
+        let mut search = Search { at: 0, refused: None };
+        let Some(mut prepared) = self.next(&call, &route, &mut search) else {
+            return Err(nothing_to_try(&call, search.refused));
+        };
+        let mut attempts = 0;
         loop {
             attempts += 1;
-            let failed = match self.one(&call, &route, choice, attempts).await {
+            let failed = match self.one(&call, &route, &prepared, attempts).await {
                 Ok(reply) => return Ok(reply),
                 Err(failed) => failed,
             };
-            // A credential may have been sent away since the route was decided, by this very attempt.
-            let next = (tried..choices.len()).find(|next| !self.rests(&choices[*next]));
+            let next = self.next(&call, &route, &mut search);
             let standing = Standing {
                 attempts,
                 max_attempts: policy.retries.max_attempts,
                 choices_left: next.is_some(),
                 time_left: self.time_left(&call, total),
                 draw: self.entropy.fraction(),
+                written: prepared.is_written(),
             };
-            match after_failure(failed.error.failure, standing) {
-                Verdict::NextChoice => {
-                    if let Some(next) = next {
-                        choice = &choices[next];
-                        tried = next + 1;
-                    }
-                }
-                Verdict::SameAfter(pause) => tokio::time::sleep(pause).await,
-                Verdict::GiveUp => {
+            let verdict = after_failure(failed.error.failure, standing);
+            match (verdict, next) {
+                (Verdict::NextChoice, Some(next)) => prepared = next,
+                (Verdict::SameAfter(pause), _) => tokio::time::sleep(pause).await,
+                (Verdict::NextChoice, None) | (Verdict::GiveUp, _) => {
                     let Failed { error, answer } = failed;
-                    return Err(Exhausted { error, answer, target: choice.target.clone(), attempts });
+                    let target = prepared.choice.target;
+                    return Err(Exhausted { error, answer, target, attempts, refused: None });
                 }
             }
         }
+    }
+
+    /// Finds the next choice that does not rest by now, and whose target can take the request. A credential may have
+    /// been sent away since the route was decided, by an attempt of this very request.
+    fn next(&self, call: &Call, route: &Route, search: &mut Search) -> Option<Prepared> {
+        while let Some(choice) = route.order.choices.get(search.at) {
+            search.at += 1;
+            if self.rests(choice) {
+                continue;
+            }
+            let Some(upstream) = route.known.upstream(&choice.target.provider) else { continue };
+            let prepared = route.way(call, choice).and_then(|way| {
+                let pen = Pen {
+                    policy: route.known.snapshot.policy.translation,
+                    random: [self.entropy.next_u64(), self.entropy.next_u64()],
+                    now: self.clock.wall(),
+                };
+                Prepared::new(call, Arc::clone(upstream), choice, way, &pen)
+            });
+            match prepared {
+                Ok(prepared) => return Some(prepared),
+                Err(refused) => {
+                    tracing::debug!(request_id = %call.id, provider = %choice.target.provider,
+                        model = %choice.target.model, reason = Exclusion::Capability.as_str(),
+                        field = %refused.field, "a target is left out");
+                    search.refused.get_or_insert(refused);
+                }
+            }
+        }
+        None
     }
 
     async fn one(
         &self,
         call: &Arc<Call>,
         route: &Route,
-        choice: &Choice,
+        prepared: &Prepared,
         attempts: u32,
     ) -> Result<Reply, Failed> {
-        let now = self.clock.now();
+        let (now, choice) = (self.clock.now(), &prepared.choice);
         let seen_epoch =
             self.live.resting(&choice.target.provider, &choice.credential).map_or(0, |rest| rest.epoch);
         let attempted = Attempted {
             request: call.id.clone(),
             choice: choice.clone(),
+            client: call.dialect,
+            upstream: prepared.dialect(call),
+            lost: prepared.lost(),
             retry: attempts > 1,
             started: now,
             seen_epoch,
         };
         let in_flight = InFlight::begin(attempted, Arc::clone(&self.witness), Arc::clone(&self.clock));
-        let upstream = route.known.upstream(&choice.target.provider).ok_or_else(|| {
-            AttemptError::new(Failure::ConnectFailed, "the provider is not part of the configuration")
-        });
-        let (time, tried) = match upstream {
-            Err(error) => (Duration::ZERO, Err(error.into())),
-            Ok(upstream) => {
-                let own = upstream.provider.timeouts.total;
-                let time = self.time_for(call, own, route.known.snapshot.policy.timeouts.total);
-                let attempt = try_once::try_once(call, upstream, choice, &self.clock);
-                let tried = match tokio::time::timeout(time, attempt).await {
-                    Ok(tried) => tried,
-                    Err(_) => {
-                        let message = "the answer took longer than timeouts.total allows";
-                        Err(AttemptError::new(Failure::Timeout(TimeoutPhase::Total), message).into())
-                    }
-                };
-                (time, tried)
+        let own = prepared.upstream.provider.timeouts.total;
+        let time = self.time_for(call, own, route.known.snapshot.policy.timeouts.total);
+        let attempt = try_once::try_once(call, prepared, &self.clock);
+        let tried = match tokio::time::timeout(time, attempt).await {
+            Ok(tried) => tried,
+            Err(_) => {
+                let message = "the answer took longer than timeouts.total allows";
+                Err(AttemptError::new(Failure::Timeout(TimeoutPhase::Total), message).into())
             }
         };
         let time_left = time.saturating_sub(self.clock.now().saturating_duration_since(now));
@@ -171,6 +202,7 @@ impl Attempter {
                 source: answered.source.started(in_flight, call, time_left),
                 target: choice.target.clone(),
                 attempts,
+                warnings: answered.warnings,
             }),
             Err(failed) => {
                 in_flight.failed(&failed.error, Default::default());
@@ -195,11 +227,23 @@ impl Attempter {
     }
 }
 
-fn nothing_to_try(call: &Call) -> Exhausted {
+/// Where the search for the next choice stands.
+struct Search {
+    at: usize,
+    /// Why the first of the targets that could not take the request could not.
+    refused: Option<Refused>,
+}
+
+fn nothing_to_try(call: &Call, refused: Option<Refused>) -> Exhausted {
+    let error = match &refused {
+        Some(refused) => AttemptError::new(Failure::InvalidRequest, refused.message.clone()),
+        None => AttemptError::new(Failure::ConnectFailed, "no provider is left to try"),
+    };
     Exhausted {
-        error: AttemptError::new(Failure::ConnectFailed, "no provider is left to try"),
+        error,
         answer: None,
         target: Target { provider: "none".into(), model: call.model.clone() },
         attempts: 0,
+        refused,
     }
 }

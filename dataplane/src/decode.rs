@@ -165,7 +165,7 @@ mod tests {
     fn a_name_that_is_too_long_to_keep_is_refused() {
         assert!(refuse_long(&"x".repeat(MAX_MODEL).into()).is_ok());
         let refusal = refuse_long(&"x".repeat(MAX_MODEL + 1).into()).unwrap_err();
-        assert_eq!((refusal.param, refusal.status), (Some("model"), None));
+        assert_eq!((refusal.param.as_deref(), refusal.status), (Some("model"), None));
         assert!(refusal.message.len() < 100, "{}", refusal.message);
     }
 

@@ -12,7 +12,7 @@ use crate::{
     refusal::Refusal,
 };
 use bytes::Bytes;
-use cliproxy_dialects::{ErrorReply, Framing, encode};
+use cliproxy_dialects::{ErrorReply, Framing, encode, form::Refused, translate::encode_count_reply};
 use cliproxy_domain::{Dialect, ErrorClass, Failure, NodeId, RequestId};
 use headers::{answer_headers, set, stream_headers};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -24,11 +24,14 @@ pub type PendingReply = Pin<Box<dyn Future<Output = Result<Reply, Exhausted>> + 
 
 /// Encodes the answer of an upstream that has begun.
 pub fn reply(call: &Arc<Call>, node: &NodeId, reply: Reply) -> Response<ReplyBody> {
-    let Reply { status, headers, source, target, attempts } = reply;
+    let Reply { status, headers, source, target, attempts, warnings } = reply;
     let mut answer_headers = answer_headers(&headers);
     set(&mut answer_headers, "x-cliproxy-provider", target.provider.as_str());
     set(&mut answer_headers, "x-cliproxy-model", target.model.as_str());
     set(&mut answer_headers, "x-cliproxy-attempts", itoa(attempts).as_str());
+    if let Some(warnings) = warnings {
+        set(&mut answer_headers, "x-cliproxy-warnings", &warnings);
+    }
     let served = Served { target, attempts };
     let body = match source {
         Source::Whole(whole) => ReplyBody::whole(whole.body, Ending::answered(served, whole.usage)),
@@ -62,7 +65,10 @@ pub fn pending(call: &Arc<Call>, node: &NodeId, reply: PendingReply) -> Response
 /// Encodes the failure of every attempt. The provider's own words go out as they came when they are in the
 /// client's dialect, but not about a key: that one is ours, and no business of the client's.
 pub fn exhausted(call: &Call, node: &NodeId, exhausted: Exhausted) -> Response<ReplyBody> {
-    let Exhausted { error, answer, target, attempts } = exhausted;
+    let Exhausted { error, answer, target, attempts, refused } = exhausted;
+    if let Some(refused) = refused {
+        return unable(call, node, refused);
+    }
     let provider = target.provider.clone();
     let ending = Ending::failed(Some(Served { target, attempts }), error.failure.error_type());
     let mut response = match answer.filter(|_| error.failure != Failure::CredentialRejected) {
@@ -84,6 +90,23 @@ pub fn exhausted(call: &Call, node: &NodeId, exhausted: Exhausted) -> Response<R
     response
 }
 
+/// Encodes that no target can do what the request needs, or that the request cannot be read: the field is the
+/// client's to change.
+pub fn unable(call: &Call, node: &NodeId, refused: Refused) -> Response<ReplyBody> {
+    let code = if refused.need.is_some() { "capability" } else { "untranslatable" };
+    let param = (!refused.field.is_empty()).then_some(refused.field);
+    let refusal = Refusal::new(ErrorClass::InvalidRequest, refused.message).with_code(code);
+    self::refused(call.dialect, &call.id, node, &Refusal { param, ..refusal })
+}
+
+/// Encodes a count of tokens that is our own guess.
+pub fn estimate(call: &Call, node: &NodeId, tokens: u64) -> Response<ReplyBody> {
+    let body = encode_count_reply(call.dialect, tokens);
+    let mut response = document(body, &call.id, node);
+    set(response.headers_mut(), "x-cliproxy-warnings", "input_tokens=estimated");
+    response
+}
+
 /// Encodes what the gateway itself refuses.
 pub fn refused(dialect: Dialect, id: &RequestId, node: &NodeId, refusal: &Refusal) -> Response<ReplyBody> {
     let encoded = encode(
@@ -95,7 +118,7 @@ pub fn refused(dialect: Dialect, id: &RequestId, node: &NodeId, refusal: &Refusa
             message: &refusal.message,
             request_id: id.as_str(),
             retry_after: refusal.retry_after,
-            param: refusal.param,
+            param: refusal.param.as_deref(),
         },
     );
     let mut response = encoded_response(encoded, Ending::failed(None, refusal.error_type()));

@@ -8,9 +8,9 @@ use crate::{
     encode::{self, ReplyBody},
     live::Live,
     refusal::Refusal,
-    route::route,
+    route::{Forms, route},
 };
-use cliproxy_domain::{NodeId, RequestId};
+use cliproxy_domain::{NodeId, Operation, RequestId};
 use cliproxy_host::{Clock, Entropy, Peer};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -90,6 +90,13 @@ impl Pipeline {
         // Decided once, on one configuration; the attempts follow its order.
         match route(&self.live, &call, self.clock.wall()) {
             Ok(route) => self.attempt(call, route).await,
+            // None of its providers counts: a guess, marked as one, is more use than an error.
+            Err(refusal) if call.operation == Operation::CountTokens && refusal.is_of_capability() => {
+                match Forms::default().estimated_tokens(&call) {
+                    Ok(tokens) => encode::estimate(&call, &self.node, tokens),
+                    Err(refused) => encode::unable(&call, &self.node, refused),
+                }
+            }
             Err(refusal) => refuse(refusal),
         }
     }

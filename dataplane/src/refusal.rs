@@ -15,7 +15,7 @@ pub struct Refusal {
     /// What is wrong and how to mend it.
     pub message: Cow<'static, str>,
     /// The request's field that is wrong.
-    pub param: Option<&'static str>,
+    pub param: Option<Cow<'static, str>>,
     /// When to come back.
     pub retry_after: Option<Duration>,
     /// The methods that the path takes, for 405.
@@ -48,7 +48,12 @@ impl Refusal {
 
     /// Names the field that is wrong.
     pub fn with_param(self, param: Option<&'static str>) -> Self {
-        Self { param, ..self }
+        Self { param: param.map(Cow::Borrowed), ..self }
+    }
+
+    /// Tells whether the reason is that no target can do what was asked for.
+    pub fn is_of_capability(&self) -> bool {
+        self.code == Some("capability")
     }
 
     /// Names the closed set's word for this refusal, for metrics and the access log.

@@ -1,12 +1,17 @@
 //! Decides where a call may go, in which order, and says why not where not.
 
+mod way;
+
+pub use way::{Formed, Forms, Way};
+
 use crate::{
     decode::Call,
-    live::{Known, Live},
+    live::{Known, Live, Resolved},
     refusal::Refusal,
 };
-use cliproxy_domain::{CooldownCause, ErrorClass, WallTime};
-use cliproxy_engine::{Order, order};
+use cliproxy_dialects::form::Refused;
+use cliproxy_domain::{CooldownCause, ErrorClass, Operation, WallTime};
+use cliproxy_engine::{Choice, Order, order};
 use std::{sync::Arc, time::Duration};
 
 /// Where a call may go.
@@ -15,24 +20,44 @@ pub struct Route {
     pub known: Arc<Known>,
     /// The choices, first to last, and what was left out.
     pub order: Order,
+    /// What the model's name stands for.
+    pub resolved: Arc<Resolved>,
+    /// The request in the form, if a choice needs it.
+    pub forms: Forms,
+}
+
+impl Route {
+    /// Decides how `call` goes to a choice.
+    ///
+    /// # Errors
+    /// When its target lacks what the call needs: it is then excluded as `capability`.
+    pub fn way(&self, call: &Call, choice: &Choice) -> Result<Way, Refused> {
+        let Some(provider) = self.known.snapshot.providers.get(&choice.target.provider) else {
+            return Err(Refused::new("model", "the provider is not part of the configuration"));
+        };
+        let mut candidates = self.resolved.set.candidates.iter();
+        let plain = candidates.any(|candidate| candidate.plain && candidate.target == choice.target);
+        self.forms.way(call, &choice.target, provider, plain)
+    }
 }
 
 /// Decides from what the node knows now.
 ///
 /// # Errors
-/// 503 before the first configuration; 404 for an unknown model; 400 when no provider of the model takes this
-/// API; 429 or 503 with the soonest end when all of them rest. No upstream is called for any of these.
+/// 503 before the first configuration; 404 for an unknown model; 400 when no provider of the model has the
+/// operation; 429 or 503 with the soonest end when all of them rest. No upstream is called for any of these.
 pub fn route(live: &Live, call: &Call, now: WallTime) -> Result<Route, Refusal> {
     let known = live.known().ok_or_else(not_ready)?;
     let resolved = known
         .resolve(&call.model, call.dialect, call.operation)
         .map_err(|error| Refusal::new(ErrorClass::NotFound, error.to_string()).with_param(Some("model")))?;
     if resolved.set.candidates.is_empty() {
-        let message = format!(
-            "no provider of the model `{}` takes this API ({}): use the provider's own API for it",
-            call.model,
-            call.dialect.as_str(),
-        );
+        let what = match call.operation {
+            Operation::Embed => "makes embeddings",
+            Operation::CountTokens => "counts tokens",
+            Operation::Generate => "generates answers",
+        };
+        let message = format!("no provider of the model `{}` {what}: use another model", call.model);
         return Err(Refusal::new(ErrorClass::InvalidRequest, message)
             .with_code("capability")
             .with_param(Some("model")));
@@ -42,7 +67,7 @@ pub fn route(live: &Live, call: &Call, now: WallTime) -> Result<Route, Refusal> 
     if order.choices.is_empty() {
         return Err(all_rest(live, &known, call, &order, now));
     }
-    Ok(Route { known, order })
+    Ok(Route { known, order, resolved, forms: Forms::default() })
 }
 
 fn not_ready() -> Refusal {

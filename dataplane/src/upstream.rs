@@ -3,14 +3,17 @@
 mod connector;
 mod pool;
 mod request;
+mod translated;
 
 pub use pool::{Place, Pool, PoolError, SendError};
 pub(crate) use request::stops_here;
+pub use translated::Written;
 
 use arc_swap::ArcSwap;
-use cliproxy_domain::{CredentialName, Provider, ProviderName, Snapshot};
+use cliproxy_dialects::envelope::Sealer;
+use cliproxy_domain::{CredentialName, Profile, Provider, ProviderName, Snapshot};
 use cliproxy_host::Net;
-use http::{HeaderValue, Uri, uri::Scheme};
+use http::{HeaderName, HeaderValue, Uri, uri::Scheme};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// Why a provider cannot be called as configured.
@@ -32,6 +35,12 @@ pub enum UpstreamError {
         /// The credential.
         credential: CredentialName,
     },
+    /// A header of its profile is none that HTTP can carry.
+    #[error("the profile of provider `{provider}` has a header that HTTP cannot carry")]
+    Profile {
+        /// The provider.
+        provider: ProviderName,
+    },
     /// The connection pool could not be made.
     #[error(transparent)]
     Pool(#[from] PoolError),
@@ -43,6 +52,11 @@ pub struct Upstream {
     pub provider: Provider,
     /// The open connections.
     pub pool: Arc<Pool>,
+    /// How its server differs from OpenAI.
+    pub profile: Profile,
+    /// Closes and opens envelopes for its state. Its secret is the provider's first key: every node has that, and
+    /// whoever changes it makes older state unreadable, which is then left out.
+    pub sealer: Sealer,
     scheme: Scheme,
     authority: http::uri::Authority,
     /// The path of the base URL, without a trailing slash.
@@ -51,6 +65,10 @@ pub struct Upstream {
     versioned: bool,
     /// The authentication header's value for each credential.
     keys: HashMap<CredentialName, HeaderValue>,
+    /// The header that carries the key.
+    key_name: HeaderName,
+    /// Headers that every request carries.
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Upstream {
@@ -62,14 +80,30 @@ impl Upstream {
         let prefix =
             parts.path_and_query.map(|p| p.path().trim_end_matches('/').to_owned()).unwrap_or_default();
         let versioned = prefix.rsplit('/').next().is_some_and(is_version);
+        let profile = provider.profile.clone().unwrap_or_default();
+        let (key_name, headers) = request::profile_headers(provider.kind, &profile)
+            .ok_or_else(|| UpstreamError::Profile { provider: provider.name.clone() })?;
         let mut keys = HashMap::new();
         for credential in &provider.credentials {
-            let value = request::key_header(provider.kind, &credential.api_key).map_err(|_| {
+            let value = request::key_header(provider.kind, &profile, &credential.api_key).map_err(|_| {
                 UpstreamError::Key { provider: provider.name.clone(), credential: credential.name.clone() }
             })?;
             keys.insert(credential.name.clone(), value);
         }
-        Ok(Self { provider: provider.clone(), pool, scheme, authority, prefix, versioned, keys })
+        let secret = provider.credentials.first().map_or("", |credential| credential.api_key.expose());
+        Ok(Self {
+            sealer: Sealer::new(provider.name.as_str(), secret.as_bytes()),
+            provider: provider.clone(),
+            pool,
+            profile,
+            scheme,
+            authority,
+            prefix,
+            versioned,
+            keys,
+            key_name,
+            headers,
+        })
     }
 }
 

@@ -6,7 +6,7 @@ mod message;
 mod retry;
 
 use body::Facts;
-use cliproxy_domain::{AttemptError, Failure, ProviderKind, TimeoutPhase, WallTime};
+use cliproxy_domain::{AttemptError, ErrorClass, ErrorRule, Failure, ProviderKind, TimeoutPhase, WallTime};
 use http::HeaderMap;
 use std::time::Duration;
 
@@ -15,9 +15,10 @@ use std::time::Duration;
 /// Status and code decide together: a 429 may be a rate limit, a spent limit or an empty account. A body that
 /// is not JSON (load balancers send HTML, or nothing) leaves the decision to the status. The wait is what the
 /// provider names, by the order of §6.3, as absurd as it may be: the caller clamps it. The message is the
-/// provider's own, at most 1 KiB, without URLs and keys.
+/// provider's own, at most 1 KiB, without URLs and keys. The first of `rules` that fits has the word.
 pub fn classify(
     kind: ProviderKind,
+    rules: &[ErrorRule],
     status: u16,
     headers: &HeaderMap,
     body: &[u8],
@@ -26,7 +27,7 @@ pub fn classify(
     let facts = Facts::read(body);
     let wait = retry::wait(headers, &facts, now);
     AttemptError {
-        failure: decide(kind, status, &facts, wait),
+        failure: by_rule(rules, status, &facts, wait).unwrap_or_else(|| decide(kind, status, &facts, wait)),
         status: Some(status),
         message: facts
             .message
@@ -55,6 +56,29 @@ pub(crate) fn in_stream_bytes(json: &[u8]) -> AttemptError {
         failure,
         message.unwrap_or_else(|| "the provider reported an error without a message".to_owned()),
     )
+}
+
+/// Reads an error by what a profile says of it.
+fn by_rule(rules: &[ErrorRule], status: u16, facts: &Facts, wait: Option<Duration>) -> Option<Failure> {
+    let fits = |rule: &&ErrorRule| {
+        rule.status.is_none_or(|wanted| wanted == status)
+            && rule.code.as_deref().is_none_or(|code| facts.has_label(&code.to_ascii_lowercase()))
+            && rule.message.as_deref().is_none_or(|part| facts.message_has(&part.to_ascii_lowercase()))
+    };
+    Some(match rules.iter().find(fits)?.class {
+        ErrorClass::InvalidRequest => Failure::InvalidRequest,
+        ErrorClass::ContextLength => Failure::ContextLength,
+        ErrorClass::Auth => Failure::CredentialRejected,
+        ErrorClass::Billing => Failure::Billing,
+        ErrorClass::Permission => Failure::Permission,
+        ErrorClass::NotFound => Failure::ModelNotFound,
+        ErrorClass::TooLarge => Failure::TooLarge,
+        ErrorClass::RateLimit => Failure::RateLimited { retry_after: wait },
+        ErrorClass::SpendOrDailyLimit => Failure::LimitSpent { retry_after: wait },
+        ErrorClass::Upstream => Failure::Upstream,
+        ErrorClass::Overloaded => Failure::Overloaded { retry_after: wait },
+        ErrorClass::Timeout => Failure::Timeout(TimeoutPhase::Total),
+    })
 }
 
 fn decide(kind: ProviderKind, status: u16, facts: &Facts, wait: Option<Duration>) -> Failure {

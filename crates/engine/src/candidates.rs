@@ -1,6 +1,9 @@
 //! Which targets may serve a request.
 
-use cliproxy_domain::{Dialect, ModelName, Operation, Provider, ProviderName, Snapshot, Strategy, Target};
+use crate::speech::has_operation;
+use cliproxy_domain::{
+    Dialect, ModelName, ModelTraits, Operation, Provider, ProviderName, Snapshot, Strategy, Target,
+};
 
 /// One target that may serve a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +14,9 @@ pub struct Candidate {
     pub priority: u32,
     /// Its share within the tier, at least 1.
     pub weight: u32,
+    /// Whether its provider takes any request of the client's dialect as it is: it speaks that dialect, and nothing is
+    /// said of the model that a request must be held against.
+    pub plain: bool,
 }
 
 /// Why a target is not used.
@@ -65,7 +71,8 @@ fn closest_text(closest: &[ModelName]) -> String {
 }
 
 /// Finds the targets for `model`: an alias; else a pinned `provider/model`; else every provider whose patterns
-/// match. Targets whose provider does not take `dialect`, or lacks the operation, are excluded as `capability`.
+/// match. Targets whose provider lacks the operation are excluded as `capability`; whether one that has it can do
+/// what a request needs hangs on the request, and is [`speech`](crate::speech())'s to say.
 ///
 /// # Errors
 /// [`ResolveError::UnknownModel`] when the name stands for nothing at all.
@@ -80,25 +87,23 @@ pub fn resolve(
         closest: closest(snapshot, model),
     })?;
     let mut set = CandidateSet { candidates: Vec::new(), excluded: Vec::new(), strategy };
-    for candidate in all {
-        let able = snapshot
-            .providers
-            .get(&candidate.target.provider)
-            .is_some_and(|provider| can_serve(provider, dialect, operation));
-        if able {
-            set.candidates.push(candidate);
-        } else {
-            set.excluded.push((candidate.target, Exclusion::Capability));
+    for mut candidate in all {
+        let provider = snapshot.providers.get(&candidate.target.provider);
+        match provider.filter(|provider| has_operation(provider.kind, operation)) {
+            Some(provider) => {
+                candidate.plain = is_plain(provider, candidate.target.model.as_str(), dialect);
+                set.candidates.push(candidate);
+            }
+            None => set.excluded.push((candidate.target, Exclusion::Capability)),
         }
     }
     Ok(set)
 }
 
-/// Tells whether `provider` takes this kind of request as it is.
-fn can_serve(provider: &Provider, dialect: Dialect, operation: Operation) -> bool {
-    // Anthropic has no embeddings; its dialect has no such path either, so this guards the configuration alone.
-    let has_operation = !(operation == Operation::Embed && dialect == Dialect::Anthropic);
-    provider.kind.speaks(dialect) && has_operation
+fn is_plain(provider: &Provider, model: &str, dialect: Dialect) -> bool {
+    let traits = ModelTraits::of(model, &provider.traits);
+    let by_responses = dialect == Dialect::OpenAiChat && traits.tools_need_responses;
+    provider.kind.speaks(dialect) && traits.lacks.is_empty() && !by_responses
 }
 
 fn named(snapshot: &Snapshot, model: &str) -> Option<(Vec<Candidate>, Strategy)> {
@@ -112,6 +117,7 @@ fn named(snapshot: &Snapshot, model: &str) -> Option<(Vec<Candidate>, Strategy)>
                     target: entry.target.clone(),
                     priority: entry.priority.unwrap_or(provider.priority),
                     weight: entry.weight.unwrap_or(provider.weight).max(1),
+                    plain: false,
                 })
             })
             .collect();
@@ -137,6 +143,7 @@ fn of_provider(provider: &Provider, model: &str) -> Candidate {
         target: Target { provider: provider.name.clone(), model: model.into() },
         priority: provider.priority,
         weight: provider.weight.max(1),
+        plain: false,
     }
 }
 

@@ -7,7 +7,9 @@ pub mod candidates;
 pub mod health;
 pub mod retry;
 pub mod select;
+pub mod speech;
 
 pub use candidates::{Candidate, CandidateSet, Exclusion, ResolveError, known_models, resolve};
 pub use retry::{Standing, Verdict, after_failure};
 pub use select::{Choice, Order, Rest, order};
+pub use speech::{Asks, has_operation, speech};

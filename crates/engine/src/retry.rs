@@ -27,6 +27,9 @@ pub struct Standing {
     pub time_left: Duration,
     /// A draw from `[0, 1)`, for the jitter.
     pub draw: f64,
+    /// Whether the body was written by translation: what a provider finds wrong with it may be our own work, and
+    /// right for another.
+    pub written: bool,
 }
 
 /// Decides what follows `failure`.
@@ -34,8 +37,8 @@ pub struct Standing {
 /// Another choice is taken as long as there is one; the same one is tried again only when there is no other and
 /// the failure may pass by itself, after an exponential pause with full jitter that fits the deadline.
 pub fn after_failure(failure: Failure, standing: Standing) -> Verdict {
-    if standing.attempts >= standing.max_attempts || !failure.may_fail_over() || standing.time_left.is_zero()
-    {
+    let may_fail_over = failure.may_fail_over() || (standing.written && failure == Failure::InvalidRequest);
+    if standing.attempts >= standing.max_attempts || !may_fail_over || standing.time_left.is_zero() {
         return Verdict::GiveUp;
     }
     if standing.choices_left {
@@ -76,6 +79,7 @@ mod tests {
         choices_left: true,
         time_left: Duration::from_secs(60),
         draw: 0.5,
+        written: false,
     };
 
     #[test]
@@ -87,6 +91,8 @@ mod tests {
             (Failure::Upstream, STANDING, Verdict::NextChoice),
             (Failure::RateLimited { retry_after: None }, STANDING, Verdict::NextChoice),
             (Failure::InvalidRequest, STANDING, Verdict::GiveUp),
+            (Failure::InvalidRequest, Standing { written: true, ..STANDING }, Verdict::NextChoice),
+            (Failure::InvalidRequest, Standing { written: true, ..alone }, Verdict::GiveUp),
             (Failure::ClientGone, STANDING, Verdict::GiveUp),
             (Failure::Upstream, alone, Verdict::SameAfter(half)),
             (Failure::RateLimited { retry_after: None }, alone, Verdict::GiveUp),

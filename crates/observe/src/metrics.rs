@@ -15,7 +15,7 @@ pub use labels::{ModelLabels, OTHER};
 pub use prometheus_client;
 
 use handles::ProviderHandles;
-use labels::{ErrorLabels, OutcomeLabels, ProviderLabels, RequestLabels, TokenLabels};
+use labels::{DialectLabels, ErrorLabels, OutcomeLabels, ProviderLabels, RequestLabels, TokenLabels};
 use parking_lot::Mutex;
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -53,6 +53,8 @@ struct Families {
     first_token: Family<ProviderLabels, AtomicHistogram>,
     attempts: Family<OutcomeLabels, Counter>,
     in_flight: Family<ProviderLabels, Gauge>,
+    translated: Family<DialectLabels, Counter>,
+    losses: Family<DialectLabels, Counter>,
 }
 
 impl Metrics {
@@ -82,6 +84,13 @@ impl Metrics {
         let Known { handles, routes, .. } = known;
         let new = || Arc::new(RouteHandles::new(&self.0.families, handles.clone(), &label));
         routes.entry(label.clone()).or_insert_with(new).clone()
+    }
+
+    /// Gives the counters of one pair of APIs: calls, and fields that were lost in them. Takes a lock: keep them.
+    pub fn translation(&self, client: &'static str, upstream: &'static str) -> (Counter, Counter) {
+        let labels = DialectLabels { client, upstream };
+        let Families { translated, losses, .. } = &self.0.families;
+        (translated.get_or_create_owned(&labels), losses.get_or_create_owned(&labels))
     }
 
     /// Removes the series of all providers that `keep` refuses. Requests that still run on them count into
@@ -139,6 +148,16 @@ impl Families {
         );
         registry.register("attempts", "Calls to providers, by how they ended", self.attempts.clone());
         registry.register("in_flight", "Calls to providers that are open", self.in_flight.clone());
+        registry.register(
+            "translated_attempts",
+            "Calls to providers that speak another API than the client",
+            self.translated.clone(),
+        );
+        registry.register(
+            "translation_losses",
+            "Fields that such calls left out or did otherwise",
+            self.losses.clone(),
+        );
     }
 }
 

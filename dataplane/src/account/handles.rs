@@ -1,9 +1,13 @@
 //! Finds the metric handles of a target without a lock.
 
-use cliproxy_domain::{ProviderName, Snapshot};
-use cliproxy_observe::metrics::{Metrics, OTHER, RouteHandles};
+use cliproxy_domain::{Dialect, ProviderName, Snapshot};
+use cliproxy_observe::metrics::{Metrics, OTHER, RouteHandles, prometheus_client::metrics::counter::Counter};
 use parking_lot::Mutex;
-use std::{borrow::Borrow, collections::HashSet, sync::Arc};
+use std::{
+    borrow::Borrow,
+    collections::HashSet,
+    sync::{Arc, OnceLock},
+};
 
 /// The label of requests that no provider answered.
 pub(super) const NONE: &str = "none";
@@ -17,6 +21,17 @@ pub(super) struct Handles {
     /// Counts what ends after its provider has gone. Nobody reads it: counted by name, it would bring back the
     /// provider's series, which then stay for ever.
     late: Arc<RouteHandles>,
+    /// Calls and losses of each pair of dialects, made with the first call.
+    translations: [[OnceLock<(Counter, Counter)>; 4]; 4],
+}
+
+fn place(dialect: Dialect) -> usize {
+    match dialect {
+        Dialect::OpenAiChat => 0,
+        Dialect::OpenAiResponses => 1,
+        Dialect::Anthropic => 2,
+        Dialect::Gemini => 3,
+    }
 }
 
 /// Names looked up at most; beyond it every look-up goes to the registry, which folds the model into `other`.
@@ -44,7 +59,8 @@ impl Borrow<str> for Name {
 impl Handles {
     pub(super) fn new(metrics: Metrics) -> Self {
         let late = Metrics::new().route(NONE, OTHER);
-        Self { metrics, known: papaya::HashMap::new(), in_force: Mutex::default(), late }
+        let translations = Default::default();
+        Self { metrics, known: papaya::HashMap::new(), in_force: Mutex::default(), late, translations }
     }
 
     pub(super) fn get(&self, provider: &str, model: &str) -> Arc<RouteHandles> {
@@ -62,6 +78,14 @@ impl Handles {
             return handles;
         }
         Arc::clone(known.get_or_insert(Name(name.into()), handles))
+    }
+
+    /// Counts a call to a provider of another dialect than the client's, and the fields that it lost.
+    pub(super) fn translated(&self, client: Dialect, upstream: Dialect, lost: usize) {
+        let (calls, losses) = self.translations[place(client)][place(upstream)]
+            .get_or_init(|| self.metrics.translation(client.as_str(), upstream.as_str()));
+        calls.inc();
+        losses.inc_by(lost as u64);
     }
 
     /// Drops the handles and the series of providers that `snapshot` does not have.

@@ -1,6 +1,6 @@
 //! One attempt from its start to its end, whichever way it ends.
 
-use cliproxy_domain::{AttemptError, RequestId, TokenUsage};
+use cliproxy_domain::{AttemptError, Dialect, RequestId, TokenUsage};
 use cliproxy_engine::Choice;
 use cliproxy_host::Clock;
 use cliproxy_observe::metrics;
@@ -16,6 +16,12 @@ pub struct Attempted {
     pub request: RequestId,
     /// What was called, with which credential.
     pub choice: Choice,
+    /// The client's dialect.
+    pub client: Dialect,
+    /// The dialect in which the provider is spoken to.
+    pub upstream: Dialect,
+    /// How many fields of the request were lost on the way from the one to the other.
+    pub lost: usize,
     /// Whether it was not the request's first.
     pub retry: bool,
     /// When it began.

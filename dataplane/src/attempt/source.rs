@@ -1,10 +1,9 @@
 //! The bytes of an answer that has begun, and what is learnt of them while they pass.
 
-use super::{InFlight, try_once};
-use super::{partial::Partial, tail::Tail};
-use crate::{decode::Call, upstream::Place};
+use super::{InFlight, opened::Relay, partial::Partial, tail::Tail, try_once};
+use crate::upstream::Place;
 use bytes::Bytes;
-use cliproxy_dialects::{Framing, Observer, StreamState};
+use cliproxy_dialects::{Framing, Observer, StreamState, translate::StreamTranslator};
 use cliproxy_domain::{AttemptError, Failure, TimeoutPhase, TokenUsage};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -32,8 +31,10 @@ pub(super) struct HeldChunks {
 
 impl HeldChunks {
     pub(super) fn push(&mut self, chunk: Bytes) {
-        self.bytes += chunk.len();
-        self.chunks.push_back(chunk);
+        if !chunk.is_empty() {
+            self.bytes += chunk.len();
+            self.chunks.push_back(chunk);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -47,86 +48,6 @@ impl IntoIterator for HeldChunks {
 
     fn into_iter(self) -> Self::IntoIter {
         self.chunks.into_iter()
-    }
-}
-
-/// An answer past its commit point, not yet bound to its attempt.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once; a box would cost each stream more")]
-pub(super) enum Opened {
-    Whole {
-        body: Bytes,
-        usage: Option<TokenUsage>,
-    },
-    Large {
-        held: Bytes,
-        rest: Incoming,
-        idle: Duration,
-        place: Place,
-    },
-    Stream {
-        held: HeldChunks,
-        /// The unfinished event at the end of what was read.
-        partial: Partial,
-        /// What follows in the last chunk from the event on that the observer failed at.
-        failing: Bytes,
-        rest: Option<Incoming>,
-        observer: Observer,
-        framing: Framing,
-        idle: Duration,
-        place: Place,
-    },
-}
-
-impl Opened {
-    /// Binds the answer to its attempt, which ends with it. `time_left` bounds the rest of it.
-    pub(super) fn started(self, in_flight: InFlight, call: &Call, time_left: Duration) -> Source {
-        let request_bytes = call.body.len();
-        match self {
-            Opened::Whole { body, usage } => {
-                let usage =
-                    usage.unwrap_or_else(|| Tail::estimate(call.operation, request_bytes, body.len()));
-                in_flight.answered(usage);
-                Source::Whole(WholeSource { body, usage })
-            }
-            Opened::Large { held, rest, idle, place } => {
-                let tap = Tap::Tail(Tail::new(call.dialect, call.operation, &held));
-                let mut chunks = HeldChunks::default();
-                chunks.push(held);
-                Source::Stream(Box::new(StreamSource::new(
-                    chunks,
-                    Partial::default(),
-                    Some(rest),
-                    tap,
-                    None,
-                    idle,
-                    time_left,
-                    place,
-                    in_flight,
-                    request_bytes,
-                )))
-            }
-            Opened::Stream { held, partial, failing, rest, observer, framing, idle, place } => {
-                in_flight.first_event();
-                let tap = Tap::Events(observer);
-                let mut source = StreamSource::new(
-                    held,
-                    partial,
-                    rest,
-                    tap,
-                    Some(framing),
-                    idle,
-                    time_left,
-                    place,
-                    in_flight,
-                    request_bytes,
-                );
-                if !failing.is_empty() {
-                    // The observer gives its error again.
-                    source.observe(failing);
-                }
-                Source::Stream(Box::new(source))
-            }
-        }
     }
 }
 
@@ -147,9 +68,13 @@ pub struct WholeSource {
 }
 
 #[expect(clippy::large_enum_variant, reason = "nearly every answer that flows is a stream of events")]
-enum Tap {
+pub(super) enum Tap {
+    /// Events of the client's own dialect, which pass.
     Events(Observer),
+    /// The end of a large answer in one piece, which passes.
     Tail(Tail),
+    /// Events of another dialect.
+    Translated(Box<StreamTranslator>),
 }
 
 /// An answer that is still coming. Dropped before its end, it counts as cancelled, with the tokens seen so far.
@@ -174,33 +99,30 @@ pub struct StreamSource {
 }
 
 impl StreamSource {
-    fn new(
-        held: HeldChunks,
+    pub(super) fn new(
+        relay: Relay,
         partial: Partial,
-        rest: Option<Incoming>,
         tap: Tap,
         framing: Option<Framing>,
-        idle: Duration,
         time_left: Duration,
-        place: Place,
         in_flight: InFlight,
         request_bytes: usize,
     ) -> Self {
         Self {
-            held,
-            rest,
+            held: relay.held,
+            rest: relay.rest,
             tap,
             framing,
             partial,
-            idle,
+            idle: relay.idle,
             total: Box::pin(tokio::time::sleep(time_left)),
-            quiet: Box::pin(tokio::time::sleep(idle)),
+            quiet: Box::pin(tokio::time::sleep(relay.idle)),
             last_piece: in_flight.now(),
             error: None,
             told: false,
             request_bytes,
             in_flight: Some(in_flight),
-            _place: place,
+            _place: relay.place,
         }
     }
 
@@ -238,6 +160,8 @@ impl StreamSource {
         match &self.tap {
             Tap::Events(observer) => self.partial.is_empty() && observer.at_boundary(),
             Tap::Tail(_) => false,
+            // Only whole events are written.
+            Tap::Translated(_) => true,
         }
     }
 
@@ -247,6 +171,7 @@ impl StreamSource {
             Tap::Events(observer) if self.partial.is_flowing() => observer.state(),
             Tap::Events(observer) => observer.whole_state(),
             Tap::Tail(_) => StreamState::default(),
+            Tap::Translated(translator) => translator.state(),
         }
     }
 
@@ -255,10 +180,11 @@ impl StreamSource {
         match &self.tap {
             Tap::Events(observer) => observer.usage(self.request_bytes),
             Tap::Tail(tail) => tail.usage(self.request_bytes),
+            Tap::Translated(translator) => translator.usage(self.request_bytes),
         }
     }
 
-    fn observe(&mut self, chunk: Bytes) {
+    pub(super) fn observe(&mut self, chunk: Bytes) {
         if let Some(in_flight) = &self.in_flight {
             self.last_piece = in_flight.now();
         }
@@ -270,6 +196,18 @@ impl StreamSource {
             Tap::Tail(tail) => {
                 tail.push(&chunk);
                 chunk.len()
+            }
+            Tap::Translated(translator) => {
+                let mut out = Vec::new();
+                let fed = translator.feed(&chunk, &mut out);
+                let cut = translator.is_cut();
+                self.held.push(out.into());
+                return match fed {
+                    Err(error) => self.stop(error),
+                    // The rest of it is nothing to the client, and its provider is called off.
+                    Ok(_) if cut => self.rest = None,
+                    Ok(_) => {}
+                };
             }
             Tap::Events(observer) => match observer.feed(&chunk) {
                 Ok(progress) => progress.whole,
@@ -306,10 +244,15 @@ impl StreamSource {
     }
 
     /// Ends the answer from our side. What happens after the stream's own end harms nothing.
-    fn stop(&mut self, error: AttemptError) {
+    pub(super) fn stop(&mut self, error: AttemptError) {
         self.rest = None;
         self.partial.discard();
-        if !matches!(&self.tap, Tap::Events(observer) if observer.is_complete()) {
+        let complete = match &self.tap {
+            Tap::Events(observer) => observer.is_complete(),
+            Tap::Tail(_) => false,
+            Tap::Translated(translator) => translator.is_complete(),
+        };
+        if !complete {
             self.error.get_or_insert(error);
         }
     }
@@ -319,6 +262,12 @@ impl StreamSource {
         match &mut self.tap {
             Tap::Events(observer) => observer.finish().err(),
             Tap::Tail(tail) => tail.check(),
+            Tap::Translated(translator) => {
+                let mut out = Vec::new();
+                let finished = translator.finish(&mut out);
+                self.held.push(out.into());
+                finished.err()
+            }
         }
     }
 

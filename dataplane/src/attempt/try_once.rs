@@ -2,17 +2,19 @@
 
 use super::{
     Failed, UpstreamAnswer,
+    opened::{Opened, Relay},
     partial::Partial,
-    source::{HeldChunks, Opened, PREAMBLE_LIMIT, WHOLE_LIMIT},
+    prepared::{Prepared, Reading},
+    source::{HeldChunks, PREAMBLE_LIMIT, WHOLE_LIMIT},
+    translated,
 };
 use crate::{
     decode::{Call, Delivery},
-    upstream::{SendError, Upstream},
+    upstream::{Place, SendError},
 };
 use bytes::{Bytes, BytesMut};
 use cliproxy_dialects::{Framing, Observer, classify, read_reply};
 use cliproxy_domain::{AttemptError, Failure, TimeoutPhase};
-use cliproxy_engine::Choice;
 use cliproxy_host::Clock;
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body::Body as _;
@@ -28,17 +30,19 @@ pub(super) struct Answered {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) source: Opened,
+    /// What translation lost.
+    pub(super) warnings: Option<String>,
 }
 
 /// Makes one call.
 pub(super) async fn try_once(
     call: &Call,
-    upstream: &Arc<Upstream>,
-    choice: &Choice,
+    prepared: &Prepared,
     clock: &Arc<dyn Clock>,
 ) -> Result<Answered, Failed> {
-    let request = upstream
-        .request(call, &choice.target.model, &choice.credential)
+    let upstream = &prepared.upstream;
+    let request = prepared
+        .request(call)
         .map_err(|error| AttemptError::new(Failure::InvalidRequest, error.to_string()))?;
     let timeouts = upstream.provider.timeouts;
     let sent = tokio::time::timeout(timeouts.first_byte, upstream.pool.send(request)).await;
@@ -48,28 +52,35 @@ pub(super) async fn try_once(
         Ok(Ok(answer)) => answer,
     };
     if !response.status().is_success() {
-        return Err(refused(call, upstream, response, timeouts.idle, clock).await);
+        return Err(refused(call, prepared, response, timeouts.idle, clock).await);
     }
-    let framing = framing(call, response.headers());
+    let framing = framing(call, prepared, response.headers());
     let (head, body) = response.into_parts();
+    let idle = timeouts.idle;
+    if !matches!(prepared.reading, Reading::Pass) {
+        return translated::read(call, prepared, head, framing, body, idle, place).await;
+    }
     let source = match framing {
-        Some(framing) => stream(call, framing, body, timeouts.idle, place).await?,
-        None => whole(call, body, timeouts.idle, place).await?,
+        Some(framing) => stream(call, framing, body, idle, place).await?,
+        None => whole(call, body, idle, place).await?,
     };
-    Ok(Answered { status: head.status, headers: head.headers, source })
+    Ok(Answered { status: head.status, headers: head.headers, source, warnings: None })
 }
 
 /// Tells how the answer is framed: by what the upstream says it is, and only where it does not say by what was asked
 /// for. Some servers name no type for their streams, or that of plain text.
-fn framing(call: &Call, headers: &HeaderMap) -> Option<Framing> {
+fn framing(call: &Call, prepared: &Prepared, headers: &HeaderMap) -> Option<Framing> {
     let kind = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
     if kind.starts_with(b"text/event-stream") {
         return Some(Framing::Sse);
     }
     match call.delivery {
-        Delivery::Stream(Framing::JsonArray) => Some(Framing::JsonArray),
-        Delivery::Stream(Framing::Sse) if !kind.starts_with(b"application/json") => Some(Framing::Sse),
-        Delivery::Stream(Framing::Sse) | Delivery::Whole => None,
+        // A translated stream is asked for as server-sent events, however the client wants it.
+        Delivery::Stream(Framing::JsonArray) if matches!(prepared.reading, Reading::Pass) => {
+            Some(Framing::JsonArray)
+        }
+        Delivery::Stream(_) if !kind.starts_with(b"application/json") => Some(Framing::Sse),
+        Delivery::Stream(_) | Delivery::Whole => None,
     }
 }
 
@@ -79,7 +90,7 @@ async fn stream(
     framing: Framing,
     mut body: Incoming,
     idle: Duration,
-    place: crate::upstream::Place,
+    place: Place,
 ) -> Result<Opened, Failed> {
     let mut observer = Observer::new(call.dialect, call.operation, framing);
     let (mut held, mut partial) = (HeldChunks::default(), Partial::default());
@@ -103,45 +114,53 @@ async fn stream(
             break (Some(body), failing);
         }
     };
-    Ok(Opened::Stream { held, partial, failing, rest, observer, framing, idle, place })
+    Ok(Opened::Stream { relay: Relay { held, rest, idle, place }, partial, failing, observer, framing })
 }
 
 /// Reads the whole answer when it is of an ordinary size; a larger one is passed on while it comes.
-async fn whole(
-    call: &Call,
-    mut body: Incoming,
-    idle: Duration,
-    place: crate::upstream::Place,
-) -> Result<Opened, Failed> {
+async fn whole(call: &Call, body: Incoming, idle: Duration, place: Place) -> Result<Opened, Failed> {
+    match gather(body, idle, WHOLE_LIMIT).await? {
+        Gathered::Whole(body) => {
+            let facts = read_reply(call.dialect, call.operation, &body)?;
+            Ok(Opened::Whole { body, usage: facts.usage })
+        }
+        Gathered::Larger(held, rest) => Ok(Opened::Large { held, rest, idle, place }),
+    }
+}
+
+/// A body, or the beginning of one that is larger than was to be read.
+pub(super) enum Gathered {
+    Whole(Bytes),
+    Larger(Bytes, Incoming),
+}
+
+/// Reads a body of at most `limit` bytes. Of one that announces more only the first piece is read: gathering its
+/// beginning would buy little for much memory.
+pub(super) async fn gather(mut body: Incoming, idle: Duration, limit: usize) -> Result<Gathered, Failed> {
     let Some(first) = next_chunk(&mut body, idle).await? else {
         return Err(AttemptError::new(Failure::MalformedReply, "the provider's answer is empty").into());
     };
-    let gathered = if body.is_end_stream() {
-        first
-    } else {
-        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        if announced > WHOLE_LIMIT {
-            // It will be passed on in any case: gathering its beginning first would buy little for much memory.
-            return Ok(Opened::Large { held: first, rest: body, idle, place });
+    if body.is_end_stream() {
+        return Ok(Gathered::Whole(first));
+    }
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit {
+        return Ok(Gathered::Larger(first, body));
+    }
+    let mut all = BytesMut::with_capacity((first.len() + announced.min(WHOLE_LIMIT)).min(WHOLE_LIMIT * 2));
+    all.extend_from_slice(&first);
+    loop {
+        if all.len() > limit {
+            return Ok(Gathered::Larger(all.freeze(), body));
         }
-        let mut all =
-            BytesMut::with_capacity((first.len() + announced.min(WHOLE_LIMIT)).min(WHOLE_LIMIT * 2));
-        all.extend_from_slice(&first);
-        loop {
-            if all.len() > WHOLE_LIMIT {
-                return Ok(Opened::Large { held: all.freeze(), rest: body, idle, place });
-            }
-            match next_chunk(&mut body, idle).await? {
-                Some(chunk) => all.extend_from_slice(&chunk),
-                None => break all.freeze(),
-            }
+        match next_chunk(&mut body, idle).await? {
+            Some(chunk) => all.extend_from_slice(&chunk),
+            None => return Ok(Gathered::Whole(all.freeze())),
         }
-    };
-    let facts = read_reply(call.dialect, call.operation, &gathered)?;
-    Ok(Opened::Whole { body: gathered, usage: facts.usage })
+    }
 }
 
-async fn next_chunk(body: &mut Incoming, idle: Duration) -> Result<Option<Bytes>, AttemptError> {
+pub(super) async fn next_chunk(body: &mut Incoming, idle: Duration) -> Result<Option<Bytes>, AttemptError> {
     loop {
         return match tokio::time::timeout(idle, body.frame()).await {
             Err(_) => Err(idle_timeout(idle)),
@@ -158,7 +177,7 @@ async fn next_chunk(body: &mut Incoming, idle: Duration) -> Result<Option<Bytes>
 /// Reads an error answer and says what it means.
 async fn refused(
     call: &Call,
-    upstream: &Upstream,
+    prepared: &Prepared,
     response: Response<Incoming>,
     idle: Duration,
     clock: &Arc<dyn Clock>,
@@ -177,9 +196,10 @@ async fn refused(
         }
     }
     let body = all.freeze();
-    let error = classify(upstream.provider.kind, head.status.as_u16(), &head.headers, &body, clock.wall());
+    let (kind, rules) = (prepared.upstream.provider.kind, &prepared.upstream.profile.errors);
+    let error = classify(kind, rules, head.status.as_u16(), &head.headers, &body, clock.wall());
     // A page of a load balancer is not what the client's SDK reads; an envelope of its dialect is.
-    let answer = (complete && upstream.provider.kind.speaks(call.dialect) && has_error_envelope(&body))
+    let answer = (complete && prepared.dialect(call) == call.dialect && has_error_envelope(&body))
         .then_some(UpstreamAnswer { status: head.status, headers: head.headers, body });
     Failed { error, answer }
 }

@@ -4,7 +4,7 @@ use super::Upstream;
 use crate::decode::{Call, GeminiPath, UpstreamPath};
 use bytes::Bytes;
 use cliproxy_dialects::replace_models;
-use cliproxy_domain::{CredentialName, Dialect, ModelName, ProviderKind, Secret};
+use cliproxy_domain::{CredentialName, Dialect, ModelName, Profile, ProviderKind, Secret};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
     header::{self, GetAll, InvalidHeaderValue},
@@ -36,7 +36,7 @@ const NOT_FORWARDED: [HeaderName; 17] = [
 ];
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+pub(super) const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 
 /// Tells whether a request's header speaks of the client's own account or network. The provider is called with our
 /// key: with another's organisation, project or workspace it would refuse that key, or charge whom the client
@@ -68,15 +68,38 @@ pub(crate) fn stops_here(name: &HeaderName, connection: &GetAll<'_, HeaderValue>
 }
 
 /// Makes the value of the header that carries a key.
-pub(super) fn key_header(kind: ProviderKind, key: &Secret) -> Result<HeaderValue, InvalidHeaderValue> {
+pub(super) fn key_header(
+    kind: ProviderKind,
+    profile: &Profile,
+    key: &Secret,
+) -> Result<HeaderValue, InvalidHeaderValue> {
     let mut value = match kind {
         ProviderKind::OpenAi | ProviderKind::OpenAiCompatible => {
-            HeaderValue::from_str(&format!("Bearer {}", key.expose()))?
+            HeaderValue::from_str(&format!("{}{}", profile.auth_prefix, key.expose()))?
         }
         ProviderKind::Anthropic | ProviderKind::Gemini => HeaderValue::from_str(key.expose())?,
     };
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// Gives the name of the header that carries a key, and the profile's own headers; none when one of them is none
+/// that HTTP can carry.
+pub(super) fn profile_headers(
+    kind: ProviderKind,
+    profile: &Profile,
+) -> Option<(HeaderName, Vec<(HeaderName, HeaderValue)>)> {
+    let key_name = match kind {
+        ProviderKind::OpenAi | ProviderKind::OpenAiCompatible => {
+            HeaderName::from_bytes(profile.auth_header.as_bytes()).ok()?
+        }
+        ProviderKind::Anthropic => HeaderName::from_static("x-api-key"),
+        ProviderKind::Gemini => HeaderName::from_static("x-goog-api-key"),
+    };
+    let header = |(name, value): &(String, String)| {
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
+    };
+    Some((key_name, profile.headers.iter().map(header).collect::<Option<_>>()?))
 }
 
 impl Upstream {
@@ -94,25 +117,39 @@ impl Upstream {
         let mut request = Request::new(Full::new(self.body(call, model)));
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_11;
-        *request.uri_mut() = self.uri(call, model)?;
+        *request.uri_mut() = self.uri(&call.path, call.query.as_deref(), model)?;
         *request.headers_mut() = self.headers(call, credential);
         Ok(request)
     }
 
-    fn uri(&self, call: &Call, model: &ModelName) -> Result<Uri, http::Error> {
+    /// Gives the address of `path`, with the profile's own path and query where it has them.
+    pub(super) fn uri(
+        &self,
+        at: &UpstreamPath,
+        query: Option<&str>,
+        model: &ModelName,
+    ) -> Result<Uri, http::Error> {
         let mut path = self.prefix.clone();
-        match &call.path {
-            UpstreamPath::Fixed(fixed) => {
+        let own = match at {
+            UpstreamPath::Fixed("/chat/completions") => self.profile.chat_path.as_deref(),
+            UpstreamPath::Fixed("/embeddings") => self.profile.embeddings_path.as_deref(),
+            _ => None,
+        };
+        match (own, at) {
+            (Some(own), _) => push_own(&mut path, own, model),
+            (None, UpstreamPath::Fixed(fixed)) => {
                 if !self.versioned {
                     path.push_str("/v1");
                 }
                 path.push_str(fixed);
             }
-            UpstreamPath::Gemini(gemini) => push_gemini(&mut path, gemini, model, self.versioned),
+            (None, UpstreamPath::Gemini(gemini)) => push_gemini(&mut path, gemini, model, self.versioned),
         }
-        if let Some(query) = &call.query {
-            path.push('?');
+        let mut before = '?';
+        for query in [query, self.profile.query.as_deref()].into_iter().flatten() {
+            path.push(before);
             path.push_str(query);
+            before = '&';
         }
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(self.scheme.clone());
@@ -131,16 +168,24 @@ impl Upstream {
         }
         // The bytes that pass must be readable, for usage and for the end of a stream.
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if let Ok(id) = HeaderValue::from_str(call.id.as_str()) {
-            headers.insert(X_REQUEST_ID, id);
-        }
-        if let Some(key) = self.keys.get(credential) {
-            headers.insert(key_name(self.provider.kind), key.clone());
-        }
+        self.add_own(&mut headers, call, credential);
         if call.dialect == Dialect::Anthropic && !headers.contains_key(&ANTHROPIC_VERSION) {
             headers.insert(ANTHROPIC_VERSION, HeaderValue::from_static("2023-06-01"));
         }
         headers
+    }
+
+    /// Adds what every request to this provider carries: its id, the key and the profile's headers.
+    pub(super) fn add_own(&self, headers: &mut HeaderMap, call: &Call, credential: &CredentialName) {
+        if let Ok(id) = HeaderValue::from_str(call.id.as_str()) {
+            headers.insert(X_REQUEST_ID, id);
+        }
+        for (name, value) in &self.headers {
+            headers.insert(name.clone(), value.clone());
+        }
+        if let Some(key) = self.keys.get(credential) {
+            headers.insert(self.key_name.clone(), key.clone());
+        }
     }
 
     fn body(&self, call: &Call, model: &ModelName) -> Bytes {
@@ -167,11 +212,13 @@ fn is_gemini_resource(model: &str) -> bool {
     ["models/", "tunedModels/", "projects/", "publishers/"].iter().any(|prefix| model.starts_with(prefix))
 }
 
-fn key_name(kind: ProviderKind) -> HeaderName {
-    match kind {
-        ProviderKind::OpenAi | ProviderKind::OpenAiCompatible => header::AUTHORIZATION,
-        ProviderKind::Anthropic => HeaderName::from_static("x-api-key"),
-        ProviderKind::Gemini => HeaderName::from_static("x-goog-api-key"),
+/// Appends a profile's own path, with the model's name for `{model}`.
+fn push_own(path: &mut String, own: &str, model: &ModelName) {
+    let mut pieces = own.split("{model}");
+    path.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        push_model(path, model);
+        path.push_str(piece);
     }
 }
 
@@ -181,6 +228,13 @@ fn push_gemini(path: &mut String, gemini: &GeminiPath, model: &ModelName, versio
         path.push_str(gemini.version);
     }
     path.push_str(if is_gemini_resource(model.as_str()) { "/" } else { "/models/" });
+    push_model(path, model);
+    path.push(':');
+    path.push_str(gemini.verb);
+}
+
+/// Appends a model's name, with everything encoded that could end a path.
+fn push_model(path: &mut String, model: &ModelName) {
     for byte in model.as_str().bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'@' => {
@@ -189,8 +243,6 @@ fn push_gemini(path: &mut String, gemini: &GeminiPath, model: &ModelName, versio
             other => path.push_str(&format!("%{other:02X}")),
         }
     }
-    path.push(':');
-    path.push_str(gemini.verb);
 }
 
 #[cfg(test)]

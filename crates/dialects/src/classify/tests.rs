@@ -30,7 +30,7 @@ fn headers(object: &Value) -> HeaderMap {
 }
 
 fn plain(kind: ProviderKind, status: u16, body: &str) -> AttemptError {
-    classify(kind, status, &HeaderMap::new(), body.as_bytes(), NOW)
+    classify(kind, &[], status, &HeaderMap::new(), body.as_bytes(), NOW)
 }
 
 fn wait(millis: u64) -> Option<Duration> {
@@ -82,7 +82,7 @@ fn every_recorded_error_is_classified() {
             kind => vec![kind],
         };
         for kind in kinds {
-            let error = classify(kind, status, &headers(&recorded["headers"]), body.as_bytes(), NOW);
+            let error = classify(kind, &[], status, &headers(&recorded["headers"]), body.as_bytes(), NOW);
             assert_eq!(error.failure, expected(name), "{name}");
             assert_eq!(error.status, Some(status), "{name}");
             assert!(!error.message.is_empty(), "{name}");
@@ -224,9 +224,33 @@ proptest! {
         let json = format!(r#"{{"error":{{"message":{:?},"resets_at":{number:e},"resets_in_seconds":{number:e}}}}}"#, value);
         for body in [&body[..], json.as_bytes()] {
             for kind in [ProviderKind::OpenAi, ProviderKind::Anthropic, ProviderKind::Gemini] {
-                let error = classify(kind, status, &headers, body, WallTime(i64::MAX));
+                let error = classify(kind, &[], status, &headers, body, WallTime(i64::MAX));
                 prop_assert!(error.message.len() <= 1024);
             }
         }
     }
+}
+
+#[test]
+fn what_a_profile_says_of_an_error_has_the_word() {
+    let rule = |status, code: Option<&str>, message: Option<&str>, class| ErrorRule {
+        status,
+        code: code.map(str::to_owned),
+        message: message.map(str::to_owned),
+        class,
+    };
+    let rules = [
+        rule(Some(400), None, Some("Insufficient Balance"), ErrorClass::Billing),
+        rule(Some(498), None, None, ErrorClass::Overloaded),
+        rule(None, Some("capacity_exceeded"), None, ErrorClass::RateLimit),
+    ];
+    let told = |status, body: &str| {
+        let kind = ProviderKind::OpenAiCompatible;
+        classify(kind, &rules, status, &HeaderMap::new(), body.as_bytes(), NOW).failure
+    };
+    assert_eq!(told(400, r#"{"error":{"message":"insufficient balance on it"}}"#), Failure::Billing);
+    assert_eq!(told(400, r#"{"error":{"message":"bad"}}"#), Failure::InvalidRequest);
+    assert_eq!(told(498, "<html>"), Failure::Overloaded { retry_after: None });
+    let code = r#"{"error":{"message":"m","code":"capacity_exceeded"}}"#;
+    assert_eq!(told(500, code), Failure::RateLimited { retry_after: None });
 }

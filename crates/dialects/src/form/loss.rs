@@ -61,6 +61,11 @@ impl Losses {
         }
     }
 
+    /// Counts what was lost, as far as it is told.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// Tells whether nothing was lost.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()

@@ -143,3 +143,8 @@ pub fn decode_embed_reply(dialect: Dialect, body: &[u8], inputs: usize) -> Resul
 pub fn encode_embed_reply(reply: &EmbedReply, request: &EmbedRequest) -> Bytes {
     embed::encode_reply(reply, request).into()
 }
+
+/// Guesses the tokens of a prompt that no provider of its model can count.
+pub fn estimate_tokens(request: &Request) -> u64 {
+    count::estimate(request)
+}

@@ -1,5 +1,5 @@
 use super::*;
-use cliproxy_domain::{Alias, AliasTarget, ModelPattern, ProviderKind, Timeouts};
+use cliproxy_domain::{Alias, AliasTarget, ModelPattern, Need, ProviderKind, Timeouts, TraitsEntry};
 
 fn provider(name: &str, kind: ProviderKind, models: &[&str]) -> Provider {
     Provider {
@@ -51,13 +51,11 @@ fn found(model: &str, dialect: Dialect) -> Vec<String> {
 
 #[test]
 fn names_resolve_by_alias_then_pin_then_pattern() {
-    let cases: [(&str, Dialect, &[&str]); 6] = [
-        ("smart", Dialect::Anthropic, &["claude/claude-opus p1 w2"]),
-        ("smart", Dialect::OpenAiChat, &["openai/gpt-5 p1 w2"]),
+    let cases: [(&str, Dialect, &[&str]); 4] = [
+        ("smart", Dialect::Anthropic, &["claude/claude-opus p1 w2", "openai/gpt-5 p1 w2"]),
         ("azure/anything/at-all", Dialect::OpenAiChat, &["azure/anything/at-all p5 w2"]),
         ("gpt-5", Dialect::OpenAiResponses, &["azure/gpt-5 p5 w2", "openai/gpt-5 p5 w2"]),
-        ("llama", Dialect::OpenAiChat, &["local/llama p5 w2"]),
-        ("llama", Dialect::OpenAiResponses, &[]),
+        ("llama", Dialect::Gemini, &["local/llama p5 w2"]),
     ];
     for (model, dialect, expected) in cases {
         assert_eq!(found(model, dialect), expected, "{model} in {dialect:?}");
@@ -65,10 +63,30 @@ fn names_resolve_by_alias_then_pin_then_pattern() {
 }
 
 #[test]
-fn a_target_that_speaks_another_dialect_is_excluded_as_capability() {
-    let set = resolve(&snapshot(), "smart", Dialect::Anthropic, Operation::Generate).unwrap();
+fn a_target_without_the_operation_is_excluded_as_capability() {
+    let set = resolve(&snapshot(), "smart", Dialect::OpenAiChat, Operation::Embed).unwrap();
     let reasons: Vec<_> = set.excluded.iter().map(|(t, why)| (t.provider.as_str(), why.as_str())).collect();
-    assert_eq!(reasons, [("openai", "capability")]);
+    assert_eq!(reasons, [("claude", "capability")]);
+    let set = resolve(&snapshot(), "llama", Dialect::Anthropic, Operation::CountTokens).unwrap();
+    assert!(set.candidates.is_empty(), "compatible servers count no tokens");
+}
+
+#[test]
+fn a_target_is_plain_when_every_request_of_the_dialect_passes_as_it_is() {
+    let plain = |snapshot: &Snapshot, model: &str, dialect| {
+        let set = resolve(snapshot, model, dialect, Operation::Generate).unwrap();
+        set.candidates.iter().map(|candidate| candidate.plain).collect::<Vec<_>>()
+    };
+    let mut snapshot = snapshot();
+    assert_eq!(plain(&snapshot, "smart", Dialect::Anthropic), [true, false]);
+    assert_eq!(plain(&snapshot, "llama", Dialect::OpenAiChat), [true]);
+    let blind = TraitsEntry {
+        models: vec![ModelPattern::new("llama")],
+        abilities: vec![(Need::Images, false)],
+        ..TraitsEntry::default()
+    };
+    snapshot.providers.get_mut("local").unwrap().traits.push(blind);
+    assert_eq!(plain(&snapshot, "llama", Dialect::OpenAiChat), [false]);
 }
 
 #[test]

@@ -29,7 +29,8 @@ fn snapshot(providers: &[(&str, &[&str])]) -> Snapshot {
 }
 
 fn candidate(provider: &str, priority: u32, weight: u32) -> Candidate {
-    Candidate { target: Target { provider: provider.into(), model: "m".into() }, priority, weight }
+    let target = Target { provider: provider.into(), model: "m".into() };
+    Candidate { target, priority, weight, plain: true }
 }
 
 fn names(order: &Order) -> Vec<String> {

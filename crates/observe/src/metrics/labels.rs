@@ -70,6 +70,13 @@ pub(super) struct ProviderLabels {
     pub(super) provider: Arc<str>,
 }
 
+/// The client's API and the provider's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct DialectLabels {
+    pub(super) client: &'static str,
+    pub(super) upstream: &'static str,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
