@@ -15,8 +15,9 @@ const OPERATIONS: &str = include_str!("../../docs/reference/operations.md");
 async fn the_reference_lists_every_metric_with_its_kind() {
     let config = Config::new().provider("openai", "openai", "http://127.0.0.1:9");
     let gateway = Launch::new(CLIPROXY, "serve").config(config).ready().await;
-    // A family without a series is not shown: one call, to a provider that is not there, makes them all.
-    gateway.client().await.post("/v1/chat/completions", r#"{"model":"gpt-5"}"#).await;
+    // A family without a series is not shown: one translated call, to a provider that is not there, makes them all.
+    let body = r#"{"model":"gpt-5","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
+    gateway.client().await.post("/v1/messages", body).await;
     let shown = families(gateway.client().await.get("/metrics").await.text());
     let at_operators = families(Client::new(gateway.operators().await).get("/metrics").await.text());
     assert_eq!(shown, at_operators, "both planes of a process show all of its metrics");

@@ -32,7 +32,7 @@ async fn models_are_listed_in_the_shape_of_whoever_asks() {
 
     let openai = get(&client, "/v1/models", Some(("authorization", "Bearer k"))).await.json();
     assert_eq!(openai["object"], "list");
-    assert_eq!(names(&openai["data"], "id"), ["smart"]);
+    assert_eq!(names(&openai["data"], "id"), ["claude-only", "smart"], "any client may use any model");
     assert_eq!(openai["data"][0]["object"], "model");
     assert!(openai["data"][0]["created"].is_u64() && openai["data"][0]["owned_by"].is_string());
 
@@ -44,12 +44,12 @@ async fn models_are_listed_in_the_shape_of_whoever_asks() {
     );
 
     let v1 = get(&client, "/v1/models", Some(("x-goog-api-key", "k"))).await.json();
-    assert_eq!(names(&v1["models"], "name"), ["models/smart"]);
+    assert_eq!(names(&v1["models"], "name"), ["models/claude-only", "models/smart"]);
     assert_eq!(get(&client, "/v1/models?key=k", None).await.json(), v1);
     assert_eq!(get(&client, "/v1beta/models", None).await.json(), v1);
 
-    assert_eq!(get(&client, "/v1/models/smart", None).await.json(), openai["data"][0]);
-    assert_eq!(get(&client, "/v1beta/models/smart", None).await.json(), v1["models"][0]);
+    assert_eq!(get(&client, "/v1/models/smart", None).await.json(), openai["data"][1]);
+    assert_eq!(get(&client, "/v1beta/models/smart", None).await.json(), v1["models"][1]);
     let missing = get(&client, "/v1/models/smarter", None).await;
     assert_eq!(missing.status, 404);
     assert!(missing.json()["error"]["message"].as_str().unwrap().contains("`smarter`"), "{}", missing.text());
