@@ -244,6 +244,9 @@ pub enum Thinking {
 }
 
 impl Thinking {
+    /// All ways.
+    pub const ALL: [Thinking; 3] = [Thinking::Effort, Thinking::Budget, Thinking::Never];
+
     /// Names the way as the configuration spells it.
     pub fn as_str(self) -> &'static str {
         match self {

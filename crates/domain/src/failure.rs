@@ -90,6 +90,42 @@ pub enum ErrorClass {
     Timeout,
 }
 
+impl ErrorClass {
+    /// All classes, in the order of their statuses.
+    pub const ALL: [ErrorClass; 12] = [
+        ErrorClass::InvalidRequest,
+        ErrorClass::ContextLength,
+        ErrorClass::Auth,
+        ErrorClass::Billing,
+        ErrorClass::Permission,
+        ErrorClass::NotFound,
+        ErrorClass::TooLarge,
+        ErrorClass::RateLimit,
+        ErrorClass::SpendOrDailyLimit,
+        ErrorClass::Upstream,
+        ErrorClass::Overloaded,
+        ErrorClass::Timeout,
+    ];
+
+    /// Names the class as the configuration spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorClass::InvalidRequest => "invalid_request",
+            ErrorClass::ContextLength => "context_length",
+            ErrorClass::Auth => "auth",
+            ErrorClass::Billing => "billing",
+            ErrorClass::Permission => "permission",
+            ErrorClass::NotFound => "not_found",
+            ErrorClass::TooLarge => "too_large",
+            ErrorClass::RateLimit => "rate_limit",
+            ErrorClass::SpendOrDailyLimit => "spend_or_daily_limit",
+            ErrorClass::Upstream => "upstream_error",
+            ErrorClass::Overloaded => "overloaded",
+            ErrorClass::Timeout => "timeout",
+        }
+    }
+}
+
 impl Failure {
     /// Gives the class that a client is told.
     pub fn class(self) -> ErrorClass {
@@ -217,6 +253,12 @@ mod tests {
         ] {
             assert!(!failure.counts_against_provider(), "{failure:?}");
         }
+    }
+
+    #[test]
+    fn every_class_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<&str> = ErrorClass::ALL.map(ErrorClass::as_str).into();
+        assert_eq!(names.len(), ErrorClass::ALL.len());
     }
 
     #[test]

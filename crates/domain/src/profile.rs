@@ -67,6 +67,9 @@ pub enum MaxTokensName {
 }
 
 impl MaxTokensName {
+    /// Both names.
+    pub const ALL: [MaxTokensName; 2] = [MaxTokensName::MaxCompletionTokens, MaxTokensName::MaxTokens];
+
     /// Gives the field's name.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -100,6 +103,9 @@ pub enum OnLoss {
 }
 
 impl OnLoss {
+    /// Both choices.
+    pub const ALL: [OnLoss; 2] = [OnLoss::Warn, OnLoss::Refuse];
+
     /// Names the choice as the configuration spells it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -120,6 +126,9 @@ pub enum UnsupportedTools {
 }
 
 impl UnsupportedTools {
+    /// Both choices.
+    pub const ALL: [UnsupportedTools; 2] = [UnsupportedTools::Reject, UnsupportedTools::Drop];
+
     /// Names the choice as the configuration spells it.
     pub fn as_str(self) -> &'static str {
         match self {
