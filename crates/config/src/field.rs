@@ -186,9 +186,7 @@ impl<'a> Field<'a> {
 
     /// Notes a warning at the value.
     pub fn warn(&self, message: impl AsRef<str>) {
-        let (line, column) = self.span().line_column();
-        let file = self.span().source.name();
-        self.findings.warn(format!("{file}:{line}:{column}: `{}`: {}", self.path, message.as_ref()));
+        self.warn_at(self.span(), message.as_ref());
     }
 
     /// Shows the value as written; a variable shows as its name.
@@ -199,8 +197,34 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// Notes a warning at the key.
+    pub fn warn_key(&self, message: impl AsRef<str>) {
+        self.warn_at(self.key_span(), message.as_ref());
+    }
+
+    fn warn_at(&self, span: &Span, message: &str) {
+        let (line, column) = span.line_column();
+        let file = span.source.name();
+        self.findings.warn(format!("{file}:{line}:{column}: `{}`: {message}", self.path));
+    }
+
     /// Reads a text: any scalar, as written, with its variables filled in. Never empty.
     pub fn text(&self) -> Option<Text> {
+        let text = self.text_or_empty()?;
+        if !text.value.trim().is_empty() {
+            return Some(text);
+        }
+        let why = if text.is_plain {
+            "the value is empty"
+        } else {
+            "the value is empty once its variables are filled in"
+        };
+        self.refuse(format!("{why}; give one or remove the key"));
+        None
+    }
+
+    /// Reads a text that may be empty.
+    pub fn text_or_empty(&self) -> Option<Text> {
         let Value::Scalar(scalar) = &self.node.value else { return None };
         if scalar.form == Form::Null {
             self.refuse("there is no value; give one or remove the key");
@@ -218,15 +242,6 @@ impl<'a> Field<'a> {
                 }
             }
         };
-        if value.trim().is_empty() {
-            let why = if is_plain {
-                "the value is empty"
-            } else {
-                "the value is empty once its variables are filled in"
-            };
-            self.refuse(format!("{why}; give one or remove the key"));
-            return None;
-        }
         Some(Text { value, is_plain })
     }
 

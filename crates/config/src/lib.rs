@@ -9,6 +9,7 @@
 //! Nothing is accepted and ignored.
 #![deny(missing_docs)]
 
+mod catalogue;
 mod environment;
 mod error;
 mod example;

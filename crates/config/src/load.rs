@@ -10,8 +10,9 @@ use crate::{
         control_plane::{self, ControlPlane},
         logging::{self, Logging},
         metrics::{self, Metrics},
-        models, providers,
+        models, profiles, providers,
         server::{self, Server},
+        translation,
     },
     source::Source,
     tree::{self, Node},
@@ -120,11 +121,14 @@ fn load_source(source: &Arc<Source>, request: &Load) -> Result<Config, ConfigErr
 fn read(tree: &Node, request: &Load, findings: &Findings<'_>) -> Config {
     let root = Field::root(tree, findings);
     schema::check(&root, schema::KEYS);
-    let (server, policy) = server::read(&root);
+    let (server, mut policy) = server::read(&root);
+    policy.translation = translation::read(&root);
     let control_plane = control_plane::read(&root, &request.data_dir);
     let auths_dir = auths::read_dir(&root);
     let auth_files = auths::read_files(&auths_dir, findings);
-    let providers = providers::read(&root, policy.timeouts, auth_files);
+    let profiles = profiles::read(&root);
+    let providers = providers::read(&root, policy.timeouts, auth_files, &profiles);
+    profiles.warn_of_unused();
     let models = models::read(&root, &providers.names);
     // A node that names a control plane gets its providers from there.
     if providers.names.is_empty() && !control_plane.endpoints_given {

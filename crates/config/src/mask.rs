@@ -7,7 +7,16 @@ use std::ops::Range;
 /// not show the value.
 pub fn names_a_secret(key: &str) -> bool {
     const TELLING: [&str; 7] = ["key", "token", "secret", "password", "passwd", "webhook", "authorization"];
-    const HARMLESS: [&str; 5] = ["keys", "admin_tokens", "cost_per_1k_tokens", "max_tokens", "tokens"];
+    const HARMLESS: [&str; 8] = [
+        "keys",
+        "admin_tokens",
+        "cost_per_1k_tokens",
+        "max_tokens",
+        "default_max_tokens",
+        "token_arrays",
+        "token_counts",
+        "tokens",
+    ];
     const EXPECTED: [&str; 4] = ["apikey", "servicekey", "webhookurl", "password"];
     let letters: String =
         key.chars().filter(|c| c.is_alphanumeric()).take(64).collect::<String>().to_lowercase();

@@ -4,11 +4,14 @@ mod auths;
 mod documents;
 mod guide;
 mod inputs;
+mod model_traits;
 mod observable;
 mod overrides;
+mod profiles;
 mod providers;
 mod reports;
 mod sections;
+mod translation;
 
 use crate::{Config, Environment, Load, load_text};
 use std::path::PathBuf;

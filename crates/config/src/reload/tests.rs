@@ -101,3 +101,38 @@ fn only_what_may_change_the_configuration_concerns_us() {
     // A log or a database beside the file is written all the time.
     assert!(!wanted.concerns(&event(modify, "/c/cliproxy.log")));
 }
+
+#[tokio::test]
+async fn profiles_and_translation_are_told_of_and_taken_over_without_a_restart() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("config.yaml");
+    let text = |profile: &str, on_loss: &str| {
+        format!(
+            "translation: {{on_loss: {on_loss}}}\nprofiles: {{p: {profile}}}\nproviders:\n  \
+             local: {{kind: openai_compatible, base_url: 'http://127.0.0.1:1', api_key: x, profile: p}}\n"
+        )
+    };
+    let load = || {
+        let request = crate::Load {
+            file: Some(file.clone()),
+            overrides: Vec::new(),
+            data_dir: dir.path().to_owned(),
+            environment: crate::Environment::fixed::<&str, &str>([]),
+        };
+        crate::load(&request).unwrap()
+    };
+    fs::write(&file, text("{}", "warn")).unwrap();
+    let mut watcher = Watcher::new(Some(&file), &dir.path().join("auths")).unwrap();
+    let before = load();
+    for (profile, on_loss) in [("{stream_usage: false}", "warn"), ("{stream_usage: false}", "refuse")] {
+        fs::write(&file, text(profile, on_loss)).unwrap();
+        expect_change(&mut watcher).await;
+    }
+    let after = load();
+    assert!(before.needs_restart(&after).is_empty());
+    let stream_usage = |config: &crate::Config| {
+        config.snapshot.providers["local"].profile.as_ref().map(|profile| profile.stream_usage)
+    };
+    assert_eq!((stream_usage(&before), stream_usage(&after)), (Some(true), Some(false)));
+    assert_ne!(before.snapshot.policy.translation, after.snapshot.policy.translation);
+}

@@ -3,15 +3,21 @@
 mod known;
 
 use self::known::{FROM_ENVIRONMENT, KINDS, WELL_KNOWN, WellKnown, default_base_url, default_models};
-use super::{auths::AuthFile, credential, timeouts};
+use super::{
+    auths::AuthFile,
+    credential, model_traits,
+    profiles::{Profiles, Resolved, built_in::BuiltIn},
+    timeouts,
+};
 use crate::{
+    catalogue,
     environment::Environment,
     error::Report,
     field::{Field, Findings},
-    mask, suggest,
+    suggest,
 };
 use cliproxy_domain::{
-    Credential, CredentialName, ModelPattern, Provider, ProviderKind, ProviderName, Secret, Timeouts,
+    Credential, CredentialName, ModelPattern, Profile, Provider, ProviderKind, ProviderName, Secret, Timeouts,
 };
 use std::collections::BTreeMap;
 
@@ -24,7 +30,12 @@ pub struct Providers {
 }
 
 /// Reads the section; without one, providers come from the environment and from credential files.
-pub fn read(root: &Field<'_>, base: Timeouts, auth_files: Vec<AuthFile>) -> Providers {
+pub fn read(
+    root: &Field<'_>,
+    base: Timeouts,
+    auth_files: Vec<AuthFile>,
+    profiles: &Profiles<'_>,
+) -> Providers {
     let findings = root.findings();
     let mut by_provider: BTreeMap<ProviderName, Vec<AuthFile>> = BTreeMap::new();
     for file in auth_files {
@@ -36,7 +47,7 @@ pub fn read(root: &Field<'_>, base: Timeouts, auth_files: Vec<AuthFile>) -> Prov
             for (name, field) in section.entries() {
                 providers.names.push(name.to_owned());
                 let files = by_provider.remove(name).unwrap_or_default();
-                if let Some(provider) = read_provider(name, &field, base, &files) {
+                if let Some(provider) = read_provider(name, &field, base, &files, profiles) {
                     providers.sound.insert(provider.name.clone(), provider);
                 }
             }
@@ -85,14 +96,20 @@ fn without_section(
         priority: 1,
         timeouts: base,
         profile: None,
-        traits: Vec::new(),
+        traits: catalogue::entries(known.kind, None),
     })
 }
 
 /// Reads one provider.
-fn read_provider(name: &str, field: &Field<'_>, base: Timeouts, files: &[AuthFile]) -> Option<Provider> {
+fn read_provider(
+    name: &str,
+    field: &Field<'_>,
+    base: Timeouts,
+    files: &[AuthFile],
+    profiles: &Profiles<'_>,
+) -> Option<Provider> {
     let known = WELL_KNOWN.iter().find(|known| known.name == name);
-    let name_is_sound = check_name(name, field);
+    let name_is_sound = check_name("provider", name, field);
     let kind = match (field.child("kind"), known) {
         (Some(kind), _) => kind.choice("kind", &KINDS),
         (None, Some(known)) => Some(known.kind),
@@ -111,32 +128,76 @@ fn read_provider(name: &str, field: &Field<'_>, base: Timeouts, files: &[AuthFil
     let priority = field.child("priority").map_or(Some(1), |field| field.priority());
     let models = read_models(field, kind);
     let timeouts = timeouts::read(field, base);
+    let own_traits = model_traits::read(field);
+    let profile = read_profile(field, kind, profiles);
+    if let (Some(url), Some(Some(resolved))) = (&base_url, &profile) {
+        check_paths(field, url, &resolved.profile);
+    }
     if !name_is_sound {
         return None;
     }
+    let (kind, profile) = (kind?, profile?);
+    let mut traits = own_traits?;
+    traits.extend(catalogue::entries(kind, profile.as_ref().map(|resolved| resolved.origin)));
     Some(Provider {
         name: ProviderName::from(name),
-        kind: kind?,
+        kind,
         base_url: base_url?,
         credentials: credentials?,
         models: models?,
         weight: weight?,
         priority: priority?,
         timeouts,
-        profile: None,
-        traits: Vec::new(),
+        profile: profile.map(|resolved| resolved.profile),
+        traits,
     })
 }
 
-/// Checks a provider's name, which stands in URLs, in metrics and before the slash of `provider/model`.
-fn check_name(name: &str, field: &Field<'_>) -> bool {
+/// Reads `profile`, which compatible providers alone have: the generic one when none is named.
+fn read_profile(
+    provider: &Field<'_>,
+    kind: Option<ProviderKind>,
+    profiles: &Profiles<'_>,
+) -> Option<Option<Resolved>> {
+    let compatible = kind.is_none_or(|kind| kind == ProviderKind::OpenAiCompatible);
+    match provider.child("profile") {
+        Some(field) if compatible => profiles.find(&field).map(Some),
+        Some(field) => {
+            let remedy = "remove it, or set `kind: openai_compatible`";
+            field.refuse_key(format!("a profile is for providers of kind `openai_compatible`; {remedy}"));
+            None
+        }
+        None => Some((kind == Some(ProviderKind::OpenAiCompatible)).then(|| BuiltIn::Generic.into())),
+    }
+}
+
+/// Refuses a base URL that ends in what the profile's own paths begin with: both would stand in every request.
+fn check_paths(provider: &Field<'_>, base_url: &str, profile: &Profile) {
+    let own = url::Url::parse(base_url).ok().map(|url| url.path().trim_end_matches('/').to_owned());
+    let Some(own) = own.filter(|own| !own.is_empty()) else { return };
+    let paths = [&profile.chat_path, &profile.embeddings_path];
+    let doubled = paths
+        .into_iter()
+        .flatten()
+        .find(|path| path.strip_prefix(own.as_str()).is_some_and(|rest| rest.starts_with('/')));
+    if let Some(path) = doubled
+        && let Some(field) = provider.child("base_url")
+    {
+        let own = crate::mask::shown(&own);
+        field.refuse(format!("the profile's path `{path}` begins with `{own}` as well; remove it here"));
+    }
+}
+
+/// Checks the name of a provider, which stands in URLs, in metrics and before the slash of `provider/model`, or of
+/// something else that is named alike.
+pub fn check_name(what: &str, name: &str, field: &Field<'_>) -> bool {
     let sound = !name.is_empty()
         && name.len() <= 64
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     if !sound {
         let remedy = "start with a letter or digit and use at most 64 letters, digits, `-`, `_` and `.`";
-        field.refuse_key(format!("this cannot name a provider; {remedy}"));
+        field.refuse_key(format!("this cannot name a {what}; {remedy}"));
     }
     sound
 }
@@ -281,24 +342,8 @@ fn from_environment(known: &WellKnown, findings: &Findings<'_>) -> Option<Creden
 
 /// Reads `models`; the default depends on the kind.
 fn read_models(provider: &Field<'_>, kind: Option<ProviderKind>) -> Option<Vec<ModelPattern>> {
-    const MOST: usize = 1_000;
-    let Some(list) = provider.section("models") else { return kind.map(default_models) };
-    let items = list.items();
-    if items.len() > MOST {
-        list.refuse_key(format!("there are more than {MOST} patterns; use globs such as `claude-*`"));
-        return None;
+    match provider.section("models") {
+        Some(list) => model_traits::read_patterns(&list),
+        None => kind.map(default_models),
     }
-    let mut patterns = Vec::with_capacity(items.len());
-    for item in &items {
-        let text = item.text()?;
-        if text.value.len() > 256 || text.value.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            item.refuse(format!(
-                "{} is not a model pattern; write a name or a glob without blanks",
-                mask::shown(&item.shown())
-            ));
-            return None;
-        }
-        patterns.push(ModelPattern::new(text.value));
-    }
-    Some(patterns)
 }

@@ -65,6 +65,18 @@ fn the_reference_names_what_comes_later() {
     }
 }
 
+#[test]
+fn the_profile_that_the_reference_shows_is_accepted() {
+    let blocks: Vec<&str> =
+        REFERENCE.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(blocks.len(), 1);
+    let provider = "providers:\n  azure: {kind: openai_compatible, base_url: 'https://us.example', api_key: x, \
+                    profile: azure-deployments}\n";
+    let config = accept(&format!("{}{provider}", blocks[0]));
+    let profile = config.snapshot.providers["azure"].profile.as_ref().expect("it is compatible");
+    assert_eq!(profile.query.as_deref(), Some("api-version=2024-10-21"));
+}
+
 /// Tells whether no key above is itself still to come.
 fn is_outermost(path: &str) -> bool {
     let below = |other: &str| path.strip_prefix(other).is_some_and(|rest| rest.starts_with(['.', '[']));
@@ -73,7 +85,8 @@ fn is_outermost(path: &str) -> bool {
 
 /// Gathers the table paths of all values.
 fn collect(field: &Field<'_>, at: &str, found: &mut Vec<String>) {
-    let chosen_by_user = matches!(at, "providers" | "models");
+    let chosen_by_user =
+        matches!(at, "providers" | "models" | "profiles" | "profiles.*.headers" | "profiles.*.query");
     for (key, child) in field.entries() {
         let key = if chosen_by_user { "*" } else { key };
         let path = if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };

@@ -13,6 +13,14 @@ providers:
     credentials: [{name: main, api_key: one}, {name: spare, api_key: two}]
   openai:
     api_key: three
+  local:
+    kind: openai_compatible
+    base_url: http://127.0.0.1:8000/v1
+    api_key: four
+    profile: mine
+    model_traits: [{models: [a], efforts: [low]}]
+profiles:
+  mine: {errors: [{status: 400, class: billing}]}
 models:
   smart:
     targets: [{provider: claude, model: claude-1}]
@@ -55,6 +63,57 @@ const CHANGES: &[(&str, &str)] = &[
     ("providers.*.timeouts.first_byte", "providers.claude.timeouts.first_byte=1s"),
     ("providers.*.timeouts.idle", "providers.claude.timeouts.idle=1s"),
     ("providers.*.timeouts.total", "providers.claude.timeouts.total=30s"),
+    ("providers.*.profile", "providers.local.profile=ollama"),
+    ("providers.*.model_traits[].models[]", "providers.local.model_traits.0.models=[b]"),
+    ("providers.*.model_traits[].max_output", "providers.local.model_traits.0.max_output=5"),
+    ("providers.*.model_traits[].images", "providers.local.model_traits.0.images=true"),
+    ("providers.*.model_traits[].files", "providers.local.model_traits.0.files=true"),
+    ("providers.*.model_traits[].file_urls", "providers.local.model_traits.0.file_urls=true"),
+    ("providers.*.model_traits[].audio", "providers.local.model_traits.0.audio=true"),
+    ("providers.*.model_traits[].media_output", "providers.local.model_traits.0.media_output=true"),
+    ("providers.*.model_traits[].tools", "providers.local.model_traits.0.tools=true"),
+    ("providers.*.model_traits[].structured_output", "providers.local.model_traits.0.structured_output=true"),
+    ("providers.*.model_traits[].choices", "providers.local.model_traits.0.choices=true"),
+    ("providers.*.model_traits[].logprobs", "providers.local.model_traits.0.logprobs=true"),
+    ("providers.*.model_traits[].server_state", "providers.local.model_traits.0.server_state=true"),
+    ("providers.*.model_traits[].embeddings", "providers.local.model_traits.0.embeddings=true"),
+    ("providers.*.model_traits[].token_arrays", "providers.local.model_traits.0.token_arrays=true"),
+    ("providers.*.model_traits[].token_counts", "providers.local.model_traits.0.token_counts=true"),
+    ("providers.*.model_traits[].thinking", "providers.local.model_traits.0.thinking=budget"),
+    ("providers.*.model_traits[].efforts[]", "providers.local.model_traits.0.efforts=[high]"),
+    ("providers.*.model_traits[].thinking_optional", "providers.local.model_traits.0.thinking_optional=true"),
+    ("providers.*.model_traits[].sampling", "providers.local.model_traits.0.sampling=true"),
+    ("providers.*.model_traits[].system_anywhere", "providers.local.model_traits.0.system_anywhere=true"),
+    ("providers.*.model_traits[].prefill", "providers.local.model_traits.0.prefill=true"),
+    (
+        "providers.*.model_traits[].forced_tools_while_thinking",
+        "providers.local.model_traits.0.forced_tools_while_thinking=true",
+    ),
+    (
+        "providers.*.model_traits[].tools_need_responses",
+        "providers.local.model_traits.0.tools_need_responses=true",
+    ),
+    ("profiles.*.extends", "profiles.mine.extends=groq"),
+    ("profiles.*.auth_header", "profiles.mine.auth_header=x-key"),
+    ("profiles.*.auth_prefix", "profiles.mine.auth_prefix=Token"),
+    ("profiles.*.headers.*", "profiles.mine.headers.x-title=us"),
+    ("profiles.*.paths.chat", "profiles.mine.paths.chat=/c"),
+    ("profiles.*.paths.embeddings", "profiles.mine.paths.embeddings=/e"),
+    ("profiles.*.query.*", "profiles.mine.query.api-version=1"),
+    ("profiles.*.max_tokens", "profiles.mine.max_tokens=max_completion_tokens"),
+    ("profiles.*.stream_usage", "profiles.mine.stream_usage=false"),
+    ("profiles.*.reasoning_field", "profiles.mine.reasoning_field=thoughts"),
+    ("profiles.*.developer_role", "profiles.mine.developer_role=true"),
+    ("profiles.*.strict_schemas", "profiles.mine.strict_schemas=false"),
+    ("profiles.*.parallel_tool_calls", "profiles.mine.parallel_tool_calls=false"),
+    ("profiles.*.max_tool_id", "profiles.mine.max_tool_id=40"),
+    ("profiles.*.errors[].status", "profiles.mine.errors.0.status=401"),
+    ("profiles.*.errors[].code", "profiles.mine.errors.0.code=c"),
+    ("profiles.*.errors[].message", "profiles.mine.errors.0.message=m"),
+    ("profiles.*.errors[].class", "profiles.mine.errors.0.class=auth"),
+    ("translation.on_loss", "translation.on_loss=refuse"),
+    ("translation.unsupported_tools", "translation.unsupported_tools=drop"),
+    ("translation.default_max_tokens", "translation.default_max_tokens=5"),
     ("models.*.strategy", "models.smart.strategy=round_robin"),
     ("models.*.targets[].provider", "models.smart.targets.0.provider=openai"),
     ("models.*.targets[].model", "models.smart.targets.0.model=claude-2"),
