@@ -3,6 +3,8 @@
 //! There is one reader and one writer a dialect, and what lies between them is the form. What a writer did that
 //! its answer must be read by — names that it changed, tools that it emulated — it leaves in [`Notes`].
 
+#[cfg(test)]
+pub(crate) mod checks;
 mod context;
 mod dispatch;
 mod rework;
