@@ -35,6 +35,16 @@ pub enum ConvertError {
         /// What it may hold.
         expected: &'static str,
     },
+    /// A text that HTTP cannot carry where it is to stand.
+    #[error("{field} is {value:?}; it must be {expected}")]
+    Malformed {
+        /// Which field.
+        field: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it may hold.
+        expected: &'static str,
+    },
     /// A body that is not the message that its kind says it is.
     #[error("the body of {kind} {key:?} does not decode ({error}); the sender must send it again")]
     Body {

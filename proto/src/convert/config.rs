@@ -1,9 +1,11 @@
 //! The configuration line: a snapshot as a set of named resources, whose hash tells whether two sets are equal.
 
 mod body;
+mod profile;
 mod set;
 #[cfg(test)]
 mod tests;
+mod traits;
 
 pub use set::{EntrySet, Hashes, diff};
 

@@ -2,7 +2,8 @@
 
 use super::ConvertError;
 use cliproxy_domain::{
-    CooldownCause, ProviderKind, Strategy,
+    CooldownCause, Effort, ErrorClass, MaxTokensName, Need, OnLoss, ProviderKind, Strategy, Thinking,
+    UnsupportedTools,
     status::{HealthState, Source},
 };
 
@@ -42,8 +43,55 @@ words!(CooldownCause {
     QuotaExhausted => "quota_exhausted",
     CredentialRejected => "credential_rejected",
 });
+words!(ErrorClass {
+    InvalidRequest => "invalid_request",
+    ContextLength => "context_length",
+    Auth => "auth",
+    Billing => "billing",
+    Permission => "permission",
+    NotFound => "not_found",
+    TooLarge => "too_large",
+    RateLimit => "rate_limit",
+    SpendOrDailyLimit => "spend_or_daily_limit",
+    Upstream => "upstream_error",
+    Overloaded => "overloaded",
+    Timeout => "timeout",
+});
+words!(MaxTokensName { MaxCompletionTokens => "max_completion_tokens", MaxTokens => "max_tokens" });
+words!(OnLoss { Warn => "warn", Refuse => "refuse" });
+words!(UnsupportedTools { Reject => "reject", Drop => "drop" });
+words!(Thinking { Effort => "effort", Budget => "budget", Never => "never" });
+words!(Effort {
+    None => "none",
+    Minimal => "minimal",
+    Low => "low",
+    Medium => "medium",
+    High => "high",
+    XHigh => "xhigh",
+    Max => "max",
+});
+words!(Need {
+    Images => "images",
+    Files => "files",
+    FileUrls => "file_urls",
+    Audio => "audio",
+    MediaOutput => "media_output",
+    Tools => "tools",
+    StructuredOutput => "structured_output",
+    Choices => "choices",
+    Logprobs => "logprobs",
+    ServerState => "server_state",
+    Embeddings => "embeddings",
+    TokenArrays => "token_arrays",
+    TokenCounts => "token_counts",
+});
 words!(HealthState { Unknown => "unknown", Healthy => "healthy", Unhealthy => "unhealthy" });
 words!(Source { Cluster => "cluster", Node => "node" });
+
+/// Reads a word; an empty one is the default, as of senders that do not know the field.
+pub(super) fn read_or_default<W: Word + Default>(field: &'static str, word: &str) -> Result<W, ConvertError> {
+    if word.is_empty() { Ok(W::default()) } else { read(field, word) }
+}
 
 /// Reads a word.
 pub(super) fn read<W: Word>(field: &'static str, word: &str) -> Result<W, ConvertError> {
@@ -73,18 +121,33 @@ mod tests {
         each_word_is_read_back::<ProviderKind>();
         each_word_is_read_back::<Strategy>();
         each_word_is_read_back::<CooldownCause>();
+        each_word_is_read_back::<ErrorClass>();
+        each_word_is_read_back::<MaxTokensName>();
+        each_word_is_read_back::<OnLoss>();
+        each_word_is_read_back::<UnsupportedTools>();
+        each_word_is_read_back::<Thinking>();
+        each_word_is_read_back::<Effort>();
+        each_word_is_read_back::<Need>();
         each_word_is_read_back::<HealthState>();
         each_word_is_read_back::<Source>();
     }
 
     #[test]
-    fn the_wire_spells_kinds_and_strategies_as_the_configuration_does() {
-        for (kind, word) in ProviderKind::WORDS {
-            assert_eq!(kind.as_str(), *word);
+    fn the_wire_spells_as_the_configuration_does() {
+        fn the_same<W: Word>(spelled: fn(W) -> &'static str) {
+            for (value, word) in W::WORDS {
+                assert_eq!(spelled(*value), *word);
+            }
         }
-        for (strategy, word) in Strategy::WORDS {
-            assert_eq!(strategy.as_str(), *word);
-        }
+        the_same(ProviderKind::as_str);
+        the_same(Strategy::as_str);
+        the_same(ErrorClass::as_str);
+        the_same(MaxTokensName::as_str);
+        the_same(OnLoss::as_str);
+        the_same(UnsupportedTools::as_str);
+        the_same(Thinking::as_str);
+        the_same(Effort::as_str);
+        the_same(Need::as_str);
     }
 
     #[test]

@@ -5,12 +5,12 @@ use super::{
         ConvertError, at_least_one, millis, required,
         word::{self, Word},
     },
-    Entry,
+    Entry, profile, traits,
 };
 use crate::v1;
 use cliproxy_domain::{
-    Alias, AliasTarget, Credential, CredentialName, ModelName, ModelPattern, Policy, Provider, ProviderName,
-    Retries, Secret, Target, Timeouts,
+    Alias, AliasTarget, Credential, CredentialName, ModelName, ModelPattern, Policy, Provider, ProviderKind,
+    ProviderName, Retries, Secret, Target, Timeouts, TranslationPolicy,
 };
 use prost::Message;
 use std::{collections::BTreeSet, time::Duration};
@@ -43,6 +43,8 @@ pub(super) fn provider_to_wire(provider: &Provider) -> v1::Provider {
         weight: provider.weight,
         priority: provider.priority,
         timeouts: Some(timeouts_to_wire(&provider.timeouts)),
+        profile: provider.profile.as_ref().map(profile::to_wire),
+        traits: provider.traits.iter().map(traits::to_wire).collect(),
     }
 }
 
@@ -62,17 +64,25 @@ pub(super) fn provider_from_wire(wire: &v1::Provider) -> Result<Provider, Conver
     if let Some(twice) = wire.credentials.iter().find(|credential| !names.insert(&credential.name)) {
         return Err(ConvertError::Duplicate { field: "Credential.name", value: twice.name.clone() });
     }
+    let kind = word::read("Provider.kind", &wire.kind)?;
+    if wire.profile.is_some() && kind != ProviderKind::OpenAiCompatible {
+        return Err(ConvertError::UnknownWord {
+            field: "Provider.kind of a provider with a profile",
+            value: wire.kind.clone(),
+            expected: ProviderKind::OpenAiCompatible.word().to_owned(),
+        });
+    }
     Ok(Provider {
         name: ProviderName::from(required("Provider.name", &wire.name)?),
-        kind: word::read("Provider.kind", &wire.kind)?,
+        kind,
         base_url: base_url.to_owned(),
         credentials: wire.credentials.iter().map(credential_from_wire).collect::<Result<_, _>>()?,
         models: wire.models.iter().map(ModelPattern::new).collect(),
         weight: at_least_one("Provider.weight", wire.weight)?,
         priority: wire.priority,
         timeouts: timeouts_from_wire("Provider.timeouts", wire.timeouts.as_ref())?,
-        profile: None,
-        traits: Vec::new(),
+        profile: wire.profile.as_ref().map(profile::from_wire).transpose()?,
+        traits: wire.traits.iter().map(traits::from_wire).collect::<Result<_, _>>()?,
     })
 }
 
@@ -160,6 +170,7 @@ pub(super) fn policy_to_wire(policy: &Policy) -> v1::Policy {
         strategy: policy.strategy.word().to_owned(),
         max_attempts: policy.retries.max_attempts,
         timeouts: Some(timeouts_to_wire(&policy.timeouts)),
+        translation: Some(translation_to_wire(&policy.translation)),
     }
 }
 
@@ -168,6 +179,28 @@ pub(super) fn policy_from_wire(wire: &v1::Policy) -> Result<Policy, ConvertError
         strategy: word::read("Policy.strategy", &wire.strategy)?,
         retries: Retries { max_attempts: at_least_one("Policy.max_attempts", wire.max_attempts)? },
         timeouts: timeouts_from_wire("Policy.timeouts", wire.timeouts.as_ref())?,
-        translation: Default::default(),
+        translation: match &wire.translation {
+            Some(translation) => translation_from_wire(translation)?,
+            None => TranslationPolicy::default(),
+        },
+    })
+}
+
+fn translation_to_wire(translation: &TranslationPolicy) -> v1::Translation {
+    v1::Translation {
+        on_loss: translation.on_loss.word().to_owned(),
+        unsupported_tools: translation.unsupported_tools.word().to_owned(),
+        default_max_tokens: translation.default_max_tokens,
+    }
+}
+
+fn translation_from_wire(wire: &v1::Translation) -> Result<TranslationPolicy, ConvertError> {
+    Ok(TranslationPolicy {
+        on_loss: word::read_or_default("Translation.on_loss", &wire.on_loss)?,
+        unsupported_tools: word::read_or_default("Translation.unsupported_tools", &wire.unsupported_tools)?,
+        default_max_tokens: match wire.default_max_tokens {
+            0 => TranslationPolicy::default().default_max_tokens,
+            tokens => tokens,
+        },
     })
 }

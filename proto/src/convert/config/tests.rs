@@ -1,3 +1,5 @@
+mod translated;
+
 use super::*;
 use crate::convert::ConvertError;
 use cliproxy_domain::{
@@ -25,8 +27,9 @@ fn provider(name: String) -> impl Generate<Value = Provider> {
     ]);
     let keys = collection::vec(("\\PC{0,12}", 1..9_u32), 1..4);
     let models = collection::vec("[a-z*?-]{1,8}", 0..4);
-    (kinds, "[a-z.]{1,12}", keys, models, 1..9_u32, 0..5_u32, timeouts()).prop_map(
-        move |(kind, host, keys, models, weight, priority, timeouts)| Provider {
+    let known = (translated::profiles(), collection::vec(translated::traits(), 0..3));
+    (kinds, "[a-z.]{1,12}", keys, models, (1..9_u32, 0..5_u32), timeouts(), known).prop_map(
+        move |(kind, host, keys, models, (weight, priority), timeouts, (profile, traits))| Provider {
             name: ProviderName::from(name.as_str()),
             kind,
             base_url: format!("https://{host}"),
@@ -43,8 +46,8 @@ fn provider(name: String) -> impl Generate<Value = Provider> {
             weight,
             priority,
             timeouts,
-            profile: None,
-            traits: Vec::new(),
+            profile: (kind == ProviderKind::OpenAiCompatible).then_some(profile),
+            traits,
         },
     )
 }
@@ -69,8 +72,9 @@ fn alias(name: String) -> impl Generate<Value = Alias> {
 
 /// Any configuration of the providers `p0`, `p1` and perhaps `p2`, and of up to two aliases.
 fn snapshots() -> impl Generate<Value = Snapshot> {
-    let policy = (1..9_u32, timeouts()).prop_map(|(max_attempts, timeouts)| Policy {
-        translation: Default::default(),
+    let policy = (1..9_u32, timeouts(), translated::translations());
+    let policy = policy.prop_map(|(max_attempts, timeouts, translation)| Policy {
+        translation,
         strategy: Strategy::RoundRobin,
         retries: Retries { max_attempts },
         timeouts,
