@@ -57,6 +57,9 @@ pub struct Request {
     pub server_state: Vec<&'static str>,
     /// Everything else at the top level.
     pub bag: Bag,
+    /// Fields of its own dialect that say nothing to another, as a default said aloud: they go back to their own
+    /// dialect, and others leave them out without a warning.
+    pub quiet: Bag,
 }
 
 impl Request {
@@ -86,6 +89,7 @@ impl Request {
             stream_usage: false,
             server_state: Vec::new(),
             bag: Bag::default(),
+            quiet: Bag::default(),
         }
     }
 
