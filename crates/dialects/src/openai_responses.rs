@@ -1,9 +1,12 @@
 //! OpenAI Responses: §3 of the wire formats.
 
+mod annotation;
 mod decode;
 mod encode;
 mod reply;
 mod stream;
+#[cfg(test)]
+mod testing;
 
 pub(crate) use decode::decode_request;
 pub(crate) use encode::{encode_count, encode_request};
