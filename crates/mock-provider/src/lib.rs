@@ -2,9 +2,10 @@
 //! and Gemini, for `demo`, tests and benches. `docs/reference/mock-provider.md` describes its script.
 //!
 //! A request passes the modules in this order: `provider` accepts, `link` is its connection,
-//! `serve` answers it: `route` finds the endpoint and the key, `wire` reads the request, `rules` find
-//! what the `script` says, `answer` decides what is said, `wire` spells it as `rope`s of `text`, `body`
-//! sends it, and `log` remembers how it ended. `control` serves `/__mock/…`.
+//! `serve` answers it: `route` finds the endpoint and the key, `wire` reads the request, `strict` refuses
+//! what the real API would, `rules` find what the `script` says, `answer` decides what is said, `wire`
+//! spells it as `rope`s of `text`, `body` sends it, and `log` remembers how it ended. `control` serves
+//! `/__mock/…`.
 //!
 //! It knows nothing of the gateway's own dialect code, so that each checks the other.
 
@@ -20,6 +21,7 @@ mod route;
 mod rules;
 mod script;
 mod serve;
+mod strict;
 mod text;
 mod wire;
 
@@ -28,7 +30,7 @@ pub use self::{
     provider::{MockOptions, MockProvider},
     rules::ScriptError,
     script::{
-        Behaviour, Chunk, Ending, ErrorKind, Family, Fixture, Hint, Key, Latency, Operation, Payload, Point,
-        Reply, Rule, Script, Usage,
+        Behaviour, Call, Chunk, Ending, ErrorKind, Family, Finish, Fixture, Hint, Key, Latency, Operation,
+        Payload, Point, Reply, Rule, Script, Usage, UsageDetails,
     },
 };

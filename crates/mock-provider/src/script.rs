@@ -62,6 +62,8 @@ pub struct Script {
     pub models: Option<Vec<String>>,
     /// How many of the newest request bodies the log keeps.
     pub keep_bodies: usize,
+    /// Refuses what the real APIs refuse: unknown fields, turns out of order, lost signatures.
+    pub strict: bool,
     /// Reads request bodies at this pace; 0 never reads them, so that such a request waits for ever.
     pub read_bytes_per_second: Option<u64>,
     /// Tried in order; the first that fits decides alone. A request that fits none is answered at once.
@@ -202,8 +204,20 @@ pub struct Reply {
     pub total_bytes: Option<u64>,
     /// Sends a stream in pieces of this many bytes whatever its events, each piece by itself.
     pub chunk_bytes: Option<usize>,
+    /// What the model thinks before it speaks; given to requests that have it think.
+    pub thinking: Option<String>,
+    /// The tool calls to make in place of the text, unless the request's last turn holds tool results.
+    pub calls: Vec<Call>,
+    /// Text said before the calls.
+    pub preamble: Option<String>,
+    /// Declines with these words in place of the text.
+    pub refusal: Option<String>,
+    /// Why the answer ends, when not by itself.
+    pub finish: Option<Finish>,
     /// Reports this usage in place of the counted one.
     pub usage: Option<Usage>,
+    /// Reports these parts of the usage in place of the counted ones.
+    pub usage_details: Option<UsageDetails>,
     /// Adds headers to the answer, on success and error alike.
     pub headers: BTreeMap<String, String>,
 }
@@ -216,6 +230,38 @@ pub struct Usage {
     pub input_tokens: u64,
     /// Tokens of the answer: words of a text, `tokens` of filler, pieces of a tool call's arguments.
     pub output_tokens: u64,
+}
+
+/// What the counts of [`Usage`] are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UsageDetails {
+    /// The part of the input tokens that came from a cache.
+    pub cached_tokens: u64,
+    /// The part of the input tokens that was written to a cache (not told by Gemini).
+    pub cache_write_tokens: u64,
+    /// The part of the output tokens that was thought.
+    pub reasoning_tokens: u64,
+}
+
+/// A tool call that a reply makes when the request declares the tool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Call {
+    /// The tool; the first function declared when absent.
+    pub name: Option<String>,
+    /// The arguments, a JSON object; what the tool's schema requires when absent.
+    pub arguments: Option<serde_json::Value>,
+}
+
+/// Why an answer ends, when not by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// The limit of output tokens is reached.
+    Length,
+    /// A filter stopped the answer.
+    ContentFilter,
 }
 
 impl From<Behaviour> for Script {

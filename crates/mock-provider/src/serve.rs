@@ -13,6 +13,7 @@ use crate::{
     route::{self, Endpoint},
     rules::{self, Plan},
     script::{ErrorKind, Family, Hint},
+    strict,
 };
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, Version, request::Parts};
@@ -62,6 +63,11 @@ pub(crate) async fn serve(
     };
     let (model, stream) = work.asks();
     exchange.open.start(model, stream);
+    if rules.script().strict
+        && let Err(refusal) = strict::check(&endpoint, &head, &body)
+    {
+        return Ok(exchange.refuse_strictly(&refusal));
+    }
     if !model.is_empty() && !rules.serves(model) {
         return Ok(exchange.error(ErrorKind::NotFound, model, Hint::default(), None, &Plan::default()));
     }

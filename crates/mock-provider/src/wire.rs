@@ -4,60 +4,31 @@ pub(crate) mod chat;
 pub(crate) mod embeddings;
 pub(crate) mod error;
 pub(crate) mod gemini;
+mod layout;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod responses;
+pub(crate) mod signature;
 pub(crate) mod tools;
 
+pub(crate) use self::layout::{Layout, Span, Stage};
 use crate::{answer::Answer, rope::Rope, script::ErrorKind};
 
 /// When the mock's answers say they were made, in Unix seconds: always the same, so that answers are.
 pub(crate) const CREATED: u64 = 1_790_000_000;
 
-/// The events of one streamed answer: some that open it, one for each token, some that close it.
+/// The events of one streamed answer: some that open it, those of each block, some that close it.
 pub(crate) trait Transcript: Send {
     /// Gives the answer that is told.
     fn answer(&self) -> &Answer;
-    /// Gives the number of events before the first token's.
-    fn opening(&self) -> u64;
-    /// Gives the number of events after the last token's.
-    fn closing(&self) -> u64;
+    /// Gives what its events are.
+    fn layout(&self) -> &Layout;
     /// Writes the event of that number, counted from 0. Called in order, once each.
     fn event(&mut self, number: u64) -> Rope;
     /// Writes what the provider sends in place of event `number` when it fails there.
     fn failure(&mut self, number: u64, kind: ErrorKind) -> Rope;
     /// Writes an event whose JSON does not parse.
     fn broken(&mut self, number: u64) -> Rope;
-
-    /// Gives the number of events with a token.
-    fn tokens(&self) -> u64 {
-        self.answer().content.text().tokens()
-    }
-
-    /// Gives the number of all events.
-    fn len(&self) -> u64 {
-        self.opening() + self.tokens() + self.closing()
-    }
-
-    /// Tells where in the answer the event of that number stands.
-    fn stage(&self, number: u64) -> Stage {
-        let (opening, tokens) = (self.opening(), self.tokens());
-        if number < opening {
-            Stage::Opening(number)
-        } else if number < opening + tokens {
-            Stage::Token(number - opening)
-        } else {
-            Stage::Closing(number - opening - tokens)
-        }
-    }
-}
-
-/// Where in a streamed answer an event stands, counted from 0 within its part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    Opening(u64),
-    Token(u64),
-    Closing(u64),
 }
 
 /// A request that an API refuses as wrong: answered with 400 and this text.

@@ -6,7 +6,7 @@ use crate::{
     log::Outcome,
     rope::Rope,
     script::{ErrorKind, Latency},
-    wire::{Stage, Transcript},
+    wire::Transcript,
 };
 use bytes::Bytes;
 use std::{
@@ -62,7 +62,7 @@ impl Paced {
         piece: Option<usize>,
         fault: Option<(u64, Fault)>,
     ) -> Self {
-        let last = transcript.len().saturating_sub(1);
+        let last = transcript.layout().len().saturating_sub(1);
         let fault = fault.map(|(at, fault)| (at.min(last), fault));
         Self::new(Timeline::Transcript { transcript, latency }, fault, piece, None)
     }
@@ -112,7 +112,7 @@ impl Paced {
     /// Tells whether everything was handed out.
     pub(super) fn is_finished(&self) -> bool {
         let none_left = match &self.timeline {
-            Timeline::Transcript { transcript, .. } => self.events >= transcript.len(),
+            Timeline::Transcript { transcript, .. } => self.events >= transcript.layout().len(),
             Timeline::Chunks(chunks) => chunks.is_empty(),
         };
         none_left && self.current.is_empty() && self.fault.is_none() && !self.silent
@@ -197,11 +197,7 @@ impl Paced {
             Timeline::Transcript { latency, .. } if *latency == Latency::default() => None,
             Timeline::Transcript { transcript, latency } => {
                 let since = *self.since.get_or_insert_with(clock::ticks);
-                let before = match transcript.stage(self.events) {
-                    Stage::Opening(_) => 0,
-                    Stage::Token(token) => token,
-                    Stage::Closing(_) => transcript.tokens().saturating_sub(1),
-                };
+                let before = transcript.layout().tokens_before(self.events);
                 Some(since + latency.first_token() + latency.tokens(before))
             }
         }

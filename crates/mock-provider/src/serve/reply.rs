@@ -10,6 +10,7 @@ use crate::{
     route::NoEndpoint,
     rules::{Plan, Rules},
     script::{Behaviour, Ending, ErrorKind, Family, Fixture, Hint, Operation, Point, Usage},
+    strict::Refusal,
     wire::error,
 };
 use bytes::Bytes;
@@ -86,6 +87,14 @@ impl<'a> Exchange<'a> {
     pub(super) fn refuse(self, kind: ErrorKind, text: &str) -> Response<MockBody> {
         let body = error::refusal(self.family, kind, text, self.open.id());
         let status = error::spelling(self.family, kind).status;
+        let head = Head::new(status, self.json(), &BTreeMap::new());
+        self.whole(head, body.into())
+    }
+
+    /// Answers with what the real API says to such a request.
+    pub(super) fn refuse_strictly(self, refusal: &Refusal) -> Response<MockBody> {
+        let body = error::strict_refusal(self.family, refusal, self.open.id());
+        let status = error::spelling(self.family, ErrorKind::BadRequest).status;
         let head = Head::new(status, self.json(), &BTreeMap::new());
         self.whole(head, body.into())
     }

@@ -93,7 +93,7 @@ impl Work {
                 if stream {
                     return stream_of(api, answer);
                 }
-                let tokens = answer.content.text().tokens();
+                let tokens = answer.tokens();
                 Good::Whole { body: whole_of(api, &answer), usage: Some(answer.usage), tokens }
             }
             Work::Count { api, .. } => plain(count_of(api, size), None),

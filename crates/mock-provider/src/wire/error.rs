@@ -3,6 +3,7 @@
 use crate::{
     clock,
     script::{ErrorKind, Family, Hint},
+    strict::Refusal,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -140,6 +141,19 @@ pub(crate) fn body(
 pub(crate) fn refusal(family: Family, kind: ErrorKind, text: &str, request: u64) -> String {
     let details = details(family, kind, Hint::default(), "");
     body_with(family, kind, spelling(family, kind).status, text, details, request)
+}
+
+/// Writes the body of a request that the real API refuses.
+pub(crate) fn strict_refusal(family: Family, refused: &Refusal, request: u64) -> String {
+    let kind = ErrorKind::BadRequest;
+    if family == Family::OpenAi {
+        let what = spelling(family, kind);
+        let error = json!({
+            "message": refused.message, "type": what.kind, "param": refused.param, "code": refused.code,
+        });
+        return json!({ "error": error }).to_string();
+    }
+    refusal(family, kind, &refused.message, request)
 }
 
 fn body_with(

@@ -1,21 +1,22 @@
 //! Gemini `generateContent`, its streams in both forms, and its token counts.
 
+mod stream;
+
+pub(crate) use self::stream::{Framing, Stream};
 use super::{
-    BadRequest, Stage, Transcript, error, required,
-    tools::{Choice, ToolTalk, content_text, text_of},
+    BadRequest, required,
+    signature::{On, call_content, sign},
+    tools::{Choice, Tool, ToolTalk, content_text, text_of},
 };
 use crate::{
-    answer::{Answer, Ask, Content, Tool},
+    answer::{Answer, Ask, Block, Thoughts},
     rope::{Rope, RopeWriter},
-    script::{ErrorKind, Family},
+    script::Finish,
 };
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use std::fmt::Write as _;
-
-/// Stands on the function calls, as current models send one: the base64 of `mock-signature`.
-const SIGNATURE: &str = "bW9jay1zaWduYXR1cmU=";
 
 #[derive(Deserialize)]
 struct Request<'a> {
@@ -25,6 +26,8 @@ struct Request<'a> {
     tools: Option<&'a RawValue>,
     #[serde(rename = "toolConfig", alias = "tool_config")]
     tool_config: Option<Value>,
+    #[serde(rename = "generationConfig", alias = "generation_config")]
+    generation: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -39,11 +42,31 @@ struct CountRequest<'a> {
 pub(crate) fn read(body: &[u8], model: &str, stream: bool) -> Result<Ask, BadRequest> {
     let request: Request<'_> = serde_json::from_slice(body)?;
     let contents = required(request.contents, "contents")?;
-    let tool = match request.tools {
-        Some(tools) => tool_talk(tools, request.tool_config.as_ref(), contents)?.decide(),
-        None => None,
+    let talk = |tools| tool_talk(tools, request.tool_config.as_ref(), contents);
+    let generation = request.generation.unwrap_or_default();
+    let schema = field(&generation, "responseJsonSchema", "response_json_schema")
+        .or_else(|| field(&generation, "responseSchema", "response_schema"));
+    Ok(Ask {
+        model: model.to_owned(),
+        stream,
+        include_usage: false,
+        tools: request.tools.map(talk).transpose()?,
+        thoughts: thoughts(&generation),
+        schema: schema.cloned(),
+    })
+}
+
+fn thoughts(generation: &Value) -> Thoughts {
+    let Some(config) = field(generation, "thinkingConfig", "thinking_config") else {
+        return Thoughts::Hidden;
     };
-    Ok(Ask { model: model.to_owned(), stream, include_usage: false, tool })
+    let budget = field(config, "thinkingBudget", "thinking_budget").and_then(Value::as_i64);
+    let shown = field(config, "includeThoughts", "include_thoughts").and_then(Value::as_bool);
+    match (budget, shown) {
+        (Some(0), _) => Thoughts::Off,
+        (_, Some(true)) => Thoughts::Shown,
+        _ => Thoughts::Hidden,
+    }
 }
 
 /// Reads a request for a count.
@@ -79,6 +102,7 @@ fn tool_talk(tools: &RawValue, config: Option<&Value>, contents: &RawValue) -> R
         tools: declared.collect(),
         choice: choice(config),
         has_result: contents.iter().any(has_result),
+        result_is_last: user.is_some_and(has_result),
         last_user_text: user.and_then(|user| user.get("parts")).map(content_text).unwrap_or_default(),
     })
 }
@@ -97,7 +121,7 @@ fn choice(config: Option<&Value>) -> Choice {
 }
 
 /// Reads a field in either of the spellings that the API takes.
-pub(super) fn field<'a>(value: &'a Value, camel: &str, snake: &str) -> Option<&'a Value> {
+pub(crate) fn field<'a>(value: &'a Value, camel: &str, snake: &str) -> Option<&'a Value> {
     value.get(camel).or_else(|| value.get(snake))
 }
 
@@ -109,133 +133,86 @@ pub(crate) fn count(tokens: u64) -> Bytes {
 
 /// Writes the answer in one piece.
 pub(crate) fn whole(answer: &Answer) -> Rope {
-    let mut out = RopeWriter::new(512 + answer.content.text().as_str().len());
+    let mut out = RopeWriter::new(512 + answer.room());
     out.raw(HEAD);
-    match &answer.content {
-        Content::Text(text) => out.raw(r#"{"text":""#).piece(text.whole()).raw("\"}"),
-        Content::ToolCall { name, arguments } => call(&mut out, answer.id, name, arguments.as_str()),
-    };
+    let mut separator = "";
+    for (index, block) in answer.blocks.iter().enumerate() {
+        match block {
+            Block::Thought { shown: false, .. } | Block::Refusal(_) => continue,
+            Block::Thought { text, .. } => {
+                out.raw(separator).raw(r#"{"text":""#).piece(text.whole()).raw(r#"","thought":true}"#);
+            }
+            Block::Text(text) => {
+                out.raw(separator).raw(r#"{"text":""#).piece(text.whole()).raw("\"");
+                // The last text of an answer that was thought about is signed.
+                if answer.thinks() && index + 1 == answer.blocks.len() {
+                    signed(&mut out, &sign(On::Text, ""));
+                }
+                out.raw("}");
+            }
+            Block::Call { .. } => {
+                out.raw(separator);
+                call(&mut out, answer, index);
+            }
+        }
+        separator = ",";
+    }
     tail(&mut out, answer, answer.usage.output_tokens, true);
     out.finish()
 }
 
-/// Everything of a response before its part.
+/// How the ids of calls begin.
+pub(crate) const CALL_ID: &str = "fc-";
+
+/// Everything of a response before its parts.
 const HEAD: &str = r#"{"candidates":[{"content":{"role":"model","parts":["#;
 
-fn call<'a>(out: &'a mut RopeWriter, id: u64, name: &str, arguments: &str) -> &'a mut RopeWriter {
-    let _ = write!(out, r#"{{"functionCall":{{"id":"fc-{id:016x}","name":""#);
-    out.escaped(name).raw(r#"","args":"#).raw(arguments);
-    out.raw(r#"},"thoughtSignature":""#).raw(SIGNATURE).raw("\"}")
+fn signed(out: &mut RopeWriter, signature: &str) {
+    out.raw(r#","thoughtSignature":""#).raw(signature).raw("\"");
 }
 
-/// Writes everything of a response after its part; `output` is the running total.
+/// Writes a call; the first one of an answer is signed, as current models do.
+fn call(out: &mut RopeWriter, answer: &Answer, index: usize) {
+    let Some(Block::Call { name, arguments }) = answer.blocks.get(index) else { return };
+    let _ = write!(out, r#"{{"functionCall":{{"id":"{CALL_ID}{:016x}","name":""#, answer.block_id(index));
+    out.escaped(name).raw(r#"","args":"#).raw(arguments.as_str()).raw("}");
+    let before = answer.blocks.iter().take(index);
+    if !before.into_iter().any(|block| matches!(block, Block::Call { .. })) {
+        let arguments: Value = serde_json::from_str(arguments.as_str()).unwrap_or_default();
+        signed(out, &sign(On::Call, &call_content(name, &arguments)));
+    }
+    out.raw("}");
+}
+
+fn finish_reason(answer: &Answer) -> &'static str {
+    match answer.finish {
+        Some(Finish::Length) => "MAX_TOKENS",
+        Some(Finish::ContentFilter) => "SAFETY",
+        None if answer.refuses() => "SAFETY",
+        None => "STOP",
+    }
+}
+
+/// Writes everything of a response after its parts; `output` is the running total.
 fn tail(out: &mut RopeWriter, answer: &Answer, output: u64, last: bool) {
     out.raw(r#"]},"index":0"#);
     if last {
-        out.raw(r#","finishReason":"STOP""#);
+        let _ = write!(out, r#","finishReason":"{}""#, finish_reason(answer));
     }
-    let input = answer.usage.input_tokens;
-    let total = input.saturating_add(output);
+    let (input, details) = (answer.usage.input_tokens, answer.details);
+    let thought = details.reasoning_tokens.min(output);
+    let (said, total) = (output - thought, input.saturating_add(output));
     let _ = write!(
         out,
-        r#"}}],"usageMetadata":{{"promptTokenCount":{input},"candidatesTokenCount":{output},"totalTokenCount":{total},"#
+        r#"}}],"usageMetadata":{{"promptTokenCount":{input},"candidatesTokenCount":{said},"totalTokenCount":{total},"#
     );
+    if thought > 0 {
+        let _ = write!(out, r#""thoughtsTokenCount":{thought},"#);
+    }
+    if details.cached_tokens > 0 {
+        let _ = write!(out, r#""cachedContentTokenCount":{},"#, details.cached_tokens);
+    }
     let _ = write!(out, r#""promptTokensDetails":[{{"modality":"TEXT","tokenCount":{input}}}]}},"#);
     out.raw(r#""modelVersion":""#).escaped(&answer.model);
     let _ = write!(out, r#"","responseId":"mock-{:016x}"}}"#, answer.id);
-}
-
-/// How a stream is framed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Framing {
-    /// `alt=sse`.
-    Sse,
-    /// One JSON array.
-    Array,
-}
-
-/// The events of a stream: a token each, the last one with the finish; a call comes whole.
-pub(crate) struct Stream {
-    answer: Answer,
-    framing: Framing,
-}
-
-impl Stream {
-    /// Starts the events of `answer`.
-    pub(crate) fn new(answer: Answer, framing: Framing) -> Self {
-        Self { answer, framing }
-    }
-
-    fn frame(&self, number: u64, last: bool, write: impl FnOnce(&mut RopeWriter)) -> Rope {
-        let mut out = RopeWriter::new(448);
-        match (self.framing, number) {
-            (Framing::Sse, _) => out.raw("data: "),
-            (Framing::Array, 0) => out.raw("["),
-            (Framing::Array, _) => out.raw("\r\n,"),
-        };
-        write(&mut out);
-        match self.framing {
-            Framing::Sse => out.raw("\r\n\r\n"),
-            Framing::Array => out.raw(if last { "\r\n]" } else { "" }),
-        };
-        out.finish()
-    }
-
-    /// Counts the output up to and with event `number`, so that the last one has the reported total.
-    fn running(&self, number: u64) -> u64 {
-        if number + 1 >= self.tokens() {
-            return self.answer.usage.output_tokens;
-        }
-        self.answer.usage.output_tokens.min(number + 1)
-    }
-}
-
-impl Transcript for Stream {
-    fn answer(&self) -> &Answer {
-        &self.answer
-    }
-
-    fn opening(&self) -> u64 {
-        0
-    }
-
-    /// A call is one event, and the finish comes in another one with an empty text.
-    fn closing(&self) -> u64 {
-        u64::from(matches!(self.answer.content, Content::ToolCall { .. }))
-    }
-
-    fn tokens(&self) -> u64 {
-        match &self.answer.content {
-            Content::Text(text) => text.tokens(),
-            Content::ToolCall { .. } => 1,
-        }
-    }
-
-    fn event(&mut self, number: u64) -> Rope {
-        let last = number + 1 == self.len();
-        self.frame(number, last, |out| {
-            out.raw(HEAD);
-            match (&self.answer.content, self.stage(number)) {
-                (Content::ToolCall { name, arguments }, Stage::Token(_)) => {
-                    call(out, self.answer.id, name, arguments.as_str())
-                }
-                (Content::ToolCall { .. }, _) => out.raw(r#"{"text":""}"#),
-                (Content::Text(text), _) => out.raw(r#"{"text":""#).piece(text.token(number)).raw("\"}"),
-            };
-            tail(out, &self.answer, self.running(number), last);
-        })
-    }
-
-    fn failure(&mut self, number: u64, kind: ErrorKind) -> Rope {
-        let body = error::body(Family::Gemini, kind, None, &self.answer.model, 0);
-        self.frame(number, true, |out| {
-            out.raw(&body);
-        })
-    }
-
-    fn broken(&mut self, number: u64) -> Rope {
-        self.frame(number, true, |out| {
-            out.raw(HEAD);
-        })
-    }
 }

@@ -1,25 +1,22 @@
 //! Anthropic Messages, and its token counts.
 
+mod stream;
+
+pub(crate) use self::stream::Stream;
 use super::{
-    BadRequest, Stage, Transcript, error, required,
-    tools::{Choice, ToolTalk, content_text, text_of},
+    BadRequest, required,
+    signature::{On, sign},
+    tools::{Choice, Tool, ToolTalk, content_text, text_of},
 };
 use crate::{
-    answer::{Answer, Ask, Content, Tool},
+    answer::{Answer, Ask, Block, Thoughts},
     rope::{Rope, RopeWriter},
-    script::{ErrorKind, Family},
+    script::Finish,
 };
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use std::{borrow::Cow, fmt::Write as _};
-
-/// The parts of usage that an answer without a cache never fills.
-const USAGE_REST: &str = concat!(
-    r#","cache_creation_input_tokens":0,"cache_read_input_tokens":0,"#,
-    r#""cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"#,
-    r#""service_tier":"standard","inference_geo":"global"}"#,
-);
 
 #[derive(Deserialize)]
 struct Request<'a> {
@@ -32,6 +29,8 @@ struct Request<'a> {
     #[serde(borrow)]
     tools: Option<&'a RawValue>,
     tool_choice: Option<Value>,
+    thinking: Option<Value>,
+    output_config: Option<Value>,
 }
 
 /// Reads a request for an answer, or for a count of its tokens, which needs no `max_tokens`.
@@ -41,16 +40,25 @@ pub(crate) fn read(body: &[u8], count_only: bool) -> Result<Ask, BadRequest> {
     if !count_only {
         required(request.max_tokens, "max_tokens")?;
     }
-    let tool = match request.tools {
-        Some(tools) if !count_only => tool_talk(tools, request.tool_choice.as_ref(), messages)?.decide(),
-        _ => None,
-    };
+    let talk = |tools| tool_talk(tools, request.tool_choice.as_ref(), messages);
+    let tools = request.tools.filter(|_| !count_only).map(talk).transpose()?;
+    let format = request.output_config.as_ref().and_then(|config| config.get("format"));
     Ok(Ask {
         model: required(request.model, "model")?.into_owned(),
         stream: request.stream.unwrap_or(false),
         include_usage: false,
-        tool,
+        tools,
+        thoughts: thoughts(request.thinking.as_ref()),
+        schema: format.and_then(|format| format.get("schema")).cloned(),
     })
+}
+
+fn thoughts(thinking: Option<&Value>) -> Thoughts {
+    match thinking.map(|thinking| (text_of(thinking, "type"), text_of(thinking, "display"))) {
+        Some(("enabled" | "adaptive", "omitted")) => Thoughts::Hidden,
+        Some(("enabled" | "adaptive", _)) => Thoughts::Shown,
+        _ => Thoughts::Off,
+    }
 }
 
 fn tool_talk(tools: &RawValue, choice: Option<&Value>, messages: &RawValue) -> Result<ToolTalk, BadRequest> {
@@ -75,30 +83,42 @@ fn tool_talk(tools: &RawValue, choice: Option<&Value>, messages: &RawValue) -> R
             _ => Choice::Auto,
         },
         has_result: messages.iter().any(has_result),
+        result_is_last: user.is_some_and(has_result),
         last_user_text: user.and_then(|user| user.get("content")).map(content_text).unwrap_or_default(),
     })
 }
 
 /// Writes the answer to `/v1/messages/count_tokens`.
 pub(crate) fn count(tokens: u64) -> Bytes {
-    format!(r#"{{"input_tokens":{}}}"#, tokens).into()
+    format!(r#"{{"input_tokens":{tokens}}}"#).into()
 }
 
 /// Writes the answer in one piece.
 pub(crate) fn whole(answer: &Answer) -> Rope {
-    let mut out = RopeWriter::new(640 + answer.content.text().as_str().len());
+    let mut out = RopeWriter::new(640 + answer.room());
     head(&mut out, answer);
-    match &answer.content {
-        Content::Text(text) => {
-            out.raw(r#"{"type":"text","text":""#).piece(text.whole()).raw("\"}");
+    for (index, block) in answer.blocks.iter().enumerate() {
+        if index > 0 {
+            out.raw(",");
         }
-        Content::ToolCall { name, arguments } => {
-            let _ = write!(out, r#"{{"type":"tool_use","id":"toolu_{:016x}","name":""#, answer.id);
-            out.escaped(name).raw(r#"","input":"#).raw(arguments.as_str()).raw("}");
+        match block {
+            Block::Text(text) | Block::Refusal(text) => {
+                out.raw(r#"{"type":"text","text":""#).piece(text.whole()).raw("\"}");
+            }
+            Block::Call { name, arguments } => {
+                call_head(&mut out, answer, index, name);
+                out.raw(arguments.as_str()).raw("}");
+            }
+            Block::Thought { text, shown } => {
+                let shown = if *shown { text.as_str() } else { "" };
+                out.raw(r#"{"type":"thinking","thinking":""#).escaped(shown);
+                out.raw(r#"","signature":""#).raw(&sign(On::Thinking, shown)).raw("\"}");
+            }
         }
     }
-    let _ = write!(out, r#"],"stop_reason":"{}","stop_sequence":null,"#, stop_reason(answer));
-    out.raw(r#""stop_details":null,"usage":"#);
+    out.raw("],");
+    stop(&mut out, answer);
+    out.raw(r#","usage":"#);
     usage(&mut out, answer, answer.usage.output_tokens);
     out.raw("}");
     out.finish()
@@ -110,115 +130,45 @@ fn head(out: &mut RopeWriter, answer: &Answer) {
     out.raw(r#""model":""#).escaped(&answer.model).raw(r#"","content":["#);
 }
 
+/// Writes a call up to its input. The id of a call that was thought about says so, so that the thought can be
+/// missed when the call comes back.
+fn call_head(out: &mut RopeWriter, answer: &Answer, index: usize, name: &str) {
+    let mark = if answer.thinks() { THOUGHT_CALL } else { "toolu_" };
+    let _ = write!(out, r#"{{"type":"tool_use","id":"{mark}{:016x}","name":""#, answer.block_id(index));
+    out.escaped(name).raw(r#"","input":"#);
+}
+
+/// How the ids of calls begin that follow a thinking block.
+pub(crate) const THOUGHT_CALL: &str = "toolu_thought_";
+
+/// Writes why the answer ends.
+fn stop(out: &mut RopeWriter, answer: &Answer) {
+    let reason = match answer.finish {
+        Some(Finish::Length) => "max_tokens",
+        Some(Finish::ContentFilter) => "refusal",
+        None if answer.refuses() => "refusal",
+        None if answer.calls() => "tool_use",
+        None => "end_turn",
+    };
+    let _ = write!(out, r#""stop_reason":"{reason}","stop_sequence":null,"stop_details":"#);
+    out.raw(match reason {
+        "refusal" => r#"{"type":"refusal","category":null,"explanation":null}"#,
+        _ => "null",
+    });
+}
+
 fn usage(out: &mut RopeWriter, answer: &Answer, output_tokens: u64) {
-    let input_tokens = answer.usage.input_tokens;
-    let _ = write!(out, r#"{{"input_tokens":{input_tokens},"output_tokens":{output_tokens}"#);
-    out.raw(USAGE_REST);
-}
-
-fn stop_reason(answer: &Answer) -> &'static str {
-    match answer.content {
-        Content::Text(_) => "end_turn",
-        Content::ToolCall { .. } => "tool_use",
+    let details = answer.details;
+    let (cached, written) = (details.cached_tokens, details.cache_write_tokens);
+    let fresh = answer.usage.input_tokens.saturating_sub(cached.saturating_add(written));
+    let _ = write!(out, r#"{{"input_tokens":{fresh},"output_tokens":{output_tokens},"#);
+    let _ = write!(out, r#""cache_creation_input_tokens":{written},"cache_read_input_tokens":{cached},"#);
+    let _ = write!(
+        out,
+        r#""cache_creation":{{"ephemeral_5m_input_tokens":{written},"ephemeral_1h_input_tokens":0}},"#
+    );
+    if details.reasoning_tokens > 0 {
+        let _ = write!(out, r#""output_tokens_details":{{"thinking_tokens":{}}},"#, details.reasoning_tokens);
     }
-}
-
-/// The events of a stream.
-pub(crate) struct Stream {
-    answer: Answer,
-}
-
-impl Stream {
-    /// Starts the events of `answer`.
-    pub(crate) fn new(answer: Answer) -> Self {
-        Self { answer }
-    }
-
-    fn start(&self) -> Rope {
-        let mut out = RopeWriter::new(576);
-        out.raw("event: message_start\ndata: {\"type\":\"message_start\",\"message\":");
-        head(&mut out, &self.answer);
-        out.raw(r#"],"stop_reason":null,"stop_sequence":null,"stop_details":null,"usage":"#);
-        usage(&mut out, &self.answer, 1);
-        out.raw("}}\n\n");
-        out.finish()
-    }
-
-    fn block_start(&self) -> Rope {
-        let mut out = RopeWriter::new(192);
-        out.raw("event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,");
-        match &self.answer.content {
-            Content::Text(_) => out.raw(r#""content_block":{"type":"text","text":""}}"#),
-            Content::ToolCall { name, .. } => {
-                let id = self.answer.id;
-                let _ = write!(out, r#""content_block":{{"type":"tool_use","id":"toolu_{id:016x}","name":""#);
-                out.escaped(name).raw(r#"","input":{}}}"#)
-            }
-        };
-        out.raw("\n\n");
-        out.finish()
-    }
-
-    fn token(&self, number: u64) -> Rope {
-        let token = self.answer.content.text().token(number);
-        let mut out = RopeWriter::new(160 + token.room());
-        out.raw("event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,");
-        out.raw(match self.answer.content {
-            Content::Text(_) => r#""delta":{"type":"text_delta","text":""#,
-            Content::ToolCall { .. } => r#""delta":{"type":"input_json_delta","partial_json":""#,
-        });
-        out.piece(token).raw("\"}}\n\n");
-        out.finish()
-    }
-
-    fn message_delta(&self) -> Rope {
-        let mut out = RopeWriter::new(256);
-        out.raw("event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":");
-        let _ = write!(out, r#"{{"stop_reason":"{}","stop_sequence":null,"#, stop_reason(&self.answer));
-        let output = self.answer.usage.output_tokens;
-        let _ = write!(out, r#""stop_details":null}},"usage":{{"output_tokens":{output}}}}}"#);
-        out.raw("\n\n");
-        out.finish()
-    }
-}
-
-fn fixed(event: &'static str) -> Rope {
-    Bytes::from_static(event.as_bytes()).into()
-}
-
-impl Transcript for Stream {
-    fn answer(&self) -> &Answer {
-        &self.answer
-    }
-
-    fn opening(&self) -> u64 {
-        3
-    }
-
-    fn closing(&self) -> u64 {
-        3
-    }
-
-    fn event(&mut self, number: u64) -> Rope {
-        match self.stage(number) {
-            Stage::Opening(0) => self.start(),
-            Stage::Opening(1) => self.block_start(),
-            Stage::Opening(_) => fixed("event: ping\ndata: {\"type\":\"ping\"}\n\n"),
-            Stage::Token(token) => self.token(token),
-            Stage::Closing(0) => {
-                fixed("event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n")
-            }
-            Stage::Closing(1) => self.message_delta(),
-            Stage::Closing(_) => fixed("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"),
-        }
-    }
-
-    fn failure(&mut self, _: u64, kind: ErrorKind) -> Rope {
-        let body = error::body(Family::Anthropic, kind, None, &self.answer.model, self.answer.id);
-        Bytes::from(format!("event: error\ndata: {body}\n\n")).into()
-    }
-
-    fn broken(&mut self, _: u64) -> Rope {
-        fixed("event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":\n\n")
-    }
+    out.raw(r#""service_tier":"standard","inference_geo":"global"}"#);
 }

@@ -7,4 +7,6 @@ mod control;
 mod faults;
 mod http2;
 mod log;
+mod loops;
 mod streams;
+mod strict;
