@@ -89,7 +89,17 @@ impl Profiles<'_> {
             field.refuse(format!("there is no profile {}; {}", field.shown(), name.advice(self.names())));
             return None;
         };
-        self.resolve(index)
+        let resolved = self.resolve(index)?;
+        let Profile { auth_header, headers, .. } = &resolved.profile;
+        if headers.iter().any(|(name, _)| name == auth_header) {
+            // Either may come from a profile that this one extends, so that neither place is at fault alone.
+            let remedy = "remove it from `headers`, or name another `auth_header`";
+            field.refuse(format!(
+                "the profile sets `{auth_header}`, which carries the key, as well; {remedy}"
+            ));
+            return None;
+        }
+        Some(resolved)
     }
 
     /// Warns of each profile that no provider uses.

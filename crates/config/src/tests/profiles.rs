@@ -202,6 +202,14 @@ fn a_secret_in_a_header_is_refused_and_not_shown() {
 }
 
 #[test]
+fn the_header_that_carries_the_key_carries_nothing_else() {
+    let text =
+        with("child", "  child: {extends: base, auth_header: X-Key}\n  base: {headers: {x-key: one}}\n");
+    let error = refuse(&text);
+    assert!(error.contains("the profile sets `x-key`, which carries the key, as well"), "{error}");
+}
+
+#[test]
 fn what_a_profile_cannot_say_is_refused_with_one_report_at_its_place() {
     let cases = [
         ("{headers: {api-key: x}}", "secrets do not belong here"),
