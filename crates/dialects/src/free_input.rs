@@ -1,5 +1,9 @@
 //! Free-form tools for dialects that have functions only: a function of one text, `{"input": "…"}`.
 
+mod unwrap;
+
+pub(crate) use unwrap::Unwrap;
+
 /// Gives the schema of the function that stands in for a free-form tool.
 pub(crate) fn schema() -> serde_json::Value {
     serde_json::json!({
@@ -17,9 +21,8 @@ pub(crate) fn wrapped(input: &str) -> String {
 
 /// Takes the free input out of whole arguments; arguments of another shape are the input themselves.
 pub(crate) fn unwrapped(args: &str) -> String {
-    #[derive(serde::Deserialize)]
-    struct Wrapped {
-        input: String,
-    }
-    serde_json::from_str::<Wrapped>(args).map_or_else(|_| args.to_owned(), |wrapped| wrapped.input)
+    let mut unwrap = Unwrap::default();
+    let mut input = unwrap.text(args).into_owned();
+    input.push_str(&unwrap.rest());
+    input
 }

@@ -45,6 +45,7 @@ pub mod passthrough;
 pub mod peek;
 mod schema;
 pub mod sse;
+mod stop_watch;
 mod tool_ids;
 mod tool_names;
 pub mod translate;

@@ -2,40 +2,37 @@
 //! names back, free-form calls their free form, an emulated schema becomes text, and the answer ends where the
 //! client's stop texts say.
 
-use super::ReplyContext;
-use crate::form::{Event, Reply};
-use std::sync::Arc;
+mod reply;
+mod stream;
+#[cfg(test)]
+mod tests;
 
-/// Reworks a streamed answer.
-pub(crate) struct Rework {
-    context: Arc<ReplyContext>,
-    over: bool,
+pub use reply::rework_reply;
+pub(crate) use stream::Rework;
+
+use super::{Notes, target::STRUCTURED_TOOL};
+use crate::form::Finish;
+
+/// What a call of the provider's is for the client.
+enum Call<'n> {
+    /// A function of this name.
+    Function(&'n str),
+    /// A free-form tool of this name, whose input is wrapped.
+    Free(&'n str),
+    /// The answer itself.
+    Answer,
 }
 
-impl Rework {
-    pub(crate) fn new(context: Arc<ReplyContext>) -> Self {
-        Self { context, over: false }
+/// Reads what a call of the tool that the provider names `sent` is for the client.
+fn call<'n>(notes: &'n Notes, sent: &'n str) -> Call<'n> {
+    if notes.structured_tool && sent == STRUCTURED_TOOL {
+        return Call::Answer;
     }
-
-    /// Takes an event of the reader and hands on what the writer is to be told, if anything.
-    pub(crate) fn event(&mut self, event: Event<'_>, sink: &mut dyn FnMut(Event<'_>)) {
-        let _ = &self.context;
-        self.over |= event == Event::End;
-        sink(event);
-    }
-
-    /// Tells whether the writer was told of the end.
-    pub(crate) fn is_over(&self) -> bool {
-        self.over
-    }
-
-    /// Tells whether the end was ours and not the provider's.
-    pub(crate) fn is_cut(&self) -> bool {
-        false
-    }
+    let name = notes.names.original(sent);
+    if notes.free_tools.contains(name) { Call::Free(name) } else { Call::Function(name) }
 }
 
-/// Reworks a whole answer.
-pub fn rework_reply(reply: &mut Reply, context: &ReplyContext) {
-    let _ = (reply, context);
+/// Gives why an answer ended for a client that does not know of the tool that stood in for its schema.
+fn without_stand_in(finish: Finish, other_calls: bool) -> Finish {
+    if finish == Finish::ToolUse && !other_calls { Finish::End } else { finish }
 }
