@@ -7,9 +7,11 @@ mod in_flight;
 mod opened;
 mod partial;
 mod prepared;
+mod resume;
 mod source;
 mod tail;
 mod translated;
+mod translation;
 mod try_once;
 
 pub use in_flight::{AttemptOutcome, Attempted, InFlight, Witness};

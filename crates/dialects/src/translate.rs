@@ -7,6 +7,7 @@
 pub(crate) mod checks;
 mod context;
 mod dispatch;
+mod joined;
 mod rework;
 mod stream;
 mod target;
@@ -17,6 +18,7 @@ pub use dispatch::{
     encode_count, encode_count_reply, encode_embed, encode_embed_reply, encode_reply, encode_request,
     estimate_tokens,
 };
+pub use joined::{MAX_PARTS, continuation, continued, join};
 pub use rework::rework_reply;
 pub use stream::StreamTranslator;
 pub use target::{Notes, Target};

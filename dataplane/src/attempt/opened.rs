@@ -3,8 +3,10 @@
 use super::{
     InFlight,
     partial::Partial,
+    resume::Resumer,
     source::{HeldChunks, Source, StreamSource, Tap, WholeSource},
     tail::Tail,
+    translation::Translation,
 };
 use crate::{decode::Call, upstream::Place};
 use bytes::Bytes;
@@ -22,7 +24,6 @@ pub(super) struct Relay {
 }
 
 /// An answer past its commit point.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once; a box would cost each stream more")]
 pub(super) enum Opened {
     Whole {
         body: Bytes,
@@ -46,6 +47,8 @@ pub(super) enum Opened {
     Translated {
         relay: Relay,
         translator: Box<StreamTranslator>,
+        /// Asks for further parts, where the provider may give several.
+        resumer: Option<Resumer>,
         /// What ended it right after its first content.
         error: Option<AttemptError>,
         /// The client's.
@@ -83,10 +86,10 @@ impl Opened {
                 }
                 source
             }
-            Opened::Translated { relay, translator, error, framing } => {
+            Opened::Translated { relay, translator, resumer, error, framing } => {
                 in_flight.first_event();
-                let (tap, framing, partial) =
-                    (Tap::Translated(translator), Some(framing), Partial::default());
+                let tap = Tap::Translated(Translation::new(translator, resumer));
+                let (framing, partial) = (Some(framing), Partial::default());
                 let mut source =
                     StreamSource::new(relay, partial, tap, framing, time_left, in_flight, request_bytes);
                 if let Some(error) = error {

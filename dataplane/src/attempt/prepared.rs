@@ -19,6 +19,7 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// A choice with what is sent to it.
+#[derive(Clone)]
 pub(super) struct Prepared {
     pub(super) choice: Choice,
     pub(super) upstream: Arc<Upstream>,
@@ -92,6 +93,13 @@ impl Prepared {
         match &self.written {
             None => self.upstream.request(call, model, credential),
             Some(written) => self.upstream.translated(call, written, model, credential),
+        }
+    }
+
+    /// Changes a body that was written; one that passes stays as it is.
+    pub(super) fn edit(&mut self, change: impl FnOnce(&Bytes) -> Bytes) {
+        if let Some(written) = &mut self.written {
+            written.body = change(&written.body);
         }
     }
 

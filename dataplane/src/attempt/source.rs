@@ -1,9 +1,9 @@
 //! The bytes of an answer that has begun, and what is learnt of them while they pass.
 
-use super::{InFlight, opened::Relay, partial::Partial, tail::Tail, try_once};
+use super::{InFlight, opened::Relay, partial::Partial, tail::Tail, translation::Translation, try_once};
 use crate::upstream::Place;
 use bytes::Bytes;
-use cliproxy_dialects::{Framing, Observer, StreamState, translate::StreamTranslator};
+use cliproxy_dialects::{Framing, Observer, StreamState};
 use cliproxy_domain::{AttemptError, Failure, TimeoutPhase, TokenUsage};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -74,7 +74,7 @@ pub(super) enum Tap {
     /// The end of a large answer in one piece, which passes.
     Tail(Tail),
     /// Events of another dialect.
-    Translated(Box<StreamTranslator>),
+    Translated(Translation),
 }
 
 /// An answer that is still coming. Dropped before its end, it counts as cancelled, with the tokens seen so far.
@@ -94,8 +94,8 @@ pub struct StreamSource {
     told: bool,
     request_bytes: usize,
     in_flight: Option<InFlight>,
-    // Kept so that the pool counts the request until its end.
-    _place: Place,
+    /// Kept so that the pool counts the request until its end.
+    place: Place,
 }
 
 impl StreamSource {
@@ -122,7 +122,7 @@ impl StreamSource {
             told: false,
             request_bytes,
             in_flight: Some(in_flight),
-            _place: relay.place,
+            place: relay.place,
         }
     }
 
@@ -133,7 +133,12 @@ impl StreamSource {
             if let Some(chunk) = self.held.chunks.pop_front() {
                 return Poll::Ready(Some(Ok(chunk)));
             }
-            let Some(rest) = &mut self.rest else { return Poll::Ready(self.finish()) };
+            let Some(rest) = &mut self.rest else {
+                if ready!(self.poll_next_part(cx)) {
+                    continue;
+                }
+                return Poll::Ready(self.finish());
+            };
             match Pin::new(rest).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Ok(chunk) = frame.into_data() {
@@ -171,7 +176,7 @@ impl StreamSource {
             Tap::Events(observer) if self.partial.is_flowing() => observer.state(),
             Tap::Events(observer) => observer.whole_state(),
             Tap::Tail(_) => StreamState::default(),
-            Tap::Translated(translator) => translator.state(),
+            Tap::Translated(translation) => translation.state(),
         }
     }
 
@@ -180,7 +185,7 @@ impl StreamSource {
         match &self.tap {
             Tap::Events(observer) => observer.usage(self.request_bytes),
             Tap::Tail(tail) => tail.usage(self.request_bytes),
-            Tap::Translated(translator) => translator.usage(self.request_bytes),
+            Tap::Translated(translation) => translation.usage(self.request_bytes),
         }
     }
 
@@ -197,16 +202,14 @@ impl StreamSource {
                 tail.push(&chunk);
                 chunk.len()
             }
-            Tap::Translated(translator) => {
-                let mut out = Vec::new();
-                let fed = translator.feed(&chunk, &mut out);
-                let cut = translator.is_cut();
-                self.held.push(out.into());
-                return match fed {
-                    Err(error) => self.stop(error),
-                    // The rest of it is nothing to the client, and its provider is called off.
-                    Ok(_) if cut => self.rest = None,
-                    Ok(_) => {}
+            Tap::Translated(translation) => {
+                let fed = translation.feed(&chunk);
+                self.held.push(fed.out.into());
+                return match fed.error {
+                    Some(error) => self.stop(error),
+                    // Its provider is called off.
+                    None if fed.cut => self.rest = None,
+                    None => {}
                 };
             }
             Tap::Events(observer) => match observer.feed(&chunk) {
@@ -250,7 +253,7 @@ impl StreamSource {
         let complete = match &self.tap {
             Tap::Events(observer) => observer.is_complete(),
             Tap::Tail(_) => false,
-            Tap::Translated(translator) => translator.is_complete(),
+            Tap::Translated(translation) => translation.is_complete(),
         };
         if !complete {
             self.error.get_or_insert(error);
@@ -262,13 +265,34 @@ impl StreamSource {
         match &mut self.tap {
             Tap::Events(observer) => observer.finish().err(),
             Tap::Tail(tail) => tail.check(),
-            Tap::Translated(translator) => {
-                let mut out = Vec::new();
-                let finished = translator.finish(&mut out);
-                self.held.push(out.into());
-                finished.err()
+            Tap::Translated(translation) => {
+                let fed = translation.finish();
+                self.held.push(fed.out.into());
+                fed.error
             }
         }
+    }
+
+    /// Goes on with the provider's next part, if it paused. Tells whether there is one, or news of it.
+    fn poll_next_part(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let Tap::Translated(translation) = &mut self.tap else { return Poll::Ready(false) };
+        if self.error.is_some() {
+            return Poll::Ready(false);
+        }
+        match translation.poll_next_part(cx) {
+            Poll::Ready(None) => return Poll::Ready(false),
+            Poll::Ready(Some(Ok((rest, place)))) => {
+                self.rest = Some(rest);
+                self.place = place;
+                self.last_piece = self.in_flight.as_ref().map_or(self.last_piece, InFlight::now);
+            }
+            Poll::Ready(Some(Err(error))) => self.stop(error),
+            Poll::Pending => {
+                let error = ready!(self.poll_timeouts(cx));
+                self.stop(error);
+            }
+        }
+        Poll::Ready(true)
     }
 
     /// Gives the error of a timeout that has passed.

@@ -4,22 +4,28 @@ use super::{
     Failed,
     opened::{Opened, Relay},
     prepared::{Prepared, Reading},
+    resume::{Resumer, next_whole},
     source::{HeldChunks, PREAMBLE_LIMIT},
     tail::Tail,
     try_once::{Answered, Gathered, gather, next_chunk},
 };
-use crate::{decode::Call, route::Formed, upstream::Place};
+use crate::{
+    decode::{Call, Delivery},
+    route::Formed,
+    upstream::Place,
+};
 use bytes::Bytes;
 use cliproxy_dialects::{
     Framing,
-    form::Losses,
+    form::{Losses, Reply},
     read_reply,
     translate::{
-        ReplyContext, StreamTranslator, decode_count_reply, decode_embed_reply, decode_reply,
-        encode_count_reply, encode_embed_reply, encode_reply, rework_reply,
+        MAX_PARTS, ReplyContext, StreamTranslator, continuation, decode_count_reply, decode_embed_reply,
+        decode_reply, encode_count_reply, encode_embed_reply, encode_reply, join, rework_reply,
     },
 };
-use cliproxy_domain::{AttemptError, Dialect, Failure};
+use cliproxy_domain::{AttemptError, Dialect, Failure, TokenUsage};
+use cliproxy_host::Clock;
 use http::{HeaderMap, HeaderName, HeaderValue, header, response};
 use hyper::body::Incoming;
 use std::{sync::Arc, time::Duration};
@@ -29,21 +35,28 @@ const TRANSLATED_LIMIT: usize = 64 * 1024 * 1024;
 
 /// Reads the answer that `prepared` asked for.
 pub(super) async fn read(
-    call: &Call,
+    call: &Arc<Call>,
     prepared: &Prepared,
     head: response::Parts,
     framing: Option<Framing>,
     body: Incoming,
-    idle: Duration,
     place: Place,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Answered, Failed> {
-    let wants_stream = matches!(call.delivery, crate::decode::Delivery::Stream(_));
+    let idle = prepared.upstream.provider.timeouts.idle;
+    let wants_stream = matches!(call.delivery, Delivery::Stream(_));
     let (source, warnings) = match (&prepared.reading, framing) {
         (Reading::Translate(context), Some(framing)) if wants_stream => {
-            let opened = stream(framing, Arc::clone(context), body, idle, place).await?;
+            let resumer = resumable(context).then(|| Resumer::new(call, prepared, clock));
+            let opened = stream(framing, Arc::clone(context), body, idle, place, resumer).await?;
             (opened, context.notes.losses.header())
         }
-        (_, None) if !wants_stream => whole(call, prepared, gathered(body, idle).await?)?,
+        (Reading::Translate(context), None) if !wants_stream => {
+            let body = gathered(body, idle).await?;
+            let (reply, usage) = generated(call, prepared, context, body, clock).await?;
+            finished(reply, usage, context)
+        }
+        (_, None) if !wants_stream => other(call, prepared, gathered(body, idle).await?)?,
         _ => {
             let message = "the provider answered in another form than the one that was asked for";
             return Err(AttemptError::new(Failure::MalformedReply, message).into());
@@ -51,6 +64,11 @@ pub(super) async fn read(
     };
     let headers = headers(&head.headers, &source);
     Ok(Answered { status: head.status, headers, source, warnings })
+}
+
+/// Tells whether the provider may give its answer in parts, each on a request of its own.
+fn resumable(context: &ReplyContext) -> bool {
+    context.upstream == Dialect::Gemini
 }
 
 async fn gathered(body: Incoming, idle: Duration) -> Result<Bytes, Failed> {
@@ -63,29 +81,56 @@ async fn gathered(body: Incoming, idle: Duration) -> Result<Bytes, Failed> {
     }
 }
 
-/// Translates an answer that is all there.
-fn whole(call: &Call, prepared: &Prepared, body: Bytes) -> Result<(Opened, Option<String>), AttemptError> {
-    let dialect = prepared.dialect(call);
-    let facts = read_reply(dialect, call.operation, &body)?;
+/// Reads a whole answer, with the parts that follow when the provider gives it in several.
+async fn generated(
+    call: &Call,
+    prepared: &Prepared,
+    context: &ReplyContext,
+    body: Bytes,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Reply, TokenUsage), Failed> {
+    let idle = prepared.upstream.provider.timeouts.idle;
+    let mut usage = usage_of(call, prepared, &body)?;
+    let mut reply = decode_reply(context.upstream, &body)?;
+    for _ in 0..MAX_PARTS {
+        let Some(token) = continuation(&reply).map(str::to_owned).filter(|_| resumable(context)) else {
+            break;
+        };
+        // The place stays taken until this part is read.
+        let (response, _place) = next_whole(call, prepared, &token, clock).await?;
+        let body = gathered(response.into_body(), idle).await?;
+        usage += usage_of(call, prepared, &body)?;
+        join(&mut reply, decode_reply(context.upstream, &body)?);
+    }
+    Ok((reply, usage))
+}
+
+fn usage_of(call: &Call, prepared: &Prepared, body: &Bytes) -> Result<TokenUsage, AttemptError> {
+    let facts = read_reply(prepared.dialect(call), call.operation, body)?;
     let estimate = || Tail::estimate(call.operation, call.body.len(), body.len());
-    let usage = Some(facts.usage.unwrap_or_else(estimate));
+    Ok(facts.usage.unwrap_or_else(estimate))
+}
+
+/// Writes a whole answer for the client.
+fn finished(mut reply: Reply, usage: TokenUsage, context: &ReplyContext) -> (Opened, Option<String>) {
+    rework_reply(&mut reply, context);
+    let mut losses = context.notes.losses.clone();
+    let body = encode_reply(&reply, context, &mut losses);
+    (Opened::Whole { body, usage: Some(usage) }, losses.header())
+}
+
+/// Translates what is no answer of a model: a count, or embeddings.
+fn other(call: &Call, prepared: &Prepared, body: Bytes) -> Result<(Opened, Option<String>), AttemptError> {
+    let dialect = prepared.dialect(call);
+    let usage = Some(usage_of(call, prepared, &body)?);
     let (body, losses) = match &prepared.reading {
-        Reading::Translate(context) => generated(dialect, context, &body)?,
         Reading::Count(_, losses) => {
             (encode_count_reply(call.dialect, decode_count_reply(dialect, &body)?), losses.clone())
         }
         Reading::Embed(_, formed, losses) => (embedded(dialect, formed, &body)?, losses.clone()),
-        Reading::Pass => (body, Losses::default()),
+        Reading::Pass | Reading::Translate(_) => (body, Losses::default()),
     };
     Ok((Opened::Whole { body, usage }, losses.header()))
-}
-
-fn generated(dialect: Dialect, context: &ReplyContext, body: &[u8]) -> Result<(Bytes, Losses), AttemptError> {
-    let mut reply = decode_reply(dialect, body)?;
-    rework_reply(&mut reply, context);
-    let mut losses = context.notes.losses.clone();
-    let body = encode_reply(&reply, context, &mut losses);
-    Ok((body, losses))
 }
 
 fn embedded(dialect: Dialect, formed: &Formed, body: &[u8]) -> Result<Bytes, AttemptError> {
@@ -107,6 +152,7 @@ async fn stream(
     mut body: Incoming,
     idle: Duration,
     place: Place,
+    resumer: Option<Resumer>,
 ) -> Result<Opened, Failed> {
     let client_framing = context.framing;
     let mut translator = Box::new(StreamTranslator::new(framing, context));
@@ -130,7 +176,7 @@ async fn stream(
         }
     };
     let relay = Relay { held, rest, idle, place };
-    Ok(Opened::Translated { relay, translator, error, framing: client_framing })
+    Ok(Opened::Translated { relay, translator, resumer, error, framing: client_framing })
 }
 
 /// Gives the headers of an answer that was translated: of the provider's own, only its request id concerns the

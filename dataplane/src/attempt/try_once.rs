@@ -36,10 +36,30 @@ pub(super) struct Answered {
 
 /// Makes one call.
 pub(super) async fn try_once(
-    call: &Call,
+    call: &Arc<Call>,
     prepared: &Prepared,
     clock: &Arc<dyn Clock>,
 ) -> Result<Answered, Failed> {
+    let (response, place) = ask(call, prepared, clock).await?;
+    let framing = framing(call, prepared, response.headers());
+    let (head, body) = response.into_parts();
+    let idle = prepared.upstream.provider.timeouts.idle;
+    if !matches!(prepared.reading, Reading::Pass) {
+        return translated::read(call, prepared, head, framing, body, place, clock).await;
+    }
+    let source = match framing {
+        Some(framing) => stream(call, framing, body, idle, place).await?,
+        None => whole(call, body, idle, place).await?,
+    };
+    Ok(Answered { status: head.status, headers: head.headers, source, warnings: None })
+}
+
+/// Sends the request and reads the head of a success.
+pub(super) async fn ask(
+    call: &Call,
+    prepared: &Prepared,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Response<Incoming>, Place), Failed> {
     let upstream = &prepared.upstream;
     let request = prepared
         .request(call)
@@ -54,17 +74,7 @@ pub(super) async fn try_once(
     if !response.status().is_success() {
         return Err(refused(call, prepared, response, timeouts.idle, clock).await);
     }
-    let framing = framing(call, prepared, response.headers());
-    let (head, body) = response.into_parts();
-    let idle = timeouts.idle;
-    if !matches!(prepared.reading, Reading::Pass) {
-        return translated::read(call, prepared, head, framing, body, idle, place).await;
-    }
-    let source = match framing {
-        Some(framing) => stream(call, framing, body, idle, place).await?,
-        None => whole(call, body, idle, place).await?,
-    };
-    Ok(Answered { status: head.status, headers: head.headers, source, warnings: None })
+    Ok((response, place))
 }
 
 /// Tells how the answer is framed: by what the upstream says it is, and only where it does not say by what was asked

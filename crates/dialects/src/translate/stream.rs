@@ -1,6 +1,6 @@
 //! A stream on its way from a provider of one dialect to a client of another.
 
-use super::{ReplyContext, rework::Rework};
+use super::{Ids, ReplyContext, joined::Joined, rework::Rework};
 use crate::{
     anthropic,
     form::Event,
@@ -15,8 +15,13 @@ use std::sync::Arc;
 ///
 /// It holds one unfinished event of the provider, what its reader and its writer must remember, and no more.
 pub struct StreamTranslator {
+    upstream: Dialect,
+    ids: Ids,
     observer: Observer,
     decoder: Decoder,
+    joined: Joined,
+    /// The tokens of the parts of the answer before this one.
+    spent: TokenUsage,
     rework: Rework,
     encoder: Encoder,
     failed: Option<AttemptError>,
@@ -39,21 +44,39 @@ enum Encoder {
 impl StreamTranslator {
     /// Starts before the first byte of a stream. `framing` is the provider's.
     pub fn new(framing: Framing, context: Arc<ReplyContext>) -> Self {
-        let decoder = match context.upstream {
-            Dialect::OpenAiChat => Decoder::Chat(openai_chat::StreamDecoder::new(context.ids)),
-            Dialect::OpenAiResponses => Decoder::Responses(openai_responses::StreamDecoder::new(context.ids)),
-            Dialect::Anthropic => Decoder::Anthropic(anthropic::StreamDecoder::new(context.ids)),
-            Dialect::Gemini => Decoder::Gemini(gemini::StreamDecoder::new(context.ids)),
-        };
+        let (upstream, ids) = (context.upstream, context.ids);
         let rework = Rework::new(Arc::clone(&context));
-        let observer = Observer::new(context.upstream, Operation::Generate, framing);
         let encoder = match context.client {
             Dialect::OpenAiChat => Encoder::Chat(openai_chat::StreamEncoder::new(context)),
             Dialect::OpenAiResponses => Encoder::Responses(openai_responses::StreamEncoder::new(context)),
             Dialect::Anthropic => Encoder::Anthropic(anthropic::StreamEncoder::new(context)),
             Dialect::Gemini => Encoder::Gemini(gemini::StreamEncoder::new(context)),
         };
-        Self { observer, decoder, rework, encoder, failed: None }
+        Self {
+            upstream,
+            ids,
+            observer: Observer::new(upstream, Operation::Generate, framing),
+            decoder: Decoder::new(upstream, ids),
+            joined: Joined::default(),
+            spent: TokenUsage::default(),
+            rework,
+            encoder,
+            failed: None,
+        }
+    }
+
+    /// Gives the token to go on with, when the provider has ended a part of its answer and not the whole.
+    pub fn paused(&self) -> Option<&str> {
+        self.joined.paused()
+    }
+
+    /// Begins the next part of an answer that was paused, before the first byte of its stream. `request_bytes` are
+    /// those of the request that it answers, for an estimate where the provider reports no tokens.
+    pub fn resume(&mut self, framing: Framing, request_bytes: usize) {
+        self.spent += self.observer.usage(request_bytes);
+        self.observer = Observer::new(self.upstream, Operation::Generate, framing);
+        self.decoder = Decoder::new(self.upstream, self.ids);
+        self.joined.resume();
     }
 
     /// Reads the next bytes of the provider and appends what they say to `out`, in whole events.
@@ -65,11 +88,13 @@ impl StreamTranslator {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let (decoder, rework, encoder) = (&mut self.decoder, &mut self.rework, &mut self.encoder);
-        let fed = self.observer.feed_each(chunk, |name, data| {
-            decoder
-                .event(name, data, &mut |event| rework.event(event, &mut |event| encoder.event(event, out)))
-        });
+        let Self { observer, decoder, joined, rework, encoder, .. } = self;
+        let mut write = |event: Event<'_>| {
+            joined.event(event, &mut |event| {
+                rework.event(event, &mut |event| encoder.event(event, out));
+            });
+        };
+        let fed = observer.feed_each(chunk, |name, data| decoder.event(name, data, &mut write));
         fed.inspect_err(|error| self.failed = Some(error.clone()))
     }
 
@@ -84,25 +109,22 @@ impl StreamTranslator {
         if self.rework.is_over() {
             return Ok(());
         }
-        let (decoder, rework, encoder) = (&mut self.decoder, &mut self.rework, &mut self.encoder);
-        let finished = self
-            .observer
-            .finish_each(|name, data| {
-                decoder.event(name, data, &mut |event| {
-                    rework.event(event, &mut |event| encoder.event(event, out))
-                })
-            })
-            .and_then(|()| {
-                self.decoder.finish(&mut |event| {
-                    self.rework.event(event, &mut |event| self.encoder.event(event, out));
-                })
+        let Self { observer, decoder, joined, rework, encoder, .. } = self;
+        let mut write = |event: Event<'_>| {
+            joined.event(event, &mut |event| {
+                rework.event(event, &mut |event| encoder.event(event, out));
             });
+        };
+        let finished = observer
+            .finish_each(|name, data| decoder.event(name, data, &mut write))
+            .and_then(|()| decoder.finish(&mut write));
         finished.inspect_err(|error| self.failed = Some(error.clone()))
     }
 
     /// Tells whether the answer is whole, whatever the provider may still send.
     pub fn is_complete(&self) -> bool {
-        self.failed.is_none() && (self.rework.is_over() || self.observer.is_complete())
+        let paused = self.joined.paused().is_some();
+        self.failed.is_none() && !paused && (self.rework.is_over() || self.observer.is_complete())
     }
 
     /// Tells whether the gateway ended the answer itself, so that the provider may be cancelled.
@@ -117,7 +139,9 @@ impl StreamTranslator {
 
     /// Gives the tokens so far, as [`Observer::usage`] does.
     pub fn usage(&self, request_bytes: usize) -> TokenUsage {
-        self.observer.usage(request_bytes)
+        let mut usage = self.observer.usage(request_bytes);
+        usage += self.spent;
+        usage
     }
 
     /// Gives what an error event of ours must know of what was written.
@@ -131,6 +155,15 @@ impl StreamTranslator {
 }
 
 impl Decoder {
+    fn new(dialect: Dialect, ids: Ids) -> Self {
+        match dialect {
+            Dialect::OpenAiChat => Decoder::Chat(openai_chat::StreamDecoder::new(ids)),
+            Dialect::OpenAiResponses => Decoder::Responses(openai_responses::StreamDecoder::new(ids)),
+            Dialect::Anthropic => Decoder::Anthropic(anthropic::StreamDecoder::new(ids)),
+            Dialect::Gemini => Decoder::Gemini(gemini::StreamDecoder::new(ids)),
+        }
+    }
+
     fn event(
         &mut self,
         name: &[u8],
