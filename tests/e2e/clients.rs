@@ -108,11 +108,16 @@ async fn run(vendor: &Vendor) {
 
 /// Finds the interpreter that has the SDKs.
 pub fn python() -> PathBuf {
-    let target =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is a folder in the target folder");
-    let python = target.join("clients/bin/python");
+    let python = install_folder("clients").join("bin/python");
     assert!(python.exists(), "{} is missing; ./test installs the SDKs there", python.display());
     python
+}
+
+/// Gives the folder of this name in the target folder, where `./test` installs programs.
+pub fn install_folder(name: &str) -> PathBuf {
+    let target =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is a folder in the target folder");
+    target.join(name)
 }
 
 fn script() -> PathBuf {

@@ -11,6 +11,7 @@ mod apis;
 mod books;
 mod load;
 
+mod agents;
 mod bad_input;
 mod capacity;
 mod clients;
