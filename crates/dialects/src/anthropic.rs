@@ -1,9 +1,13 @@
 //! Anthropic Messages: §4 of the wire formats.
 
+mod arguments;
+mod citation;
 mod decode;
 mod encode;
 mod reply;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use decode::decode_request;
 pub(crate) use encode::{encode_count, encode_request};

@@ -21,4 +21,5 @@ pub use dispatch::{
 pub use joined::{MAX_PARTS, continuation, continued, join};
 pub use rework::rework_reply;
 pub use stream::StreamTranslator;
+pub(crate) use target::STRUCTURED_TOOL;
 pub use target::{Notes, Target};
