@@ -4,10 +4,14 @@ mod arguments;
 mod citation;
 mod decode;
 mod encode;
+mod finish;
+mod pocket;
 mod reply;
 mod stream;
+mod surrogates;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub(crate) use decode::decode_request;
 pub(crate) use encode::{encode_count, encode_request};

@@ -1,8 +1,11 @@
 //! What the tests of this dialect share.
 
+mod answers;
 mod history;
+mod interleaving;
 mod parameters;
 mod requests;
+mod streams;
 mod thinking;
 mod tools;
 
