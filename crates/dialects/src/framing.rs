@@ -57,4 +57,6 @@ pub struct StartedResponse {
     pub created_at: i64,
     /// The sequence number that the next event has.
     pub next_sequence: u64,
+    /// The items that are at their end, as JSON with commas between them; empty where nobody kept them.
+    pub output: String,
 }

@@ -8,6 +8,7 @@ use crate::{
 use bytes::Bytes;
 use cliproxy_domain::{Dialect, ErrorClass};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 /// Gives the bytes that keep an idle stream alive, to be written only between two events.
 ///
@@ -31,8 +32,8 @@ pub fn keep_alive(dialect: Dialect, framing: Framing) -> Option<&'static [u8]> {
 /// tells the client.
 ///
 /// OpenAI Responses get `response.failed` when the stream announced its response, with the id, model and time
-/// it was announced with; the echo of the request and the items so far are not repeated. Otherwise they get
-/// the flat `error` event.
+/// it was announced with and the items that were at their end; the echo of the request is not repeated.
+/// Otherwise they get the flat `error` event.
 pub fn encode_in_stream(
     dialect: Dialect,
     framing: Framing,
@@ -150,7 +151,7 @@ struct FailedResponse<'a> {
     instructions: Option<()>,
     metadata: Option<()>,
     model: &'a str,
-    output: [(); 0],
+    output: Box<RawValue>,
     parallel_tool_calls: bool,
     temperature: Option<()>,
     tool_choice: &'static str,
@@ -180,7 +181,7 @@ impl<'a> ResponseFailed<'a> {
                 instructions: None,
                 metadata: None,
                 model: &started.model,
-                output: [],
+                output: items(&started.output),
                 parallel_tool_calls: true,
                 temperature: None,
                 tool_choice: "auto",
@@ -190,4 +191,9 @@ impl<'a> ResponseFailed<'a> {
             },
         }
     }
+}
+
+/// Gives a list of items that were written with commas between them.
+fn items(items: &str) -> Box<RawValue> {
+    RawValue::from_string(format!("[{items}]")).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

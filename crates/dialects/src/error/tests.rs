@@ -185,8 +185,13 @@ fn a_gemini_stream_ends_with_an_error_chunk() {
 
 #[test]
 fn a_responses_stream_ends_with_its_failed_response() {
-    let started =
-        StartedResponse { id: "resp_1".to_owned(), model: "m".to_owned(), created_at: 17, next_sequence: 5 };
+    let started = StartedResponse {
+        id: "resp_1".to_owned(),
+        model: "m".to_owned(),
+        created_at: 17,
+        next_sequence: 5,
+        output: r#"{"type":"message","id":"msg_1"},{"type":"reasoning"}"#.to_owned(),
+    };
     let state = StreamState { response: Some(started), ..StreamState::default() };
     let text = in_stream(Dialect::OpenAiResponses, &state);
     let data = text.strip_prefix("event: response.failed\ndata: ").expect("the event");
@@ -197,7 +202,8 @@ fn a_responses_stream_ends_with_its_failed_response() {
     assert_eq!(response["id"], "resp_1");
     assert_eq!(response["status"], "failed");
     assert_eq!(response["error"], json!({"code": "server_error", "message": "it \"broke\""}));
-    assert_eq!((&response["output"], &response["tools"]), (&json!([]), &json!([])));
+    let finished = json!([{"type": "message", "id": "msg_1"}, {"type": "reasoning"}]);
+    assert_eq!((&response["output"], &response["tools"]), (&finished, &json!([])));
 }
 
 #[test]

@@ -101,6 +101,7 @@ impl Watch {
             model: kept(response.model),
             created_at: number(response.created_at).unwrap_or(0),
             next_sequence: number(event.sequence_number).unwrap_or(0),
+            output: String::new(),
         });
     }
 }

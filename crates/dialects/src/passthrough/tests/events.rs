@@ -227,6 +227,7 @@ fn a_started_response_is_remembered_with_its_next_number() {
             model: "gpt-6-astra".to_owned(),
             created_at: 1_790_000_000,
             next_sequence: 3,
+            output: String::new(),
         })
     );
 }
