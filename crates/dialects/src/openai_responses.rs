@@ -3,10 +3,14 @@
 mod annotation;
 mod decode;
 mod encode;
+mod item;
+mod outcome;
 mod reply;
+mod response;
 mod stream;
 #[cfg(test)]
 mod testing;
+mod wire;
 
 pub(crate) use decode::decode_request;
 pub(crate) use encode::{encode_count, encode_request};

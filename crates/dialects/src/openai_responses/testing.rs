@@ -2,13 +2,15 @@
 
 use crate::{
     envelope::Sealer,
-    form::{Refused, Request},
+    form::{Event, Opaque, Refused, Request, State},
     framing::Framing,
     json::Fields,
-    translate::{Ids, Notes, ReplyContext, Target},
+    passthrough::Observer,
+    translate::{Ids, Notes, ReplyContext, Target, checks},
 };
-use cliproxy_domain::{Dialect, ModelTraits, Profile, TranslationPolicy};
+use cliproxy_domain::{AttemptError, Dialect, ModelTraits, Operation, Profile, TranslationPolicy};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 pub(super) fn sealer() -> Sealer {
     Sealer::new("upstream", b"secret")
@@ -102,5 +104,52 @@ fn normal_item(item: &mut Value) {
         && only["type"] == "input_text"
     {
         item["output"] = only["text"].clone();
+    }
+}
+
+/// Reads a whole stream, as the translator does.
+pub(super) fn events_of(stream: &[u8]) -> (Vec<Event<'static>>, Result<(), AttemptError>) {
+    let mut observer = Observer::new(Dialect::OpenAiResponses, Operation::Generate, Framing::Sse);
+    let mut decoder = super::StreamDecoder::new(Ids::new([1, 2]));
+    let mut events = Vec::new();
+    let mut sink = |event: Event<'_>| events.push(checks::owned(event));
+    let result = observer
+        .feed_each(stream, |name, data| decoder.event(name, data, &mut sink))
+        .and_then(|_| observer.finish_each(|name, data| decoder.event(name, data, &mut sink)))
+        .and_then(|()| decoder.finish(&mut sink));
+    (events, result)
+}
+
+/// Reads a stream whose events are given as their data alone.
+pub(super) fn events_of_data(data: &[Value]) -> (Vec<Event<'static>>, Result<(), AttemptError>) {
+    let stream: String = data
+        .iter()
+        .map(|data| format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap()))
+        .collect();
+    events_of(stream.as_bytes())
+}
+
+/// Writes a stream for a client.
+pub(super) fn stream_of(events: &[Event<'_>], upstream: Dialect) -> String {
+    let mut encoder = super::StreamEncoder::new(Arc::new(context(upstream)));
+    let mut out = Vec::new();
+    events.iter().for_each(|event| encoder.event(event, &mut out));
+    String::from_utf8(out).unwrap()
+}
+
+/// Gives the data of a stream's events.
+pub(super) fn data_of(stream: &str) -> Vec<Value> {
+    let data = stream.lines().filter_map(|line| line.strip_prefix("data: "));
+    data.map(|data| serde_json::from_str(data).unwrap()).collect()
+}
+
+/// Opens the envelopes in an answer, and forgets what each translation makes anew.
+pub(super) fn opened(state: Opaque) -> Opaque {
+    match state {
+        Opaque::Native(state) => {
+            let state = sealer().open(&state.payload).unwrap_or(state);
+            Opaque::Native(State { model: None, credential: None, ..state })
+        }
+        sealed => sealed,
     }
 }
