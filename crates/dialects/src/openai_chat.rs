@@ -2,10 +2,20 @@
 
 mod decode;
 mod encode;
+mod nested;
+mod pocket;
 mod reply;
 mod stream;
+#[cfg(test)]
+mod testing;
+mod words;
 
 pub(crate) use decode::decode_request;
 pub(crate) use encode::encode_request;
 pub(crate) use reply::{decode_reply, encode_reply};
 pub(crate) use stream::{StreamDecoder, StreamEncoder};
+
+use cliproxy_domain::Dialect;
+
+/// The dialect of this module.
+const CHAT: Dialect = Dialect::OpenAiChat;
