@@ -1,7 +1,9 @@
 //! OpenAI Chat Completions: §2 of the wire formats.
 
 mod decode;
+mod details;
 mod encode;
+mod lenient;
 mod nested;
 mod pocket;
 mod reply;
