@@ -10,7 +10,7 @@ mod tools;
 mod words;
 
 use crate::{
-    form::{OutputFormat, Part, PartKind, Refused, Request, Role, Tier},
+    form::{OutputFormat, Part, Refused, Request, Tier},
     json::Object,
     schema,
     translate::{Notes, Target},
@@ -39,7 +39,6 @@ pub(crate) fn encode_request(
     target: &Target<'_>,
     notes: &mut Notes,
 ) -> Result<Vec<u8>, Refused> {
-    losses::drop_parameters(request, target, notes)?;
     write(request, target, notes, true)
 }
 
@@ -86,9 +85,9 @@ fn write(
     writer.marks.write(request.cache.as_ref(), &mut object);
     plan.write(&mut object);
     output_config(request, target, &plan, &mut object)?;
-    let sampled = answers && parameters(request, target, &mut object, notes)?;
-    let old = sampled || is_old(&conversation);
-    notes.anthropic_version = Some(if old { OLD_VERSION } else { VERSION });
+    let sampled = answers && parameters(request, target, &plan, &mut object, notes)?;
+    // The older version takes all that the newer takes, and a client of this dialect may have written for either.
+    notes.anthropic_version = Some(if own || sampled { OLD_VERSION } else { VERSION });
     let left = request.bag.of(Dialect::Anthropic).filter(|(name, _)| {
         !matches!(*name, "metadata" | "output_config") && (answers || !OF_ANSWERS.contains(name))
     });
@@ -144,9 +143,13 @@ fn output_config(
 fn parameters(
     request: &Request,
     target: &Target<'_>,
+    plan: &Plan<'_>,
     object: &mut Object<'_>,
     notes: &mut Notes,
 ) -> Result<bool, Refused> {
+    // Thinking goes without sampling; a client of this dialect knows what goes with it.
+    let samples = target.traits.sampling && (request.from == Dialect::Anthropic || !plan.thinks());
+    losses::drop_parameters(request, samples, notes)?;
     let stop: Vec<_> = request.stop.iter().filter(|stop| !stop.trim().is_empty()).collect();
     if !stop.is_empty() {
         object.field("stop_sequences", &stop);
@@ -161,7 +164,7 @@ fn parameters(
     if request.stream {
         object.field("stream", &true);
     }
-    if !target.traits.sampling {
+    if !samples {
         return Ok(false);
     }
     let sampling = &request.sampling;
@@ -206,16 +209,4 @@ fn tier(request: &Request, object: &mut Object<'_>, notes: &mut Notes) -> Result
 fn own_fields<'r>(request: &'r Request, name: &str) -> Option<&'r serde_json::Map<String, Value>> {
     let mut own = request.bag.of(Dialect::Anthropic);
     own.find(|(field, _)| *field == name).and_then(|(_, left)| left.as_object())
-}
-
-/// Tells whether messages hold what the newer version refuses: documents of the model's, and citations in text of
-/// the user's.
-fn is_old(conversation: &Conversation<'_>) -> bool {
-    conversation.turns.iter().any(|turn| {
-        turn.parts.iter().any(|part| match &part.kind {
-            PartKind::File { .. } => turn.role == Role::Assistant,
-            PartKind::Text { citations, .. } => turn.role == Role::User && !citations.is_empty(),
-            _ => false,
-        })
-    })
 }

@@ -12,12 +12,13 @@ use cliproxy_domain::Dialect;
 pub(super) fn signature(state: &Opaque, place: Place, context: &ReplyContext) -> String {
     let state = match state {
         Opaque::Sealed(envelope) => return envelope.clone(),
-        Opaque::Native(state) if state.dialect == Dialect::Anthropic => return state.payload.clone(),
+        Opaque::Native(state) if context.upstream == Dialect::Anthropic => return state.payload.clone(),
         Opaque::Native(state) => state,
     };
     // OpenAI's encrypted reasoning works for the organisation that made it alone.
-    let bound = (state.dialect == Dialect::OpenAiResponses).then(|| context.credential.clone());
+    let bound = (context.upstream == Dialect::OpenAiResponses).then(|| context.credential.clone());
     context.sealer.seal(&State {
+        dialect: context.upstream,
         model: Some(context.upstream_model.clone()),
         credential: bound,
         place,
@@ -27,9 +28,9 @@ pub(super) fn signature(state: &Opaque, place: Place, context: &ReplyContext) ->
 
 /// Tells whether a block without text is written as `redacted_thinking`: as Anthropic says it itself, and for state
 /// of others always.
-pub(super) fn is_redacted(state: &Opaque) -> bool {
+pub(super) fn is_redacted(state: &Opaque, context: &ReplyContext) -> bool {
     match state {
-        Opaque::Native(state) if state.dialect == Dialect::Anthropic => state.redacted,
+        Opaque::Native(state) if context.upstream == Dialect::Anthropic => state.redacted,
         Opaque::Native(_) | Opaque::Sealed(_) => true,
     }
 }

@@ -116,19 +116,11 @@ pub(in super::super) fn opaque(payload: String, redacted: bool) -> Option<Opaque
     }
 }
 
-/// Takes `cache_control`, unless it says more than a mark can hold: then it stays with what only this dialect
-/// understands.
+/// Takes `cache_control`. What it says beside the time to live, as a scope, is a hint on caching as well and is not
+/// kept; a mark of a type that nobody here knows stays with what only this dialect understands.
 pub(in super::super) fn cache_mark(fields: &mut Fields) -> Option<CacheMark> {
-    let mark = fields.peek("cache_control")?.as_object()?;
-    let known = mark.get("type").and_then(Value::as_str) == Some("ephemeral")
-        && mark.iter().all(|(name, value)| match name.as_str() {
-            "type" => true,
-            "ttl" => value.is_string(),
-            _ => false,
-        });
-    let ttl = mark.get("ttl").and_then(Value::as_str).map(str::to_owned);
-    known.then(|| {
-        fields.take("cache_control");
-        CacheMark { ttl }
-    })
+    let mark = fields.peek("cache_control")?;
+    let is_known = mark.get("type").and_then(Value::as_str) == Some("ephemeral");
+    let mark = if is_known { fields.take("cache_control") } else { None }?;
+    Some(CacheMark { ttl: mark.get("ttl").and_then(Value::as_str).map(str::to_owned) })
 }

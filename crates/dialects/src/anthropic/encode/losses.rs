@@ -3,7 +3,7 @@
 use super::words::{Word, messages, word};
 use crate::{
     form::{Part, PartKind, Refused, Request, Turn},
-    translate::{Notes, Target},
+    translate::Notes,
 };
 use cliproxy_domain::{Dialect, Need};
 use serde_json::Value;
@@ -26,22 +26,17 @@ pub(super) fn refuse(request: &Request) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Notes the parameters of the answer that are left out.
-pub(super) fn drop_parameters(
-    request: &Request,
-    target: &Target<'_>,
-    notes: &mut Notes,
-) -> Result<(), Refused> {
+/// Notes the parameters of the answer that are left out; `samples` tells whether tokens can be drawn as asked.
+pub(super) fn drop_parameters(request: &Request, samples: bool, notes: &mut Notes) -> Result<(), Refused> {
     let sampling = &request.sampling;
-    let refused = !target.traits.sampling;
     let lost = [
         (Word::PresencePenalty, sampling.presence_penalty.is_some()),
         (Word::FrequencyPenalty, sampling.frequency_penalty.is_some()),
         (Word::Seed, sampling.seed.is_some()),
         (Word::TopLogprobs, sampling.top_logprobs.is_some()),
-        (Word::Temperature, refused && sampling.temperature.is_some()),
-        (Word::TopP, refused && sampling.top_p.is_some()),
-        (Word::TopK, refused && sampling.top_k.is_some()),
+        (Word::Temperature, !samples && sampling.temperature.is_some()),
+        (Word::TopP, !samples && sampling.top_p.is_some()),
+        (Word::TopK, !samples && sampling.top_k.is_some()),
         (Word::Stop, request.stop.iter().any(|stop| stop.trim().is_empty())),
         (Word::Verbosity, request.verbosity.is_some()),
     ];

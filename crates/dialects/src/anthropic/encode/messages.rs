@@ -10,6 +10,7 @@ use crate::{
     translate::Target,
     turns::{Conversation, Turn},
 };
+use cliproxy_domain::Dialect;
 use std::borrow::Cow;
 
 /// What stands in for JSON mode, which Anthropic knows only with a schema.
@@ -100,7 +101,7 @@ pub(super) fn cover(conversation: &Conversation<'_>, request: &Request, target: 
                         .iter()
                         .any(|part| part.state.is_some() || matches!(part.kind, PartKind::Reasoning { .. }));
                     let has = blocks(&turn.parts, request, target).iter().any(Block::is_thinking);
-                    cover.dropped |= had && !has;
+                    cover.lost |= had && !has;
                     // The first turn of the loop is the last that is looked at.
                     cover.bare = !has;
                 }
@@ -108,5 +109,11 @@ pub(super) fn cover(conversation: &Conversation<'_>, request: &Request, target: 
             Role::User | Role::System | Role::Developer => {}
         }
     }
+    // A client of another dialect that brings no state at all has no pocket for it, or does not know of it.
+    cover.lost |= cover.bare && request.from != Dialect::Anthropic && !carries_state(request);
     cover
+}
+
+fn carries_state(request: &Request) -> bool {
+    request.turns.iter().flat_map(|turn| &turn.parts).any(|part| part.state.is_some())
 }

@@ -59,8 +59,8 @@ impl Mode<'_> {
 /// How well the calls of the current tool loop are covered by thinking that the provider knows again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cover {
-    /// Thinking of a turn with calls was dropped, and none is left in it.
-    pub(super) dropped: bool,
+    /// Thinking of a turn with calls was lost, and none is left in it.
+    pub(super) lost: bool,
     /// The loop does not begin with thinking, which manual thinking asks for.
     pub(super) bare: bool,
 }
@@ -83,7 +83,7 @@ pub(super) fn plan<'r>(
         plan.choose(request, target, notes)?;
     }
     let told = word(Word::Effort, request.from);
-    if plan.mode.thinks() && (cover.dropped || (cover.bare && plan.mode.is_manual())) {
+    if plan.mode.thinks() && (cover.lost || (cover.bare && plan.mode.is_manual())) {
         plan.switch_off(target);
         notes.losses.changed(told, "disabled")?;
     }
@@ -102,6 +102,11 @@ pub(super) fn plan<'r>(
 }
 
 impl Plan<'_> {
+    /// Tells whether the model is asked to think.
+    pub(super) fn thinks(&self) -> bool {
+        self.mode.thinks()
+    }
+
     /// Translates the effort or the budget of another dialect. What was not said stays unsaid.
     fn choose(&mut self, request: &Request, target: &Target<'_>, notes: &mut Notes) -> Result<(), Refused> {
         let reasoning = &request.reasoning;

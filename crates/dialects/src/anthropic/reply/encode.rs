@@ -83,9 +83,10 @@ impl Content<'_> {
         let (signature, redacted) = match state {
             None if text.is_empty() => return,
             None => (String::new(), false),
-            Some(state) => {
-                (pocket::signature(state, Place::Here, self.context), hidden && pocket::is_redacted(state))
-            }
+            Some(state) => (
+                pocket::signature(state, Place::Here, self.context),
+                hidden && pocket::is_redacted(state, self.context),
+            ),
         };
         let mut block = self.blocks.object();
         if redacted {

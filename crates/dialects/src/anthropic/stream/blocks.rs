@@ -260,7 +260,7 @@ impl Block {
         let signature = state.as_ref().map(|state| pocket::signature(state, Place::Here, context));
         match (&state, &signature) {
             (None, _) | (_, None) if self.index.is_none() => return,
-            (Some(state), Some(signature)) if self.index.is_none() && pocket::is_redacted(state) => {
+            (Some(state), Some(signature)) if self.index.is_none() && pocket::is_redacted(state, context) => {
                 let index = taken(next);
                 write_event(out, "content_block_start", |object| {
                     object.field("index", &index);

@@ -28,13 +28,10 @@ fn sampling_is_left_out_for_a_model_that_refuses_it() {
 }
 
 #[test]
-fn what_the_newer_version_refuses_in_messages_goes_with_the_older() {
-    let cited =
-        json!([{"type": "text", "text": "a", "citations": [{"type": "char_location", "cited_text": "c"}]}]);
-    let body = json!({"max_tokens": 1, "messages": [{"role": "user", "content": cited}]});
-    let (written, notes) = To::any().noted(&decoded(&body));
+fn a_client_of_this_dialect_gets_the_version_that_takes_all() {
+    let (_, notes) = To::any().noted(&decoded(&read("anthropic/text.request.json")));
     assert_eq!(notes.anthropic_version, Some("2023-06-01"));
-    assert_eq!(written["messages"], body["messages"]);
+    assert_eq!(To::any().noted(&chat("a")).1.anthropic_version, Some("2026-10-21"));
 }
 
 #[test]
@@ -71,9 +68,8 @@ fn what_anthropic_does_not_know_is_left_out_with_a_warning() {
     let (body, losses) = To::any().told(&request);
     assert_eq!(
         losses,
-        "presence_penalty=dropped, frequency_penalty=dropped, seed=dropped, top_logprobs=dropped, \
-         stop=dropped, verbosity=dropped, metadata=dropped, logit_bias=dropped, x=dropped, \
-         messages.name=dropped, service_tier=dropped"
+        "logit_bias=dropped, x=dropped, messages.name=dropped, presence_penalty=dropped, frequency_penalty=dropped, seed=dropped, top_logprobs=dropped, \
+         stop=dropped, verbosity=dropped, metadata=dropped, service_tier=dropped"
     );
     let expected = json!({
         "model": "claude-opus-5-5", "max_tokens": 32000, "messages": [{"role": "user", "content": "a"}],

@@ -43,7 +43,7 @@ fn what_only_this_dialect_says_goes_out_as_it_came_in() {
     let body = json!({
         "model": "claude-opus-5-5",
         "max_tokens": 2048,
-        "system": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral", "scope": "global"}}],
+        "system": [{"type": "text", "text": "s", "cache_control": {"type": "hourly", "x": 1}}],
         "messages": [
             {"role": "user", "content": [
                 {"type": "search_result", "source": "https://s", "title": "t", "content": []},
@@ -177,4 +177,14 @@ fn counting_leaves_out_what_says_how_an_answer_is_made() {
     let recorded = read("anthropic/count-tokens.request.json");
     let counted = super::super::encode_count(&decoded(&recorded), &to.target(), &mut notes).unwrap();
     assert_eq!(normal(serde_json::from_slice(&counted).unwrap()), normal(recorded));
+}
+
+#[test]
+fn a_cache_mark_with_more_to_say_is_a_mark_to_every_dialect() {
+    let mark = json!({"type": "ephemeral", "ttl": "1h", "scope": "global"});
+    let content = json!([{"type": "text", "text": "a", "cache_control": mark}]);
+    let part =
+        decoded(&json!({"messages": [{"role": "user", "content": content}]})).turns.remove(0).parts.remove(0);
+    assert_eq!(part.cache, Some(crate::form::CacheMark { ttl: Some("1h".into()) }));
+    assert!(part.bag.is_empty());
 }

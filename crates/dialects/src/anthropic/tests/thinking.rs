@@ -179,10 +179,33 @@ fn a_covered_call_goes_with_thinking() {
 }
 
 #[test]
+fn a_client_that_carries_no_state_has_lost_the_thinking_of_its_calls() {
+    for to in [To::any(), manual()] {
+        let request = looped(asking(Effort::High), vec![call("c1", "{}")]);
+        assert_eq!(to.told(&request).0["thinking"], json!({"type": "disabled"}));
+    }
+}
+
+#[test]
 fn only_manual_thinking_asks_for_thinking_at_the_begin_of_a_loop() {
-    let request = looped(asking(Effort::High), vec![call("c1", "{}")]);
-    assert_eq!(To::any().told(&request).0["thinking"], json!({"type": "adaptive"}));
+    let own = thought(State::native(Dialect::Anthropic, "sig"));
+    let mut request = asking(Effort::High);
+    request.turns.push(Turn::new(Role::Assistant, vec![own, Part::text("b")]));
+    request.turns.push(Turn::new(Role::User, vec![Part::text("and?")]));
+    let request = looped(request, vec![call("c1", "{}")]);
+    assert_eq!(To::any().told(&request).0["thinking"], json!({"type": "adaptive"}), "it did not think");
     assert_eq!(manual().told(&request).0["thinking"], json!({"type": "disabled"}));
+}
+
+#[test]
+fn sampling_does_not_go_with_thinking() {
+    let mut request = asking(Effort::High);
+    request.sampling.temperature = serde_json::Number::from_f64(0.2);
+    let (body, notes) = To::any().noted(&request);
+    assert_eq!((body.get("temperature"), &body["thinking"]), (None, &json!({"type": "adaptive"})));
+    assert_eq!(notes.losses.header().unwrap(), "temperature=dropped");
+    request.reasoning.effort = Some(Effort::None);
+    assert_eq!(To::any().told(&request).0["temperature"], json!(0.2));
 }
 
 #[test]
