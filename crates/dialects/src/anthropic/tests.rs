@@ -4,6 +4,7 @@ mod answers;
 mod history;
 mod interleaving;
 mod parameters;
+mod pockets;
 mod requests;
 mod streams;
 mod thinking;
