@@ -32,11 +32,17 @@ async fn getting_started_does_what_it_says() {
     follow("docs/guide/getting-started.md").await;
 }
 
+#[tokio::test]
+async fn coding_agents_does_what_it_says() {
+    follow("docs/guide/coding-agents.md").await;
+}
+
 #[test]
 fn every_page_of_the_guide_is_followed() {
     let pages = std::fs::read_dir(root().join("docs/guide")).expect("the guide is there");
-    let names: Vec<_> = pages.map(|page| page.expect("a page").file_name()).collect();
-    assert_eq!(names, ["getting-started.md"], "a test above follows each page");
+    let mut names: Vec<_> = pages.map(|page| page.expect("a page").file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["coding-agents.md", "getting-started.md"], "a test above follows each page");
 }
 
 async fn follow(page: &str) {
