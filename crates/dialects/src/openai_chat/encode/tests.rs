@@ -5,6 +5,7 @@ use crate::{
     fixtures,
     openai_chat::testing::{Server, decoded, encoded},
 };
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// Writes a recorded request as this dialect writes what it has read: one plain text as a string, one stop text in a
@@ -88,4 +89,59 @@ fn nothing_that_a_client_of_this_dialect_can_say_is_lost() {
     let (written, notes) = Server::strict().encoded(&request).unwrap();
     assert_eq!(written, body);
     assert!(notes.names.is_empty() && notes.free_tools.is_empty());
+}
+
+/// Puts `value` in place of the value number `at`, counted through the whole tree.
+fn replace(tree: &mut Value, at: &mut usize, value: &Value) {
+    if *at == 0 {
+        *tree = value.clone();
+    }
+    *at = at.wrapping_sub(1);
+    match tree {
+        Value::Array(list) => list.iter_mut().for_each(|inner| replace(inner, at, value)),
+        Value::Object(fields) => fields.values_mut().for_each(|inner| replace(inner, at, value)),
+        _ => {}
+    }
+}
+
+fn odd_value() -> impl Strategy<Value = Value> {
+    let values = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(2),
+        json!(""),
+        json!("none"),
+        json!("data:,x"),
+        json!([]),
+        json!([{}]),
+        json!(["x"]),
+        json!({}),
+        json!({"type": "x", "x_new": 1}),
+        json!([{"type": "text", "text": ""}]),
+        json!([{"id": "c", "type": "custom", "custom": {"name": "", "input": ""}}]),
+    ];
+    prop::sample::select(values.to_vec())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_was_read_and_written_once_is_written_the_same_again(
+        changes in prop::collection::vec((0_usize..60, odd_value()), 1..4)
+    ) {
+        for name in fixtures::names("openai-chat", ".request.json") {
+            let mut body: Value =
+                serde_json::from_slice(&fixtures::read(&format!("openai-chat/{name}"))).unwrap();
+            for (at, value) in &changes {
+                replace(&mut body, &mut at.clone(), value);
+            }
+            let Ok(request) = decoded(body) else { continue };
+            let Ok((written, _)) = Server::strict().encoded(&request) else { continue };
+            let again = decoded(written.clone()).map(|request| Server::strict().encoded(&request));
+            let Ok(Ok((again, _))) = again else { panic!("{written} is refused: {again:?}") };
+            prop_assert_eq!(again, written);
+        }
+    }
 }

@@ -89,6 +89,8 @@ fn sort<'p>(turn: &'p Turn, at: usize, scope: &Scope<'_>, notes: &mut Notes) -> 
             // Servers other than OpenAI's know no refusals: there it is what the model said.
             PartKind::Refusal(_) if scope.plain() => sorted.said.push(part),
             PartKind::Refusal(text) => sorted.refusal.push_str(text),
+            // What another provider signed is no thought of this one.
+            PartKind::Reasoning { .. } if part.state.is_some() && state.is_none() => {}
             PartKind::Reasoning { text, .. } => sorted.reasoning(text, state, &mut next),
             PartKind::ToolCall(call) => {
                 let signature = state.map(|state| state.payload).or_else(|| next.take());

@@ -179,7 +179,8 @@ fn state_comes_back_to_the_server_that_made_it_and_to_no_other() {
     let request = conversation(vec![
         user(vec![Part::text("go")]),
         assistant(vec![
-            reasoning("a", foreign),
+            reasoning("signed elsewhere", foreign),
+            reasoning("a", None),
             reasoning("", sealed(&State::native(CHAT, details))),
             reasoning("", sealed(&next)),
             call("c1", "{}"),
@@ -193,7 +194,7 @@ fn state_comes_back_to_the_server_that_made_it_and_to_no_other() {
     assert_eq!(message["reasoning_content"], "a");
     assert_eq!(message["tool_calls"][0]["extra_content"]["google"]["thought_signature"], "c2ln");
     assert_eq!(message["tool_calls"][1].get("extra_content"), None);
-    assert!(!body.to_string().contains("other"));
+    assert!(!body.to_string().contains("other") && !body.to_string().contains("elsewhere"));
 }
 
 #[test]
