@@ -15,4 +15,5 @@ mod wire;
 pub(crate) use decode::decode_request;
 pub(crate) use encode::{encode_count, encode_request};
 pub(crate) use reply::{decode_reply, encode_reply};
+pub(crate) use response::echo;
 pub(crate) use stream::{StreamDecoder, StreamEncoder};

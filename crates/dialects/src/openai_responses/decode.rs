@@ -34,6 +34,8 @@ pub(crate) fn decode_request(mut fields: Fields) -> Result<Request, Refused> {
     request.stream = fields.flag("stream")?.unwrap_or(false);
     if let Some(text) = fields.text("instructions")? {
         request.turns.push(Turn::new(Role::System, vec![Part::text(text)]));
+        // That they did not come as an item.
+        kept.quiet.insert("instructions".to_owned(), Value::Bool(true));
     }
     server_state(&mut fields, &mut request, &mut kept);
     items::read(&mut fields, &mut request)?;

@@ -7,7 +7,7 @@ mod tools;
 
 use crate::{
     form::{Args, PartKind, Refused, Request, Role, ToolCall, Turn},
-    json::Object,
+    json::{Array, Object},
     translate::{Notes, Target},
 };
 use cliproxy_domain::{Dialect, Need};
@@ -110,21 +110,24 @@ impl<'w> Writer<'w> {
             }
             _ => turns,
         };
-        if !turns.is_empty() {
-            let first = self.request.turns.len() - turns.len();
-            self.items(turns, first, &mut object.array("input"))?;
+        let first = self.request.turns.len().saturating_sub(turns.len());
+        let mut items = Vec::with_capacity(512);
+        self.items(turns, first, &mut Array::new(&mut items))?;
+        // No input at all is another thing than an empty one: a stored prompt may have all that is to be said.
+        if self.written > 0 {
+            object.raw("input", std::str::from_utf8(&items).unwrap_or("[]"));
         }
         self.tools(object)
     }
 
     /// Tells whether the first turn goes into `instructions`: one text, and the only instruction before the
-    /// conversation (§9.3 of the wire formats). In a request of this dialect it came from there.
+    /// conversation (§9.3 of the wire formats). In a request of this dialect it must have come from there.
     fn is_instructions(&self, first: &Turn, rest: &[Turn]) -> bool {
         let [part] = first.parts.as_slice() else { return false };
         let says = part.as_text().is_some_and(|text| !text.is_empty());
         let plain = says && part.cache.is_none() && part.state.is_none() && first.bag.is_empty();
         if self.own {
-            return plain && first.role == Role::System;
+            return plain && self.request.quiet.get("instructions").is_some();
         }
         let alone = rest.first().is_some_and(|next| !next.role.is_instruction());
         plain && first.role.is_instruction() && alone

@@ -2,7 +2,8 @@
 
 use crate::{form::Tier, json::Object, translate::ReplyContext};
 use cliproxy_domain::TokenUsage;
-use serde_json::Value;
+use serde_json::{Map, Value, value::RawValue};
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// What the moment says of a response; all else is the request's.
 #[derive(Default)]
@@ -18,7 +19,7 @@ pub(super) struct Moment<'m> {
 }
 
 /// Fields of the request that are repeated, each with what is said of it where the request says nothing.
-const ECHO: [(&str, &str); 19] = [
+const ECHO: [(&str, &str); 18] = [
     ("background", "false"),
     ("instructions", "null"),
     ("max_output_tokens", "null"),
@@ -29,7 +30,6 @@ const ECHO: [(&str, &str); 19] = [
     ("prompt_cache_key", "null"),
     ("reasoning", r#"{"effort":null,"summary":null}"#),
     ("safety_identifier", "null"),
-    ("store", "false"),
     ("temperature", "null"),
     ("text", r#"{"format":{"type":"text"}}"#),
     ("tool_choice", r#""auto""#),
@@ -39,6 +39,18 @@ const ECHO: [(&str, &str); 19] = [
     ("truncation", r#""disabled""#),
     ("user", "null"),
 ];
+
+/// Gives the fields of a client's request that its answer repeats; none when the body is no JSON object. The
+/// conversation itself is passed over unread.
+pub(crate) fn echo(body: &[u8]) -> Map<String, Value> {
+    let fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
+    let names = ECHO.iter().map(|(name, _)| *name).chain(["service_tier"]);
+    let repeated = names.filter_map(|name| {
+        let value = serde_json::from_str(fields.get(name)?.get()).ok()?;
+        Some((name.to_owned(), value))
+    });
+    repeated.collect()
+}
 
 /// Writes the response object as the field `key` of an event.
 pub(super) fn within(event: &mut Object<'_>, key: &str, context: &ReplyContext, moment: &Moment<'_>) {
@@ -134,12 +146,14 @@ mod tests {
     #[test]
     fn the_request_is_repeated() {
         let mut context = context(Dialect::Gemini);
-        context.echo = json!({"tools": [{"type": "custom", "name": "f"}], "temperature": 0.2, "input": "no"})
-            .as_object()
-            .cloned()
-            .unwrap();
+        let request = json!({
+            "tools": [{"type": "custom", "name": "f"}], "temperature": 0.2, "input": "no", "store": true,
+            "service_tier": "flex", "instructions": null
+        });
+        context.echo = echo(request.to_string().as_bytes());
         let response = written(&context, &Moment::default());
         assert_eq!((&response["tools"][0]["name"], &response["temperature"]), (&json!("f"), &json!(0.2)));
-        assert_eq!(response.get("input"), None);
+        assert_eq!((&response["service_tier"], &response["instructions"]), (&json!("flex"), &Value::Null));
+        assert_eq!((response.get("input"), response.get("store")), (None, None), "nothing is stored here");
     }
 }

@@ -129,7 +129,8 @@ fn read_message(mut item: Fields, request: &mut Request) -> Result<(), Refused> 
     }
     let mut parts = content::read(&mut item, "content")?;
     let id = item.text("id")?;
-    if let (Some(id), Some(first)) = (id, parts.first_mut()) {
+    // An empty text goes nowhere, and would have to for the sake of a state.
+    if let (Some(id), Some(first)) = (id, parts.iter_mut().find(|part| part.as_text() != Some(""))) {
         first.state = Some(item_id(id));
     }
     let bag = rest_of_item(item);

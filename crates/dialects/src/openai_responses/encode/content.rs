@@ -65,7 +65,6 @@ impl Writer<'_> {
                 output.element(json);
                 Ok(())
             }
-            PartKind::Text { text, .. } if text.is_empty() => Ok(()),
             _ => self.content_part(part, Role::User, at, output),
         }
     }

@@ -100,8 +100,7 @@ impl Writer<'_> {
         at: usize,
         input: &mut Array<'_>,
     ) -> Result<(), Refused> {
-        let says = |part: &&Part| !matches!(&part.kind, PartKind::Text { text, .. } if text.is_empty());
-        let said: Vec<&Part> = parts.iter().filter(says).collect();
+        let said: Vec<&Part> = parts.iter().filter(|part| part.as_text() != Some("")).collect();
         for part in &said {
             self.carried_state(part, input);
         }
@@ -111,7 +110,7 @@ impl Writer<'_> {
         self.written += 1;
         let mut item = input.object();
         item.field("type", "message");
-        item_fields(&mut item, parts.first(), true);
+        item_fields(&mut item, said.first().copied(), true);
         item.field("role", role_name(turn.role));
         if with_fields {
             item.bag(turn.bag.of(OWN));
@@ -183,7 +182,8 @@ impl Writer<'_> {
         item.field("type", if free { "custom_tool_call_output" } else { "function_call_output" });
         item_fields(&mut item, Some(part), false);
         item.field("call_id", &*id);
-        match result.content.as_slice() {
+        let said: Vec<&Part> = result.content.iter().filter(|part| part.as_text() != Some("")).collect();
+        match said.as_slice() {
             [] => {
                 item.field("output", "");
             }
@@ -214,7 +214,9 @@ impl Writer<'_> {
         // Reasoning that another provider made tells this one nothing (§8.3 of the wire formats); what came
         // without any state is the model's own where the request is of this dialect.
         let foreign = state.is_none() && (part.state.is_some() || !self.own);
-        if foreign {
+        // Where nothing is stored, an item cannot be found by its id alone.
+        let by_id_alone = !self.own && state.as_ref().is_some_and(|state| state.payload.is_empty());
+        if foreign || by_id_alone {
             return;
         }
         let text = match (&state, text.is_empty()) {

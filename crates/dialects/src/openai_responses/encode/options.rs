@@ -202,8 +202,8 @@ impl Writer<'_> {
             object.field("stream", &true);
         }
         if self.own {
-            let kept = |name: &str| name != "reasoning" && name != "user";
-            object.bag(request.quiet.of(OWN).filter(|(name, _)| kept(name)));
+            let written = ["instructions", "reasoning", "user"];
+            object.bag(request.quiet.of(OWN).filter(|(name, _)| !written.contains(name)));
             return Ok(());
         }
         object.field("store", &false);

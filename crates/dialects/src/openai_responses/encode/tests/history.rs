@@ -115,6 +115,21 @@ fn encrypted_reasoning_goes_back_under_its_own_id_and_to_its_own_credential_alon
     }
 }
 
+/// Pitfall 13: with nothing stored, an item that is named by its id alone is "not found".
+#[test]
+fn nothing_is_referred_to_by_its_id_alone_where_nothing_is_stored() {
+    let reasoning = || PartKind::Reasoning { text: "hm".into(), form: ReasoningForm::Summary };
+    let mut request = with_part(Dialect::Anthropic, Role::Assistant, reasoning());
+    let state = State { item_id: Some("rs_1".into()), ..State::native(Dialect::OpenAiResponses, "") };
+    request.turns[1].parts[0].state = Some(Opaque::Sealed(sealer().seal(&state)));
+    request.turns[1].parts.push(Part::text("so"));
+    request.turns.push(Turn::new(Role::User, vec![Part::text("and?")]));
+    let (body, _) = encoded(&request).unwrap();
+    let items = body["input"].as_array().unwrap();
+    assert_eq!(items.len(), 3);
+    assert!(items.iter().all(|item| item.get("id").is_none() || item.get("encrypted_content").is_some()));
+}
+
 #[test]
 fn a_signature_that_a_gemini_client_kept_on_a_call_becomes_reasoning_before_it() {
     let state = State { text: Some("because".into()), place: Place::Here, ..encrypted() };
