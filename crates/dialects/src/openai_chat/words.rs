@@ -52,9 +52,9 @@ pub(super) fn finish_of(word: &str, called: bool, at: Option<String>) -> Result<
 /// Writes a `finish_reason` (`golden/finish-reasons.json`).
 pub(super) fn of_finish(finish: &Finish) -> &'static str {
     match finish {
-        // A pause is resumed before it is told; one that was not is all the same an end for this client.
-        Finish::End | Finish::StopSequence(_) | Finish::Pause { .. } => "stop",
-        Finish::MaxTokens | Finish::ContextWindow => "length",
+        Finish::End | Finish::StopSequence(_) => "stop",
+        // A pause that nobody resumed has cut the answer, which no client may take for whole.
+        Finish::MaxTokens | Finish::ContextWindow | Finish::Pause { .. } => "length",
         Finish::ToolUse => "tool_calls",
         Finish::ContentFilter { .. } | Finish::Refusal { .. } => "content_filter",
     }
@@ -140,6 +140,11 @@ mod tests {
             told += 1;
         }
         assert!(told > 20, "{told} rows");
+    }
+
+    #[test]
+    fn an_answer_that_waits_to_be_resumed_is_not_told_as_whole() {
+        assert_eq!(of_finish(&Finish::Pause { token: None }), "length");
     }
 
     #[test]
