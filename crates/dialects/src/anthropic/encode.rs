@@ -78,7 +78,8 @@ fn write(
         object.field("max_tokens", &plan.max_tokens);
     }
     // The cache covers tools, instructions and messages in this order; so are the marks counted.
-    let mut writer = Writer { request, target, notes, marks };
+    let thinking_first = !own && plan.is_manual();
+    let mut writer = Writer { request, target, notes, marks, thinking_first };
     tools.write(&mut object, target, own, &mut writer.marks, writer.notes)?;
     messages::system(&conversation.system, &mut object, &mut writer)?;
     messages::messages(&conversation.turns, &mut object, &mut writer)?;

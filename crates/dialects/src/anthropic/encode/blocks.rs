@@ -43,12 +43,8 @@ impl Block<'_> {
 /// the wire formats).
 ///
 /// The signature may stand on the reasoning, or on the part after it where the client's dialect signs those; the
-/// text may stand in an envelope. Thinking goes first where the client's dialect does not keep its place.
-pub(super) fn blocks<'p>(
-    parts: &'p [Cow<'_, Part>],
-    request: &Request,
-    target: &Target<'_>,
-) -> Vec<Block<'p>> {
+/// text may stand in an envelope.
+pub(super) fn blocks<'p>(parts: &'p [Cow<'_, Part>], target: &Target<'_>) -> Vec<Block<'p>> {
     let mut blocks = Vec::with_capacity(parts.len());
     let mut unsigned: Option<&str> = None;
     for part in parts {
@@ -72,14 +68,16 @@ pub(super) fn blocks<'p>(
             }
         }
     }
-    if request.from != Dialect::Anthropic {
-        let first = blocks.iter().position(Block::is_thinking).unwrap_or_default();
-        let run = blocks.iter().skip(first).take_while(|block| block.is_thinking()).count();
-        if let Some(head) = blocks.get_mut(..first.saturating_add(run)) {
-            head.rotate_left(first);
-        }
-    }
     blocks
+}
+
+/// Moves the first thinking of a turn to its head.
+pub(super) fn begin_with_thinking(blocks: &mut [Block<'_>]) {
+    let first = blocks.iter().position(Block::is_thinking).unwrap_or_default();
+    let run = blocks.iter().skip(first).take_while(|block| block.is_thinking()).count();
+    if let Some(head) = blocks.get_mut(..first.saturating_add(run)) {
+        head.rotate_left(first);
+    }
 }
 
 /// Writes blocks.
@@ -88,6 +86,9 @@ pub(super) struct Writer<'w, 't> {
     pub(super) target: &'w Target<'t>,
     pub(super) notes: &'w mut Notes,
     pub(super) marks: Marks,
+    /// Whether a turn of the model that thought must begin with that: manual thinking asks for it, and messages that
+    /// were merged need not.
+    pub(super) thinking_first: bool,
 }
 
 impl Writer<'_, '_> {

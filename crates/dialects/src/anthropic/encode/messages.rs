@@ -1,7 +1,7 @@
 //! Instructions and messages.
 
 use super::{
-    blocks::{Block, Writer, blocks},
+    blocks::{Block, Writer, begin_with_thinking, blocks},
     thinking::Cover,
 };
 use crate::{
@@ -37,7 +37,10 @@ pub(super) fn messages(
 ) -> Result<(), Refused> {
     let mut list = object.array("messages");
     for turn in turns {
-        let blocks = blocks(&turn.parts, writer.request, writer.target);
+        let mut blocks = blocks(&turn.parts, writer.target);
+        if writer.thinking_first && turn.role == Role::Assistant {
+            begin_with_thinking(&mut blocks);
+        }
         if !blocks.iter().any(Block::says_something) {
             continue;
         }
@@ -100,7 +103,7 @@ pub(super) fn cover(conversation: &Conversation<'_>, request: &Request, target: 
                         .parts
                         .iter()
                         .any(|part| part.state.is_some() || matches!(part.kind, PartKind::Reasoning { .. }));
-                    let has = blocks(&turn.parts, request, target).iter().any(Block::is_thinking);
+                    let has = blocks(&turn.parts, target).iter().any(Block::is_thinking);
                     cover.lost |= had && !has;
                     // The first turn of the loop is the last that is looked at.
                     cover.bare = !has;

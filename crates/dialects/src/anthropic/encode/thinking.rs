@@ -102,6 +102,11 @@ pub(super) fn plan<'r>(
 }
 
 impl Plan<'_> {
+    /// Tells whether the model is given a budget to think with.
+    pub(super) fn is_manual(&self) -> bool {
+        self.mode.is_manual()
+    }
+
     /// Tells whether the model is asked to think.
     pub(super) fn thinks(&self) -> bool {
         self.mode.thinks()

@@ -177,8 +177,8 @@ fn thinking_comes_back_verbatim_from_every_pocket() {
     let pockets = [
         // Another dialect with room for the text.
         vec![reasoning("thought é", sealed(native.clone())), call("c1", "{}")],
-        // Chat: the envelope alone, and the text before the call in a string of its own.
-        vec![Part::text("b"), reasoning("", sealed(with_text.clone())), call("c1", "{}")],
+        // Chat: the envelope alone.
+        vec![reasoning("", sealed(with_text.clone())), Part::text("b"), call("c1", "{}")],
         // Gemini: the signature on the part after the thought.
         vec![reasoning("thought é", None), signed_call(sealed(native))],
         vec![signed_call(sealed(with_text))],
@@ -190,6 +190,22 @@ fn thinking_comes_back_verbatim_from_every_pocket() {
         assert_eq!(content.iter().filter(|block| block["type"] == "thinking").count(), 1);
         assert_eq!(content.last().unwrap()["type"], "tool_use");
     }
+}
+
+#[test]
+fn thinking_keeps_its_place_unless_it_must_come_first() {
+    use cliproxy_domain::{Effort, Thinking};
+    let state = sealed(State::native(Dialect::Anthropic, "c2ln"));
+    let mut request = looped(vec![Part::text("b"), reasoning("t", state), call("c1", "{}")]);
+    request.reasoning.effort = Some(Effort::Low);
+    let kinds = |to: To| -> Vec<String> {
+        let body = to.told(&request).0;
+        let content = body["messages"][1]["content"].as_array().unwrap().iter();
+        content.map(|block| block["type"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(kinds(To::any()), ["text", "thinking", "tool_use"]);
+    let manual = To::with(|traits| traits.thinking = Thinking::Budget);
+    assert_eq!(kinds(manual), ["thinking", "text", "tool_use"]);
 }
 
 #[test]

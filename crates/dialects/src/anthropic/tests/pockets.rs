@@ -40,11 +40,14 @@ fn sent_back(dialect: Dialect, answer: &Value) -> Request {
 #[test]
 fn thinking_comes_back_as_it_was_through_every_client() {
     let call = json!({"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"x": 1}});
+    let text = json!({"type": "text", "text": "b"});
     for thought in thoughts() {
-        for text in [None, Some(json!({"type": "text", "text": "b"}))] {
-            let content = json!([Some(thought.clone()), text, Some(call.clone())]);
-            let content: Value =
-                content.as_array().unwrap().iter().filter(|block| !block.is_null()).cloned().collect();
+        for content in [
+            json!([thought, call]),
+            json!([thought, text, call]),
+            json!([text, thought, call]),
+            json!([thought, text, thought, call]),
+        ] {
             for dialect in [Dialect::OpenAiChat, Dialect::OpenAiResponses] {
                 let request = sent_back(dialect, &answer(dialect, &content));
                 let (body, losses) = To::any().told(&request);
