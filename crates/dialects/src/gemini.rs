@@ -2,7 +2,11 @@
 
 mod decode;
 mod encode;
+mod fields;
+mod json_text;
 mod reply;
+#[cfg(test)]
+mod scene;
 mod stream;
 
 pub(crate) use decode::decode_request;
