@@ -1,13 +1,21 @@
 //! Google Gemini: §5 of the wire formats.
 
+mod answer;
+mod call_ids;
+mod citations;
 mod decode;
 mod encode;
 mod fields;
+mod finish;
 mod json_text;
+mod logprobs;
+mod reader;
 mod reply;
 #[cfg(test)]
 mod scene;
 mod stream;
+mod surrogates;
+mod wire;
 
 pub(crate) use decode::decode_request;
 pub(crate) use encode::{encode_count, encode_request};

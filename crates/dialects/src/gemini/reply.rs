@@ -1,19 +1,10 @@
-//! Reading a provider's whole answer, and writing one for a client.
+//! Reading a provider's whole answer, and writing one for a client (§5.4 of the wire formats).
 
-use crate::{
-    form::{Losses, Reply},
-    translate::ReplyContext,
-};
-use cliproxy_domain::{AttemptError, Failure};
+mod decode;
+mod encode;
 
-/// Reads an answer.
-pub(crate) fn decode_reply(body: &[u8]) -> Result<Reply, AttemptError> {
-    let _ = body;
-    Err(AttemptError::new(Failure::MalformedReply, "this dialect is not translated yet"))
-}
+pub(crate) use decode::decode_reply;
+pub(crate) use encode::encode_reply;
 
-/// Writes an answer.
-pub(crate) fn encode_reply(reply: &Reply, context: &ReplyContext, losses: &mut Losses) -> Vec<u8> {
-    let _ = (reply, context, losses);
-    Vec::new()
-}
+#[cfg(test)]
+mod tests;
