@@ -9,11 +9,19 @@ use std::borrow::Cow;
 pub(crate) fn of(request: &Request, to: Dialect) -> Needs {
     let mut needs = Needs::NONE;
     walk(request, &mut |found, own, _| {
-        if !(found == Need::ServerState && own == Some(to)) {
+        let own = own.or((found == Need::ServerState && request.from == to).then_some(to));
+        let kept_there = found == Need::ServerState && own.is_some_and(|own| shares_files(own, to));
+        if !kept_there {
             needs.add(found);
         }
     });
     needs
+}
+
+/// Tells whether a file that was uploaded for one dialect is known in the other. OpenAI has one store for both.
+fn shares_files(own: Dialect, to: Dialect) -> bool {
+    let openai = |dialect| matches!(dialect, Dialect::OpenAiChat | Dialect::OpenAiResponses);
+    own == to || (openai(own) && openai(to))
 }
 
 /// Names the first field because of which `need` is there; the client's own words.
@@ -61,7 +69,8 @@ fn walk(request: &Request, found: Found<'_>) {
         found(Need::MediaOutput, None, &fixed(name));
     }
     for name in &request.server_state {
-        found(Need::ServerState, Some(from), &fixed(name));
+        // Only the dialect that the reference is written in has a place for it.
+        found(Need::ServerState, None, &fixed(name));
     }
 }
 
@@ -147,10 +156,20 @@ mod tests {
     }
 
     #[test]
+    fn an_earlier_response_is_known_in_its_own_dialect_alone() {
+        let mut request = Request::new(Dialect::OpenAiResponses, "m");
+        request.server_state.push("previous_response_id");
+        assert!(!of(&request, Dialect::OpenAiResponses).has(Need::ServerState));
+        assert!(of(&request, Dialect::OpenAiChat).has(Need::ServerState));
+        assert_eq!(field(&request, Need::ServerState), "previous_response_id");
+    }
+
+    #[test]
     fn an_uploaded_file_is_state_of_its_own_provider_alone() {
         let media = Media::FileId { dialect: Dialect::OpenAiChat, id: "file-1".into() };
         let request = with(PartKind::Image { media, detail: None });
         assert!(!of(&request, Dialect::OpenAiChat).has(Need::ServerState));
+        assert!(!of(&request, Dialect::OpenAiResponses).has(Need::ServerState), "one vendor's store");
         assert!(of(&request, Dialect::Anthropic).has(Need::ServerState));
     }
 }
