@@ -250,7 +250,7 @@ fn tools_of_other_dialects_say_aloud_that_they_are_not_strict() {
     };
     let grammar = json!({"type": "grammar", "grammar": {"syntax": "lark", "definition": "x"}});
     request.tools = vec![
-        function(None),
+        function(Some(json!({"type": "object", "title": "t"}))),
         Tool { name: "g".into(), kind: ToolKind::Free(Some(FreeFormat(grammar))), ..function(None) },
     ];
     request.tool_choice = Some(ToolChoice::Some { names: vec!["g".into(), "mcp.f".into()], required: true });
@@ -258,6 +258,7 @@ fn tools_of_other_dialects_say_aloud_that_they_are_not_strict() {
     let sent = body["tools"][0]["name"].as_str().unwrap();
     assert_eq!(notes.names.original(sent), "mcp.f");
     assert_eq!(body["tools"][0]["strict"], false);
+    assert_eq!(body["tools"][0]["parameters"], json!({"type": "object", "title": "t", "properties": {}}));
     assert_eq!(body["tools"][1]["format"], json!({"type": "grammar", "syntax": "lark", "definition": "x"}));
     let tools = json!([{"type": "custom", "name": "g"}, {"type": "function", "name": sent}]);
     assert_eq!(body["tool_choice"], json!({"type": "allowed_tools", "mode": "required", "tools": tools}));

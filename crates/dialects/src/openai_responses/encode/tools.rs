@@ -77,9 +77,15 @@ impl Writer<'_> {
             return;
         }
         match schema {
-            Some(schema) => object.field("parameters", schema),
-            None => object.raw("parameters", r#"{"type":"object","properties":{}}"#),
-        };
+            // The API refuses the schema of an object that does not say of which properties, even of none.
+            Some(Value::Object(fields)) if !fields.contains_key("properties") && is_object(fields) => {
+                let mut parameters = object.object("parameters");
+                parameters.bag(fields.iter().map(|(name, value)| (name.as_str(), value)));
+                parameters.raw("properties", "{}");
+            }
+            Some(schema) => _ = object.field("parameters", schema),
+            None => _ = object.raw("parameters", r#"{"type":"object","properties":{}}"#),
+        }
         object.field("strict", &strict.unwrap_or(false));
     }
 
@@ -118,6 +124,10 @@ impl Writer<'_> {
     pub(super) fn known_name<'n>(&mut self, name: &'n str) -> Cow<'n, str> {
         self.notes.tool_name(name, self.target)
     }
+}
+
+fn is_object(schema: &Map<String, Value>) -> bool {
+    schema.get("type").is_some_and(|kind| kind == "object")
 }
 
 /// Gives a grammar as this dialect has it: flat, where chat nests it.
