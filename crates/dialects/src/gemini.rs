@@ -9,6 +9,8 @@ mod fields;
 mod finish;
 mod json_text;
 mod logprobs;
+#[cfg(test)]
+mod pocket_tests;
 mod reader;
 mod reply;
 #[cfg(test)]
