@@ -1,6 +1,6 @@
 //! Citations: Gemini's `citationMetadata` and `groundingMetadata`, whose places are in bytes of the answer's text.
 
-use super::wire::{Candidate, CitationMetadata, GroundingMetadata, Page, Source, Text};
+use super::wire::{self, Candidate, CitationMetadata, GroundingMetadata, Page, Source, Text};
 use crate::{form::Citation, json::Object};
 
 /// Turns places in bytes into places in characters and back.
@@ -46,11 +46,11 @@ impl Offsets {
 /// Reads the citations of a candidate, or of what a chunk says of it.
 pub(super) fn read(candidate: &Candidate<'_>, offsets: &Offsets) -> Vec<Citation> {
     let mut citations = Vec::new();
-    if let Some(CitationMetadata { citations: Some(sources) }) = &candidate.citation_metadata {
+    if let Some(CitationMetadata { citations: Some(sources) }) = wire::beside(candidate.citation_metadata) {
         citations.extend(sources.iter().map(|source| cited(source, offsets)));
     }
-    if let Some(grounding) = &candidate.grounding_metadata {
-        grounded(grounding, offsets, &mut citations);
+    if let Some(grounding) = wire::beside(candidate.grounding_metadata) {
+        grounded(&grounding, offsets, &mut citations);
     }
     citations
 }

@@ -4,7 +4,7 @@ use super::{
     call_ids::{CallIds, Seed},
     citations::{self, Offsets},
     finish, json_text, logprobs,
-    wire::{Candidate, Chunk, FunctionCall, Part, Text},
+    wire::{self, Candidate, Chunk, FunctionCall, Part, Text},
 };
 use crate::{
     form::{BlockKind, Citation, Event, Finish, Opaque, ReasoningForm, State},
@@ -52,9 +52,10 @@ enum Block {
 }
 
 impl Reader {
-    /// Starts before a whole answer, whose text is kept to tell places in it.
-    pub(super) fn of_whole(body: &[u8]) -> Self {
-        Self::new(Seed::Body(String::from_utf8_lossy(body).into_owned()), true)
+    /// Starts before a whole answer, whose text is kept to tell places in it. `seed` is what ids are made from where
+    /// the answer has none.
+    pub(super) fn of_whole(seed: String) -> Self {
+        Self::new(Seed::Body(seed), true)
     }
 
     /// Starts before a stream.
@@ -151,7 +152,7 @@ impl Reader {
             }
         }
         state.cite(choice, &candidate, take);
-        if let Some(result) = candidate.logprobs_result.take() {
+        if let Some(result) = wire::beside(candidate.logprobs_result) {
             let content = logprobs::read(result);
             if !content.is_empty() {
                 take.event(Event::Logprobs { choice, content });

@@ -43,11 +43,15 @@ pub(super) struct Candidate<'a> {
     pub(super) finish_reason: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) continuation_token: Option<Text<'a>>,
+    /// [`CitationMetadata`].
     #[serde(borrow)]
-    pub(super) citation_metadata: Option<CitationMetadata<'a>>,
+    pub(super) citation_metadata: Option<&'a RawValue>,
+    /// [`GroundingMetadata`].
     #[serde(borrow)]
-    pub(super) grounding_metadata: Option<GroundingMetadata<'a>>,
-    pub(super) logprobs_result: Option<LogprobsResult>,
+    pub(super) grounding_metadata: Option<&'a RawValue>,
+    /// [`LogprobsResult`].
+    #[serde(borrow)]
+    pub(super) logprobs_result: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -204,6 +208,11 @@ impl Text<'_> {
     pub(super) fn said<'t>(text: &'t Option<Text<'_>>) -> Option<&'t str> {
         text.as_ref().map(|text| &*text.0).filter(|text| !text.is_empty())
     }
+}
+
+/// Reads what stands beside the content. What is not as it should be is left out: the answer is whole without it.
+pub(super) fn beside<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
 }
 
 /// Reads a chunk and hands it to `then`. Half of a surrogate pair alone becomes U+FFFD (§12.1 of the wire formats).

@@ -18,7 +18,9 @@ use std::collections::BTreeMap;
 pub(crate) fn decode_reply(body: &[u8]) -> Result<Reply, AttemptError> {
     let mut whole = Whole::new();
     wire::read(body, |chunk| {
-        let mut reader = Reader::of_whole(body);
+        let named = Text::said(&chunk.response_id).is_some();
+        let seed = if named { String::new() } else { String::from_utf8_lossy(body).into_owned() };
+        let mut reader = Reader::of_whole(seed);
         reader.chunk(chunk, &mut whole)?;
         if !reader.has_answer() {
             let message = "the provider's answer holds neither a candidate nor a reason why there is none";

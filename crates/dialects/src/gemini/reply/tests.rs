@@ -236,6 +236,15 @@ fn citations_point_at_characters() {
 }
 
 #[test]
+fn odd_metadata_does_not_lose_the_answer() {
+    let mut body = answer(json!([{"text": "Oslo"}]));
+    body["candidates"][0]["citationMetadata"] = json!({"citations": [{"startIndex": -1}]});
+    body["candidates"][0]["groundingMetadata"] = json!([]);
+    body["candidates"][0]["logprobsResult"] = json!("none");
+    assert_eq!(read(&body).choices[0].parts, [Part::text("Oslo")]);
+}
+
+#[test]
 fn a_citation_without_a_page_is_left_out() {
     let citation =
         Citation { url: None, title: Some("doc".into()), text: None, start: None, end: None, raw: None };
