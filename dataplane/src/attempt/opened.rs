@@ -24,6 +24,7 @@ pub(super) struct Relay {
 }
 
 /// An answer past its commit point.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once; a box would cost each stream more")]
 pub(super) enum Opened {
     Whole {
         body: Bytes,

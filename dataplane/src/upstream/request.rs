@@ -114,7 +114,21 @@ impl Upstream {
         model: &ModelName,
         credential: &CredentialName,
     ) -> Result<Request<Full<Bytes>>, http::Error> {
-        let mut request = Request::new(Full::new(self.body(call, model)));
+        self.passing(call, self.body(call, model), model, credential)
+    }
+
+    /// Builds the same with another body in the client's own dialect.
+    ///
+    /// # Errors
+    /// As [`Upstream::request`].
+    pub(super) fn passing(
+        &self,
+        call: &Call,
+        body: Bytes,
+        model: &ModelName,
+        credential: &CredentialName,
+    ) -> Result<Request<Full<Bytes>>, http::Error> {
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_11;
         *request.uri_mut() = self.uri(&call.path, call.query.as_deref(), model)?;

@@ -22,8 +22,8 @@ pub struct Written {
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("cliproxy/", env!("CARGO_PKG_VERSION")));
 
 impl Upstream {
-    /// Builds the request of a call whose body was `written` for this provider. Of the client's headers none goes
-    /// along: they speak to another vendor.
+    /// Builds the request of a call whose body was `written` for this provider. In the client's own dialect its
+    /// headers go along as ever; in another one none does: they speak to another vendor.
     ///
     /// # Errors
     /// When the model's name fits no path.
@@ -34,6 +34,9 @@ impl Upstream {
         model: &ModelName,
         credential: &CredentialName,
     ) -> Result<Request<Full<Bytes>>, http::Error> {
+        if written.dialect == call.dialect {
+            return self.passing(call, written.body.clone(), model, credential);
+        }
         let (path, query) = place(call, written.dialect);
         let mut headers = HeaderMap::with_capacity(8 + self.headers.len());
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

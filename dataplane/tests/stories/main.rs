@@ -14,3 +14,4 @@ mod replies;
 mod requests;
 mod script;
 mod timeouts;
+mod translation;
