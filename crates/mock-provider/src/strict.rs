@@ -10,6 +10,7 @@ mod responses;
 mod schema;
 
 use crate::route::{Endpoint, Verb};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::request::Parts;
 use serde_json::{Map, Value};
 
@@ -79,6 +80,11 @@ fn has(object: &Map<String, Value>, name: &str) -> bool {
 fn is_plain(text: &str, longest: usize) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     (1..=longest).contains(&text.len()) && text.chars().all(plain)
+}
+
+/// Tells whether a text is base64 in the standard alphabet, and not empty.
+fn is_base64(text: &str) -> bool {
+    !text.is_empty() && STANDARD.decode(text).is_ok()
 }
 
 /// Tells whether a number, when it is there, lies outside `low` to `high`.

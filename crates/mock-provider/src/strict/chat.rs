@@ -1,6 +1,6 @@
 //! What Chat Completions refuses.
 
-use super::{Check, Refusal, has, is_outside, is_plain, list, lists, schema, unknown};
+use super::{Check, Refusal, has, is_base64, is_outside, is_plain, list, lists, schema, unknown};
 use crate::wire::tools::text_of;
 use http::request::Parts;
 use serde_json::{Map, Value};
@@ -257,5 +257,5 @@ fn content(message: &Value, place: &str) -> Check {
 /// Tells whether a URL holds an image by itself.
 pub(super) fn is_image(url: &str) -> bool {
     let data = url.strip_prefix("data:image/").and_then(|rest| rest.split_once(";base64,"));
-    data.is_some_and(|(_, data)| !data.is_empty())
+    data.is_some_and(|(_, data)| is_base64(data))
 }

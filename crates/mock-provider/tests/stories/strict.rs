@@ -59,6 +59,15 @@ async fn chat_refuses_what_the_api_refuses() {
         (with("", &[hi, result]), "must be a response to a preceding message"),
         (with("", &[r#"{"role":"user","content":[]}"#]), "expected a string or an array"),
         (with("", &[r#"{"role":"user","content":"a","cache_control":{}}"#]), "messages[0].cache_control"),
+        (
+            with(
+                "",
+                &[
+                    r#"{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,a-_="}}]}"#,
+                ],
+            ),
+            "Invalid image_url",
+        ),
         (with(r#","response_format":{"type":"json_object"}"#, &[hi]), "must contain the word 'json'"),
     ];
     judge(CHAT, &cases.each_ref().map(|(body, words)| (body.as_str(), *words))).await;

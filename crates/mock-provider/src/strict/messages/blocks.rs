@@ -1,7 +1,7 @@
 //! Content blocks.
 
 use super::{Check, Refusal, extra};
-use crate::strict::{is_plain, list, lists, unknown};
+use crate::strict::{is_base64, is_plain, list, lists, unknown};
 use crate::wire::{
     signature::{On, holds},
     tools::text_of,
@@ -66,8 +66,8 @@ fn image(block: &Value, place: &str) -> Check {
             let text = format!("{place}.image.source.base64.media_type: Input should be one of {IMAGES}");
             Err(Refusal::new(text))
         }
-        "base64" if text_of(&source, "data").is_empty() => {
-            Err(Refusal::new(format!("{place}.image.source.base64.data: image cannot be empty")))
+        "base64" if !is_base64(text_of(&source, "data")) => {
+            Err(Refusal::new(format!("{place}.image.source.base64.data: invalid base64 data")))
         }
         "base64" | "file" => Ok(()),
         "url" if text_of(&source, "url").starts_with("https://") => Ok(()),
