@@ -41,8 +41,38 @@ async fn claude_code_completes_a_task_on_an_anthropic_provider() {
 }
 
 #[tokio::test]
+async fn claude_code_completes_a_task_on_an_openai_provider() {
+    completes(&CLAUDE_CODE, "openai", "gpt-5").await;
+}
+
+#[tokio::test]
+async fn claude_code_completes_a_task_on_an_openai_compatible_provider() {
+    completes(&CLAUDE_CODE, "openai_compatible", "llama-4").await;
+}
+
+#[tokio::test]
+async fn claude_code_completes_a_task_on_a_gemini_provider() {
+    completes(&CLAUDE_CODE, "gemini", "gemini-3-pro").await;
+}
+
+#[tokio::test]
 async fn codex_completes_a_task_on_an_openai_provider() {
     completes(&CODEX, "openai", "gpt-5").await;
+}
+
+#[tokio::test]
+async fn codex_completes_a_task_on_an_anthropic_provider() {
+    completes(&CODEX, "anthropic", "claude-sonnet-4-5").await;
+}
+
+#[tokio::test]
+async fn codex_completes_a_task_on_an_openai_compatible_provider() {
+    completes(&CODEX, "openai_compatible", "llama-4").await;
+}
+
+#[tokio::test]
+async fn codex_completes_a_task_on_a_gemini_provider() {
+    completes(&CODEX, "gemini", "gemini-3-pro").await;
 }
 
 async fn completes(agent: &Agent, kind: &str, model: &str) {

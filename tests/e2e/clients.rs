@@ -1,109 +1,172 @@
-//! The vendors' own SDKs, through the gateway. What they do is in `tests/clients/sdk.py`; here are a gateway and a
-//! simulated provider for each vendor's cases.
+//! The vendors' own SDKs, each through the gateway on a provider of each kind. What they do stands in
+//! `tests/clients/*.py`; here are a gateway and a strict simulated provider for each pair.
 
-use cliproxy_testkit::{Config, Launch, mock::Script, poll_until, provider};
+use cliproxy_testkit::{Config, Launch, Process, mock::Script, poll_until, provider};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
 
-/// A vendor: how its cases are called, and what its SDK talks to.
-struct Vendor {
-    /// Parts of the names of its cases.
-    cases: &'static [&'static str],
-    kind: &'static str,
-    models: &'static [&'static str],
+/// A kind of provider, and the models that it has.
+struct Kind {
+    name: &'static str,
+    model: &'static str,
+    /// Of a provider of its own with a single key, which encrypted thoughts are bound to.
+    thinking_model: &'static str,
+    /// Empty where there are none.
+    embed_model: &'static str,
 }
 
-const OPENAI: Vendor = Vendor {
-    cases: &["chat_", "responses_", "embeddings_", "openai_"],
-    kind: "openai",
-    models: &["gpt-5", "text-embedding-3-small"],
+const OPENAI: Kind = Kind {
+    name: "openai",
+    model: "gpt-5",
+    thinking_model: "gpt-5-mini",
+    embed_model: "text-embedding-3-small",
 };
-const ANTHROPIC: Vendor = Vendor {
-    cases: &["messages_", "message_", "anthropic_"],
-    kind: "anthropic",
-    models: &["claude-sonnet-4-5"],
+const ANTHROPIC: Kind = Kind {
+    name: "anthropic",
+    model: "claude-sonnet-4-5",
+    thinking_model: "claude-opus-4-8",
+    embed_model: "",
 };
-const GEMINI: Vendor =
-    Vendor { cases: &["gemini_"], kind: "gemini", models: &["gemini-2.5-pro", "gemini-embedding-001"] };
+const GEMINI: Kind = Kind {
+    name: "gemini",
+    model: "gemini-3-pro",
+    thinking_model: "gemini-2.5-pro",
+    embed_model: "gemini-embedding-001",
+};
+const COMPATIBLE: Kind = Kind {
+    name: "openai_compatible",
+    model: "llama-4",
+    thinking_model: "qwen-4",
+    embed_model: "nomic-embed-text",
+};
 
 /// Keys of each provider. The error cases have the gateway rest those that a provider refused: up to three for
 /// each request, and a case needs one that does not rest.
-const CREDENTIALS: usize = 100;
-/// For all cases of a vendor.
+const CREDENTIALS: usize = 200;
+/// Requests whose bodies the simulated provider keeps for the cases to look at; more than a case makes.
+const BODIES: usize = 100;
+/// For all cases of a pair.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-const SCRIPT: &str = include_str!("../clients/sdk.py");
-
 #[tokio::test]
-async fn openai_sdk_works_through_the_gateway() {
-    run(&OPENAI).await;
+async fn the_openai_sdk_chats_with_an_openai_provider() {
+    run("openai_chat.py", &OPENAI).await;
 }
 
 #[tokio::test]
-async fn anthropic_sdk_works_through_the_gateway() {
-    run(&ANTHROPIC).await;
+async fn the_openai_sdk_chats_with_an_anthropic_provider() {
+    run("openai_chat.py", &ANTHROPIC).await;
 }
 
 #[tokio::test]
-async fn google_sdk_works_through_the_gateway() {
-    run(&GEMINI).await;
+async fn the_openai_sdk_chats_with_a_gemini_provider() {
+    run("openai_chat.py", &GEMINI).await;
 }
 
-#[test]
-fn every_case_belongs_to_one_vendor() {
-    let cases = cases();
-    assert!(cases.len() > 20, "{cases:?}");
-    for case in cases {
-        let vendors = [OPENAI, ANTHROPIC, GEMINI].iter().filter(|vendor| vendor.has(case)).count();
-        assert_eq!(vendors, 1, "vendors of {case}");
-    }
+#[tokio::test]
+async fn the_openai_sdk_chats_with_a_compatible_provider() {
+    run("openai_chat.py", &COMPATIBLE).await;
 }
 
-impl Vendor {
-    fn has(&self, case: &str) -> bool {
-        self.cases.iter().any(|part| case.contains(part))
-    }
+#[tokio::test]
+async fn the_openai_sdk_gets_responses_of_an_openai_provider() {
+    run("openai_responses.py", &OPENAI).await;
 }
 
-/// Gives the names of the script's cases.
-fn cases() -> Vec<&'static str> {
-    let after_mark = SCRIPT.split("\n@case\ndef ").skip(1);
-    after_mark.filter_map(|rest| rest.split_once('(').map(|(name, _)| name)).collect()
+#[tokio::test]
+async fn the_openai_sdk_gets_responses_of_an_anthropic_provider() {
+    run("openai_responses.py", &ANTHROPIC).await;
 }
 
-async fn run(vendor: &Vendor) {
-    let mock = provider("mock", Script::default());
-    let names: Vec<(String, String)> =
-        (0..CREDENTIALS).map(|n| (format!("key-{n}"), format!("sk-upstream-{n}"))).collect();
-    let credentials: Vec<(&str, &str)> = names.iter().map(|(name, key)| (&**name, &**key)).collect();
-    let config = Config::new()
-        .provider("vendor", vendor.kind, &mock.base_url())
-        .credentials("vendor", &credentials)
-        .set(&["providers", "vendor", "models"], vendor.models);
-    let gateway = Launch::new(crate::CLIPROXY, "serve").config(config).ready().await;
+#[tokio::test]
+async fn the_openai_sdk_gets_responses_of_a_gemini_provider() {
+    run("openai_responses.py", &GEMINI).await;
+}
 
-    let mut launch = Launch::new(&python().to_string_lossy(), "-u").arg(script().to_string_lossy());
-    for case in vendor.cases {
-        launch = launch.arg(*case);
-    }
-    let mut sdk = launch
+#[tokio::test]
+async fn the_openai_sdk_gets_responses_of_a_compatible_provider() {
+    run("openai_responses.py", &COMPATIBLE).await;
+}
+
+#[tokio::test]
+async fn the_anthropic_sdk_gets_messages_of_an_openai_provider() {
+    run("anthropic_messages.py", &OPENAI).await;
+}
+
+#[tokio::test]
+async fn the_anthropic_sdk_gets_messages_of_an_anthropic_provider() {
+    run("anthropic_messages.py", &ANTHROPIC).await;
+}
+
+#[tokio::test]
+async fn the_anthropic_sdk_gets_messages_of_a_gemini_provider() {
+    run("anthropic_messages.py", &GEMINI).await;
+}
+
+#[tokio::test]
+async fn the_anthropic_sdk_gets_messages_of_a_compatible_provider() {
+    run("anthropic_messages.py", &COMPATIBLE).await;
+}
+
+#[tokio::test]
+async fn the_google_sdk_gets_content_of_an_openai_provider() {
+    run("google_genai.py", &OPENAI).await;
+}
+
+#[tokio::test]
+async fn the_google_sdk_gets_content_of_an_anthropic_provider() {
+    run("google_genai.py", &ANTHROPIC).await;
+}
+
+#[tokio::test]
+async fn the_google_sdk_gets_content_of_a_gemini_provider() {
+    run("google_genai.py", &GEMINI).await;
+}
+
+#[tokio::test]
+async fn the_google_sdk_gets_content_of_a_compatible_provider() {
+    run("google_genai.py", &COMPATIBLE).await;
+}
+
+async fn run(script: &str, kind: &Kind) {
+    let mock = provider("mock", Script { strict: true, keep_bodies: BODIES, ..Script::default() });
+    let gateway = gateway(kind, &mock.base_url()).await;
+    let mut sdk = Launch::new(&python().to_string_lossy(), "-u")
+        .arg(scripts().join(script).to_string_lossy())
+        // Nothing is written beside the scripts.
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("GATEWAY", &format!("http://{}", gateway.address().await))
         .env("MOCK_URL", &mock.base_url())
-        .env("OPENAI_MODEL", "gpt-5")
-        .env("ANTHROPIC_MODEL", "claude-sonnet-4-5")
-        .env("GEMINI_MODEL", "gemini-2.5-pro")
+        .env("KIND", kind.name)
+        .env("MODEL", kind.model)
+        .env("THINKING_MODEL", kind.thinking_model)
+        .env("EMBED_MODEL", kind.embed_model)
         .start();
     let status = sdk.wait_exit(PATIENCE).await;
     assert!(status.success(), "{status}:\n{}\n{}", sdk.stdout().join("\n"), sdk.stderr());
-    let expected = cases().into_iter().filter(|case| vendor.has(case)).count();
-    let passed = || sdk.stdout().iter().filter(|line| line.starts_with("ok ")).count();
     // Its last lines may be on their way still.
-    poll_until("line for each case", Duration::from_secs(5), || async {
-        (passed() == expected).then_some(())
-    })
-    .await;
+    let all = || async { sdk.stdout().into_iter().find(|line| line.starts_with("all ")) };
+    let last = poll_until("count of the cases", Duration::from_secs(5), all).await;
+    let cases: usize = last.split(' ').nth(1).and_then(|count| count.parse().ok()).expect("a count");
+    assert!(cases >= 14, "{last}");
+}
+
+/// Starts a gateway in front of the simulated provider, which it knows under two names.
+async fn gateway(kind: &Kind, provider: &str) -> Process {
+    let names: Vec<(String, String)> =
+        (0..CREDENTIALS).map(|n| (format!("key-{n}"), format!("sk-upstream-{n}"))).collect();
+    let credentials: Vec<(&str, &str)> = names.iter().map(|(name, key)| (&**name, &**key)).collect();
+    let models: Vec<&str> =
+        [kind.model, kind.embed_model].into_iter().filter(|name| !name.is_empty()).collect();
+    let config = Config::new()
+        .provider("vendor", kind.name, provider)
+        .credentials("vendor", &credentials)
+        .set(&["providers", "vendor", "models"], models)
+        .provider("thinker", kind.name, provider)
+        .set(&["providers", "thinker", "models"], vec![kind.thinking_model]);
+    Launch::new(crate::CLIPROXY, "serve").config(config).ready().await
 }
 
 /// Finds the interpreter that has the SDKs.
@@ -120,6 +183,7 @@ pub fn install_folder(name: &str) -> PathBuf {
     target.join(name)
 }
 
-fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/sdk.py")
+/// Gives the folder of the scripts that tests run.
+pub fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
