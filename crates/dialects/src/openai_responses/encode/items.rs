@@ -55,7 +55,7 @@ impl Writer<'_> {
         let mut parts = turn.parts.as_slice();
         let mut says_fields = true;
         while let Some(part) = parts.first() {
-            let run = parts.iter().take_while(|part| is_message_part(part)).count();
+            let run = message_length(parts);
             if run == 0 {
                 self.item(part, at, input)?;
                 parts = parts.get(1..).unwrap_or_default();
@@ -101,8 +101,8 @@ impl Writer<'_> {
         input: &mut Array<'_>,
     ) -> Result<(), Refused> {
         let said: Vec<&Part> = parts.iter().filter(|part| part.as_text() != Some("")).collect();
-        for part in &said {
-            self.carried_state(part, input);
+        if let Some(first) = parts.first() {
+            self.carried_state(first, input);
         }
         if said.is_empty() {
             return Ok(());
@@ -226,6 +226,17 @@ impl Writer<'_> {
         let mut item = reasoning(input, state.as_ref(), text, form);
         item.bag(part.bag.of(OWN));
     }
+}
+
+/// Counts the parts that make one message. Reasoning that one of them carries stands before it, so that a message
+/// ends there.
+fn message_length(parts: &[Part]) -> usize {
+    let carries = |part: &Part| matches!(part.state, Some(Opaque::Sealed(_)));
+    let said = parts
+        .iter()
+        .enumerate()
+        .take_while(|(at, part)| is_message_part(part) && (*at == 0 || !carries(part)));
+    said.count()
 }
 
 fn reasoning<'i>(

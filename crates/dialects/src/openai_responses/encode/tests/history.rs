@@ -142,6 +142,27 @@ fn a_signature_that_a_gemini_client_kept_on_a_call_becomes_reasoning_before_it()
     assert_eq!(body["input"][2]["type"], "function_call");
 }
 
+/// Where a Gemini client has two states and one pocket, the first stands on an empty text.
+#[test]
+fn a_signature_on_a_text_becomes_reasoning_before_that_text() {
+    let sealed = |text: &str| {
+        let state = State { text: Some(text.into()), ..encrypted() };
+        Some(Opaque::Sealed(sealer().seal(&state)))
+    };
+    let mut request = with_part(Dialect::Gemini, Role::Assistant, Part::text("a").kind);
+    request.turns[1].parts.push(Part { state: sealed("one"), ..Part::text("") });
+    request.turns[1].parts.push(Part { state: sealed("two"), ..Part::text("b") });
+    request.turns.push(Turn::new(Role::User, vec![Part::text("and?")]));
+    let (body, _) = encoded(&request).unwrap();
+    let told: Vec<_> = body["input"].as_array().unwrap()[1..]
+        .iter()
+        .map(|item| {
+            item.pointer("/summary/0/text").or(item.pointer("/content/0/text")).unwrap().as_str().unwrap()
+        })
+        .collect();
+    assert_eq!(told, ["a", "one", "two", "b", "and?"]);
+}
+
 #[test]
 fn what_only_another_dialect_understands_is_refused() {
     let foreign =
