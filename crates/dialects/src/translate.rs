@@ -14,7 +14,7 @@ mod target;
 
 pub use context::{Ids, ReplyContext};
 pub use dispatch::{
-    decode_count, decode_count_reply, decode_embed, decode_embed_reply, decode_reply, decode_request,
+    decode_count, decode_count_reply, decode_embed, decode_embed_reply, decode_reply, decode_request, echo,
     encode_count, encode_count_reply, encode_embed, encode_embed_reply, encode_reply, encode_request,
     estimate_tokens,
 };

@@ -8,14 +8,14 @@ use crate::{
 use bytes::Bytes;
 use cliproxy_dialects::{
     Framing,
-    form::{Losses, Refused, Request},
-    translate::{Ids, Notes, ReplyContext, Target, encode_count, encode_embed, encode_request},
+    form::{Losses, Refused},
+    translate::{Ids, Notes, ReplyContext, Target, echo, encode_count, encode_embed, encode_request},
 };
 use cliproxy_domain::{Dialect, ModelTraits, Operation, TranslationPolicy, WallTime};
 use cliproxy_engine::Choice;
 use http::Request as HttpRequest;
 use http_body_util::Full;
-use serde_json::{Map, Value};
+use serde_json::Map;
 use std::sync::Arc;
 
 /// A choice with what is sent to it.
@@ -164,17 +164,7 @@ fn reading(
         shows_reasoning: ReplyContext::shows_reasoning(request),
         stream_usage: request.stream_usage,
         input_estimate: (call.body.len() / 4) as u64,
-        echo: echo(call, request),
+        echo: if call.dialect == Dialect::OpenAiResponses { echo(&call.body) } else { Map::new() },
         notes,
     }))
-}
-
-/// Gives the fields of a Responses request that its answer repeats: all but the conversation.
-fn echo(call: &Call, request: &Request) -> Map<String, Value> {
-    if request.from != Dialect::OpenAiResponses {
-        return Map::new();
-    }
-    let mut fields: Map<String, Value> = serde_json::from_slice(&call.body).unwrap_or_default();
-    fields.retain(|name, _| !matches!(name.as_str(), "input" | "stream" | "stream_options" | "model"));
-    fields
 }

@@ -10,6 +10,7 @@ use crate::{
 };
 use bytes::Bytes;
 use cliproxy_domain::{AttemptError, Dialect};
+use serde_json::{Map, Value};
 
 /// Reads a client's request for an answer. `model` and `stream` are what its path or its body said.
 ///
@@ -147,4 +148,9 @@ pub fn encode_embed_reply(reply: &EmbedReply, request: &EmbedRequest) -> Bytes {
 /// Guesses the tokens of a prompt that no provider of its model can count.
 pub fn estimate_tokens(request: &Request) -> u64 {
     count::estimate(request)
+}
+
+/// Gives the fields of a Responses request that its answer repeats, for [`ReplyContext::echo`].
+pub fn echo(body: &[u8]) -> Map<String, Value> {
+    openai_responses::echo(body)
 }

@@ -216,3 +216,13 @@ fn a_stream_of_the_same_dialect_keeps_the_state_of_the_server() {
     assert_eq!(states(&again), states(&events));
     assert_eq!(states(&events).len(), 2);
 }
+
+#[test]
+fn a_signature_that_comes_with_a_call_is_told_before_its_arguments() {
+    let call = r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"},"extra_content":{"google":{"thought_signature":"s"}}}]}}]}"#;
+    let end = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#;
+    let events = read_stream([call, end]).unwrap();
+    let place = |wanted: fn(&Event<'_>) -> bool| events.iter().position(wanted).unwrap();
+    let state = place(|event| matches!(event, Event::State { .. }));
+    assert!(state < place(|event| matches!(event, Event::Delta { .. })), "{events:?}");
+}

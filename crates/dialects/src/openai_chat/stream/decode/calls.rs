@@ -177,6 +177,10 @@ impl Current {
         self.block = Some(block);
         let (id, name) = (self.id.as_str().into(), self.name.as_str().into());
         sink(Event::Open { choice, block, kind: BlockKind::ToolCall { id, name, free: self.free } });
+        // Before the arguments: writers that have a place for it before the call have not begun to write that yet.
+        if let Some(state) = self.state.take() {
+            sink(Event::State { choice, block, state });
+        }
         let pending = std::mem::take(&mut self.pending);
         if !pending.is_empty() {
             sink(Event::Delta { choice, block, text: pending.into() });
