@@ -36,8 +36,10 @@ impl Route {
             return Err(Refused::new("model", "the provider is not part of the configuration"));
         };
         let mut candidates = self.resolved.set.candidates.iter();
-        let plain = candidates.any(|candidate| candidate.plain && candidate.target == choice.target);
-        self.forms.way(call, &choice.target, provider, plain)
+        let Some(candidate) = candidates.find(|candidate| candidate.target == choice.target) else {
+            return Err(Refused::new("model", "the target is not one of the model's"));
+        };
+        self.forms.way(call, candidate, provider)
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Candidate {
     /// Whether its provider takes any request of the client's dialect as it is: it speaks that dialect, and nothing is
     /// said of the model that a request must be held against.
     pub plain: bool,
+    /// Whether what it takes of the client's dialect still hangs on the request: calls with reasoning need Responses.
+    pub calls_by_responses: bool,
 }
 
 /// Why a target is not used.
@@ -91,19 +93,17 @@ pub fn resolve(
         let provider = snapshot.providers.get(&candidate.target.provider);
         match provider.filter(|provider| has_operation(provider.kind, operation)) {
             Some(provider) => {
-                candidate.plain = is_plain(provider, candidate.target.model.as_str(), dialect);
+                let traits = ModelTraits::of(candidate.target.model.as_str(), &provider.traits);
+                candidate.plain = provider.kind.speaks(dialect) && traits.lacks.is_empty();
+                candidate.calls_by_responses = traits.tools_need_responses
+                    && dialect == Dialect::OpenAiChat
+                    && provider.kind.speaks(Dialect::OpenAiResponses);
                 set.candidates.push(candidate);
             }
             None => set.excluded.push((candidate.target, Exclusion::Capability)),
         }
     }
     Ok(set)
-}
-
-fn is_plain(provider: &Provider, model: &str, dialect: Dialect) -> bool {
-    let traits = ModelTraits::of(model, &provider.traits);
-    let by_responses = dialect == Dialect::OpenAiChat && traits.tools_need_responses;
-    provider.kind.speaks(dialect) && traits.lacks.is_empty() && !by_responses
 }
 
 fn named(snapshot: &Snapshot, model: &str) -> Option<(Vec<Candidate>, Strategy)> {
@@ -118,6 +118,7 @@ fn named(snapshot: &Snapshot, model: &str) -> Option<(Vec<Candidate>, Strategy)>
                     priority: entry.priority.unwrap_or(provider.priority),
                     weight: entry.weight.unwrap_or(provider.weight).max(1),
                     plain: false,
+                    calls_by_responses: false,
                 })
             })
             .collect();
@@ -144,6 +145,7 @@ fn of_provider(provider: &Provider, model: &str) -> Candidate {
         priority: provider.priority,
         weight: provider.weight.max(1),
         plain: false,
+        calls_by_responses: false,
     }
 }
 

@@ -7,9 +7,9 @@ use cliproxy_dialects::{
     translate::{decode_count, decode_embed, decode_request, estimate_tokens},
 };
 use cliproxy_domain::{
-    Dialect, Effort, MaxTokensName, ModelTraits, Need, Needs, Operation, Profile, Provider, Target,
+    Dialect, Effort, MaxTokensName, ModelTraits, Need, Needs, Operation, Profile, Provider,
 };
-use cliproxy_engine::{Asks, speech};
+use cliproxy_engine::{Asks, Candidate, speech};
 use memchr::memmem;
 use std::{
     borrow::Cow,
@@ -59,17 +59,12 @@ impl Forms {
         }
     }
 
-    /// Decides how `call` goes to `target`. `plain` is the candidate's: any request of the client's dialect passes.
+    /// Decides how `call` goes to `candidate`, a target of `provider`.
     ///
     /// # Errors
     /// When the request cannot be read, or when the target lacks what it needs; the field is the client's.
-    pub fn way(
-        &self,
-        call: &Call,
-        target: &Target,
-        provider: &Provider,
-        plain: bool,
-    ) -> Result<Way, Refused> {
+    pub fn way(&self, call: &Call, candidate: &Candidate, provider: &Provider) -> Result<Way, Refused> {
+        let plain = candidate.plain && !(candidate.calls_by_responses && may_call_and_reason(call));
         let edited = provider.kind.speaks(call.dialect) && needs_edit(call, provider.profile.as_ref());
         if plain && !edited {
             return Ok(Way::Pass);
@@ -77,10 +72,10 @@ impl Forms {
         let formed = match self.read(call) {
             Ok(formed) => formed,
             // Its own provider knows best what is wrong with it.
-            Err(_) if plain => return Ok(Way::Pass),
+            Err(_) if candidate.plain => return Ok(Way::Pass),
             Err(refused) => return Err(refused.clone()),
         };
-        let traits = ModelTraits::of(target.model.as_str(), &provider.traits);
+        let traits = ModelTraits::of(candidate.target.model.as_str(), &provider.traits);
         let dialect = speech(provider.kind, call.dialect, call.operation, &formed.asks(), &traits)
             .map_err(|need| Refused::lacking(need, formed.field_of(need)))?;
         let passes = dialect == call.dialect && !edited;
@@ -102,6 +97,13 @@ fn read(call: &Call) -> Result<Formed, Refused> {
             decode_embed(dialect, verb, body, model).map(Formed::Embed)
         }
     }
+}
+
+/// Tells whether a chat request may have both tools and an effort. The search is cheaper than reading the body, and the
+/// body says for certain.
+fn may_call_and_reason(call: &Call) -> bool {
+    let has = |text: &str| memmem::find(&call.body, text.as_bytes()).is_some();
+    has("\"reasoning_effort\"") && has("\"tools\"")
 }
 
 /// Tells whether a request cannot reach a provider of its own dialect byte for byte: it holds an envelope of ours, or

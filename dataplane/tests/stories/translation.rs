@@ -345,3 +345,27 @@ async fn reasoning_of_another_provider_never_reaches_one_of_the_clients_own_api(
     assert!(!sent.to_string().contains("signature"), "{sent}");
     assert_eq!(sent["messages"][1]["content"].as_array().expect("blocks").len(), 1, "the call alone: {sent}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_chat_client_reaches_by_responses_what_chat_is_refused() {
+    let net = MemoryNet::new();
+    let reply = r#"{"id":"resp_1","object":"response","created_at":1,"status":"completed","model":"up","output":[{"type":"message","id":"msg_1","role":"assistant","status":"completed","content":[{"type":"output_text","text":"Hello","annotations":[]}]}],"usage":{"input_tokens":1,"input_tokens_details":{"cached_tokens":0},"output_tokens":1,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":2}}"#;
+    let script = Script::play(&net, "a", vec![document("200 OK", reply), document("200 OK", CHAT_REPLY)]);
+    let entry = TraitsEntry {
+        models: vec![ModelPattern::new("*")],
+        tools_need_responses: Some(true),
+        ..TraitsEntry::default()
+    };
+    let node =
+        with(&net, vec![Provider { traits: vec![entry], ..provider("a", ProviderKind::OpenAi) }]).await;
+    let mut ask = json!({"model": "m", "reasoning_effort": "high", "messages": [{"role": "user", "content": "hi"}],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]});
+    let answer = node.ask("/v1/chat/completions", &ask.to_string()).await;
+    let message: Value = serde_json::from_str(&answer.body).expect("JSON");
+    assert_eq!(message["choices"][0]["message"]["content"], "Hello", "{}", answer.body);
+    assert!(script.requests()[0].starts_with("POST /v1/responses HTTP/1.1\r\n"));
+    ask["reasoning_effort"] = json!("none");
+    let body = ask.to_string();
+    assert_eq!(node.ask("/v1/chat/completions", &body).await.body, CHAT_REPLY, "without reasoning it passes");
+    assert!(script.requests()[1].ends_with(&body.replace("\"m\"", "\"up\"")));
+}

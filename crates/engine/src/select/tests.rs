@@ -30,7 +30,7 @@ fn snapshot(providers: &[(&str, &[&str])]) -> Snapshot {
 
 fn candidate(provider: &str, priority: u32, weight: u32) -> Candidate {
     let target = Target { provider: provider.into(), model: "m".into() };
-    Candidate { target, priority, weight, plain: true }
+    Candidate { target, priority, weight, plain: true, calls_by_responses: false }
 }
 
 fn names(order: &Order) -> Vec<String> {
