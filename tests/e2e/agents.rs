@@ -1,17 +1,14 @@
 //! Real coding agents, headless, through the gateway: each is given a task in a scratch folder, the simulated model has
 //! it run a command, gets the result, and ends with a text. How an agent is started stands in `tests/clients/*.sh`.
 
-use crate::clients::install_folder;
+use crate::clients::{installed_by_npm, scripts};
 use cliproxy_testkit::{
     Config, Launch, Process,
     mock::{Behaviour, Call, Entry, MockProvider, Reply, Rule, Script},
     poll_until, provider,
 };
 use serde_json::json;
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 /// An agent, and the tool by which it runs commands.
 struct Agent {
@@ -76,7 +73,7 @@ async fn codex_completes_a_task_on_a_gemini_provider() {
 }
 
 async fn completes(agent: &Agent, kind: &str, model: &str) {
-    let Some(agents) = agents() else { return };
+    let Some(agents) = installed_by_npm() else { return };
     let mock = provider("mock", agent.scripted_model());
     let config = Config::new()
         .provider("vendor", kind, &mock.base_url())
@@ -117,9 +114,8 @@ impl Agent {
     }
 
     async fn start(&self, agents: &Path, gateway: &Process) -> Process {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(self.script);
         Launch::new("/bin/sh", "-e")
-            .arg(script.to_string_lossy())
+            .arg(scripts().join(self.script).to_string_lossy())
             .arg("Write the file made.txt.")
             .env("PATH", &std::env::var("PATH").expect("there is a PATH"))
             .env("AGENTS", &agents.to_string_lossy())
@@ -128,19 +124,6 @@ impl Agent {
             .env("MODEL", self.model)
             .start()
     }
-}
-
-/// Finds the folder where `./test` installs the agents; none where it wrote down that it could not.
-fn agents() -> Option<PathBuf> {
-    let folder = install_folder("agents");
-    let reason = std::fs::read_to_string(folder.join("unavailable"));
-    if let Ok(reason) = reason {
-        println!("NOT RUN: the agents could not be installed: {reason}");
-        return None;
-    }
-    let node_modules = folder.join("node_modules");
-    assert!(node_modules.exists(), "{} is missing; ./test installs the agents there", node_modules.display());
-    Some(folder)
 }
 
 fn body(entry: &Entry) -> String {

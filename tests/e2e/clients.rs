@@ -1,6 +1,8 @@
 //! The vendors' own SDKs, each through the gateway on a provider of each kind. What they do stands in
 //! `tests/clients/*.py`; here are a gateway and a strict simulated provider for each pair.
 
+mod node;
+
 use cliproxy_testkit::{Config, Launch, Process, mock::Script, poll_until, provider};
 use std::{
     path::{Path, PathBuf},
@@ -144,13 +146,18 @@ async fn run(script: &str, kind: &Kind) {
         .env("THINKING_MODEL", kind.thinking_model)
         .env("EMBED_MODEL", kind.embed_model)
         .start();
-    let status = sdk.wait_exit(PATIENCE).await;
-    assert!(status.success(), "{status}:\n{}\n{}", sdk.stdout().join("\n"), sdk.stderr());
+    let cases = passed(&mut sdk).await;
+    assert!(cases >= 14, "only {cases} cases");
+}
+
+/// Waits for a script's end and gives the number of its cases, which have all passed.
+async fn passed(script: &mut Process) -> usize {
+    let status = script.wait_exit(PATIENCE).await;
+    assert!(status.success(), "{status}:\n{}\n{}", script.stdout().join("\n"), script.stderr());
     // Its last lines may be on their way still.
-    let all = || async { sdk.stdout().into_iter().find(|line| line.starts_with("all ")) };
+    let all = || async { script.stdout().into_iter().find(|line| line.starts_with("all ")) };
     let last = poll_until("count of the cases", Duration::from_secs(5), all).await;
-    let cases: usize = last.split(' ').nth(1).and_then(|count| count.parse().ok()).expect("a count");
-    assert!(cases >= 14, "{last}");
+    last.split(' ').nth(1).and_then(|count| count.parse().ok()).expect("a count")
 }
 
 /// Starts a gateway in front of the simulated provider, which it knows under two names.
@@ -176,8 +183,20 @@ pub fn python() -> PathBuf {
     python
 }
 
+/// Finds the folder where `./test` installs the Node SDKs and the agents; none where it wrote down that it could not.
+pub fn installed_by_npm() -> Option<PathBuf> {
+    let folder = install_folder("agents");
+    if let Ok(reason) = std::fs::read_to_string(folder.join("unavailable")) {
+        println!("NOT RUN: npm could not install what this test needs: {reason}");
+        return None;
+    }
+    let done = folder.join("installed.json");
+    assert!(done.exists(), "{} is missing; ./test installs the agents there", done.display());
+    Some(folder)
+}
+
 /// Gives the folder of this name in the target folder, where `./test` installs programs.
-pub fn install_folder(name: &str) -> PathBuf {
+fn install_folder(name: &str) -> PathBuf {
     let target =
         Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is a folder in the target folder");
     target.join(name)
