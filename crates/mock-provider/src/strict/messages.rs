@@ -14,8 +14,8 @@ const FIELDS: &str = "cache_control container diagnostics inference_geo max_toke
 const BETA_FIELDS: &str = "betas context_management mcp_servers output_format fallbacks";
 const COUNT_FIELDS: &str =
     "cache_control messages model output_config speed system thinking tool_choice tools";
-/// Keywords of schemas that are enforced.
-const KEYWORDS: &str = "$defs $ref additionalProperties allOf anyOf const description enum format items minItems \
+/// Keywords of schemas that are enforced; `$schema` is sent by SDKs in wide use.
+const KEYWORDS: &str = "$schema $defs $ref additionalProperties allOf anyOf const description enum format items minItems \
     properties required title type default";
 /// Cache marks that a request may have.
 const CACHE_MARKS: usize = 4;
