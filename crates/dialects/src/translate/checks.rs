@@ -1,8 +1,16 @@
 //! What the tests of all dialects ask of streamed events: that they keep the guarantees of [`Event`], and that they
 //! say the same as a whole answer.
 
-use crate::form::{Args, BlockKind, Choice, Event, Finish, Part, PartKind, Reply, ToolCall};
-use std::{borrow::Cow, collections::BTreeMap};
+use super::{Ids, ReplyContext};
+use crate::{
+    anthropic,
+    form::{Args, BlockKind, Choice, Event, Finish, Part, PartKind, Reply, ToolCall},
+    framing::Framing,
+    gemini, openai_chat, openai_responses,
+    passthrough::Observer,
+};
+use cliproxy_domain::{AttemptError, Dialect, Operation};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 /// Makes a copy of an event that outlives the wire event it was read from.
 pub(crate) fn owned(event: Event<'_>) -> Event<'static> {
@@ -31,6 +39,53 @@ pub(crate) fn owned(event: Event<'_>) -> Event<'static> {
         Event::Finish { choice, finish } => Event::Finish { choice, finish },
         Event::End => Event::End,
     }
+}
+
+/// Reads a stream of `dialect` chunk by chunk: its events, and how it ended.
+pub(crate) fn events_of(
+    dialect: Dialect,
+    framing: Framing,
+    chunks: &[&[u8]],
+) -> (Vec<Event<'static>>, Result<(), AttemptError>) {
+    macro_rules! read {
+        ($decoder:expr) => {{
+            let (mut decoder, mut events) = ($decoder, Vec::new());
+            let mut observer = Observer::new(dialect, Operation::Generate, framing);
+            let mut keep = |event: Event<'_>| events.push(owned(event));
+            let fed = chunks.iter().try_for_each(|chunk| {
+                observer.feed_each(chunk, |name, data| decoder.event(name, data, &mut keep)).map(drop)
+            });
+            let ended = fed
+                .and_then(|()| observer.finish_each(|name, data| decoder.event(name, data, &mut keep)))
+                .and_then(|()| decoder.finish(&mut keep));
+            (events, ended)
+        }};
+    }
+    let ids = Ids::new([3, 4]);
+    match dialect {
+        Dialect::OpenAiChat => read!(openai_chat::StreamDecoder::new(ids)),
+        Dialect::OpenAiResponses => read!(openai_responses::StreamDecoder::new(ids)),
+        Dialect::Anthropic => read!(anthropic::StreamDecoder::new(ids)),
+        Dialect::Gemini => read!(gemini::StreamDecoder::new(ids)),
+    }
+}
+
+/// Writes `events` as a client of `context` gets them.
+pub(crate) fn written(context: ReplyContext, events: &[Event<'_>]) -> Vec<u8> {
+    let (client, context, mut out) = (context.client, Arc::new(context), Vec::new());
+    macro_rules! write {
+        ($encoder:expr) => {{
+            let mut encoder = $encoder;
+            events.iter().for_each(|event| encoder.event(event, &mut out));
+        }};
+    }
+    match client {
+        Dialect::OpenAiChat => write!(openai_chat::StreamEncoder::new(context)),
+        Dialect::OpenAiResponses => write!(openai_responses::StreamEncoder::new(context)),
+        Dialect::Anthropic => write!(anthropic::StreamEncoder::new(context)),
+        Dialect::Gemini => write!(gemini::StreamEncoder::new(context)),
+    }
+    out
 }
 
 /// Fails unless `events` are a whole answer that keeps every guarantee of [`Event`].
@@ -193,10 +248,13 @@ pub(crate) fn assembled(events: &[Event<'_>]) -> Reply {
 }
 
 /// Spells what may be spelled in several ways in one: the white space of arguments, and no arguments at all. Empty
-/// texts go, since a stream may have none.
+/// texts go, since a stream may have none, and blocks that only their own dialect understands, which no event tells.
 pub(crate) fn comparable(mut reply: Reply) -> Reply {
     for choice in &mut reply.choices {
-        choice.parts.retain(|part| part.as_text() != Some("") || part.state.is_some());
+        choice.parts.retain(|part| {
+            let is_empty = part.as_text() == Some("") && part.state.is_none();
+            !is_empty && !matches!(part.kind, PartKind::Foreign { .. })
+        });
         for part in &mut choice.parts {
             if let PartKind::ToolCall(ToolCall { args: Args::Json(text), .. }) = &mut part.kind {
                 if text.is_empty() {
