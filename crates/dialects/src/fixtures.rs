@@ -11,6 +11,13 @@ pub(crate) struct Fixture {
     pub(crate) bytes: Vec<u8>,
 }
 
+impl std::fmt::Debug for Fixture {
+    /// Names it: the bytes are in the file.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
 const FOLDERS: [(Dialect, &str); 4] = [
     (Dialect::OpenAiChat, "openai-chat"),
     (Dialect::OpenAiResponses, "openai-responses"),

@@ -8,6 +8,8 @@ pub(crate) mod checks;
 mod context;
 mod dispatch;
 mod joined;
+#[cfg(test)]
+mod matrix;
 mod rework;
 mod stream;
 mod target;
