@@ -8,7 +8,6 @@ mod finish;
 mod pocket;
 mod reply;
 mod stream;
-mod surrogates;
 #[cfg(test)]
 mod tests;
 mod usage;

@@ -16,7 +16,6 @@ mod reply;
 #[cfg(test)]
 mod scene;
 mod stream;
-mod surrogates;
 mod wire;
 
 pub(crate) use decode::decode_request;

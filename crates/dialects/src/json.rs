@@ -1,9 +1,13 @@
 //! Writing and reading JSON without a tree.
 
 mod fields;
+mod surrogates;
+mod text;
 mod write;
 
 pub(crate) use fields::Fields;
+pub(crate) use surrogates::mended;
+pub(crate) use text::{Text, read, some_text, text};
 pub(crate) use write::{Array, Object};
 
 use bytes::Bytes;

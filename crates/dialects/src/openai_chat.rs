@@ -3,13 +3,13 @@
 mod decode;
 mod details;
 mod encode;
-mod lenient;
 mod nested;
 mod pocket;
 mod reply;
 mod stream;
 #[cfg(test)]
 mod testing;
+mod wire;
 mod words;
 
 pub(crate) use decode::decode_request;

@@ -1,5 +1,6 @@
 //! What an error body says, in whatever family's envelope it comes.
 
+use crate::json;
 use serde_json::{Map, Value};
 
 /// The most of an error body that is looked at; error bodies are small.
@@ -44,10 +45,10 @@ impl Facts {
             return Self::default();
         }
         let mut facts = Self::default();
-        match serde_json::from_slice::<Value>(body) {
-            Ok(Value::Object(object)) => facts.envelope(&object),
+        match json::read(body) {
+            Some(Value::Object(object)) => facts.envelope(&object),
             // Gemini wraps the error of a stream without `alt=sse` into an array.
-            Ok(Value::Array(elements)) => {
+            Some(Value::Array(elements)) => {
                 if let Some(Value::Object(object)) = elements.first() {
                     facts.envelope(object);
                 }

@@ -208,6 +208,13 @@ fn bare_texts_serve_as_messages_too() {
     assert_eq!(plain(ProviderKind::OpenAiCompatible, 422, r#"{"detail":"no field"}"#).message, "no field");
 }
 
+#[test]
+fn half_a_character_in_a_message_hides_no_facts() {
+    let body = r#"{"error":{"message":"too long: \ud83d","code":"context_length_exceeded"}}"#;
+    let error = plain(ProviderKind::OpenAi, 400, body);
+    assert_eq!((error.failure, &*error.message), (Failure::ContextLength, "too long: \u{fffd}"));
+}
+
 proptest! {
     #[test]
     fn no_answer_panics(

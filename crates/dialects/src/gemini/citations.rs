@@ -1,7 +1,10 @@
 //! Citations: Gemini's `citationMetadata` and `groundingMetadata`, whose places are in bytes of the answer's text.
 
-use super::wire::{self, Candidate, CitationMetadata, GroundingMetadata, Page, Source, Text};
-use crate::{form::Citation, json::Object};
+use super::wire::{self, Candidate, CitationMetadata, GroundingMetadata, Page, Source};
+use crate::{
+    form::Citation,
+    json::{Object, Text},
+};
 
 /// Turns places in bytes into places in characters and back.
 #[derive(Default)]

@@ -4,10 +4,11 @@ use super::{
     call_ids::{CallIds, Seed},
     citations::{self, Offsets},
     finish, json_text, logprobs,
-    wire::{self, Candidate, Chunk, FunctionCall, Part, Text},
+    wire::{self, Candidate, Chunk, FunctionCall, Part},
 };
 use crate::{
     form::{BlockKind, Citation, Event, Finish, Opaque, ReasoningForm, State},
+    json::Text,
     usage::Counts,
 };
 use cliproxy_domain::{AttemptError, Dialect, Failure, TokenUsage};

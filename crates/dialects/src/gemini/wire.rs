@@ -1,15 +1,9 @@
 //! An answer, or a chunk of one, as it is on the wire (§5.4 of the wire formats), without a copy where that can be.
 
-use super::surrogates;
+use crate::json::{Text, mended};
 use cliproxy_domain::{AttemptError, Failure};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
-
-/// A text, borrowed unless it has escapes.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -203,13 +197,6 @@ impl Part<'_> {
     }
 }
 
-impl Text<'_> {
-    /// Gives a text that says something.
-    pub(super) fn said<'t>(text: &'t Option<Text<'_>>) -> Option<&'t str> {
-        text.as_ref().map(|text| &*text.0).filter(|text| !text.is_empty())
-    }
-}
-
 /// Reads what stands beside the content. What is not as it should be is left out: the answer is whole without it.
 pub(super) fn beside<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
     raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
@@ -226,7 +213,7 @@ pub(super) fn read<T>(
     match serde_json::from_slice(data) {
         Ok(chunk) => then(chunk),
         Err(_) => {
-            let mended = surrogates::mended(data).ok_or_else(malformed)?;
+            let mended = mended(data).ok_or_else(malformed)?;
             then(serde_json::from_slice(&mended).map_err(|_| malformed())?)
         }
     }

@@ -1,7 +1,10 @@
 //! OpenRouter's `reasoning_details`: what a model thought, and signatures and ciphertexts that must come back with it.
 
 use super::CHAT;
-use crate::form::{Opaque, State};
+use crate::{
+    form::{Opaque, State},
+    json,
+};
 use serde_json::{Map, Value, value::RawValue};
 
 /// Bytes of one turn's details that are kept at most. Without them the next turn reasons anew.
@@ -17,7 +20,7 @@ pub(super) struct Details {
 impl Details {
     /// Takes a list of details or of fragments of them, and gives the text that they hold.
     pub(super) fn take(&mut self, raw: &RawValue) -> String {
-        let list: Vec<Map<String, Value>> = serde_json::from_str(raw.get()).unwrap_or_default();
+        let list: Vec<Map<String, Value>> = json::read(raw.get().as_bytes()).unwrap_or_default();
         let mut said = String::new();
         for entry in list {
             for key in ["text", "summary"] {

@@ -3,7 +3,6 @@
 mod decode;
 mod encode;
 
-pub(super) use decode::created;
 pub(crate) use decode::decode_reply;
 pub(crate) use encode::encode_reply;
 pub(super) use encode::{shows_reasoning, write_citation, write_usage};

@@ -1,7 +1,7 @@
 //! Why an answer ended: statuses of this dialect, and the form's words (`golden/finish-reasons.json`).
 
-use super::wire::{Response, malformed, text};
-use crate::{classify, form::Finish};
+use super::wire::{Response, malformed};
+use crate::{classify, form::Finish, json::text};
 use cliproxy_domain::{AttemptError, Dialect, Failure};
 
 /// Reads why a response ended, which `called` tools or did not. `implied` is the status where it says none.

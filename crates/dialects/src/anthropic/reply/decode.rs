@@ -1,9 +1,9 @@
 //! Reading a provider's whole answer.
 
-use super::super::{decode::block, finish, surrogates, usage};
+use super::super::{decode::block, finish, usage};
 use crate::{
     form::{Choice, Opaque, Part, PartKind, Refused, Reply, State},
-    json::Fields,
+    json::{Fields, mended},
     tool_ids,
     usage::Counts,
 };
@@ -14,7 +14,7 @@ use serde_json::Value;
 pub(crate) fn decode_reply(body: &[u8]) -> Result<Reply, AttemptError> {
     let fields = match Fields::parse(body) {
         Ok(fields) => fields,
-        Err(refused) => match surrogates::mended(body) {
+        Err(refused) => match mended(body) {
             Some(mended) => Fields::parse(&mended).map_err(malformed)?,
             None => return Err(malformed(refused)),
         },

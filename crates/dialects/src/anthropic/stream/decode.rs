@@ -1,12 +1,12 @@
 //! Reading a provider's stream.
 
 use super::{
-    super::{citation, finish, surrogates},
-    wire::{self, Block, Delta, Message, plain},
+    super::{citation, finish},
+    wire::{self, Block, Delta, Message},
 };
 use crate::{
     form::{BlockKind, Event, Finish, Opaque, ReasoningForm, State},
-    json::says_something,
+    json::{Text, mended, says_something},
     tool_ids,
     translate::Ids,
     usage::Counts,
@@ -64,7 +64,7 @@ impl StreamDecoder {
         }
         match serde_json::from_slice::<wire::Event<'_>>(data) {
             Ok(event) => self.read(name, event, sink),
-            Err(error) => match surrogates::mended(data) {
+            Err(error) => match mended(data) {
                 Some(mended) => {
                     let event = serde_json::from_slice(&mended).map_err(|error| malformed(&error));
                     event.and_then(|event| self.read(name, event, sink))
@@ -78,7 +78,7 @@ impl StreamDecoder {
 
     fn read(&mut self, name: &[u8], event: wire::Event<'_>, sink: Sink<'_>) -> Result<(), AttemptError> {
         let name = std::str::from_utf8(name).ok().filter(|name| !name.is_empty());
-        match name.unwrap_or_else(|| plain(event.r#type.as_ref())) {
+        match name.unwrap_or_else(|| Text::plain(event.r#type.as_ref())) {
             "message_start" => self.message_start(event.message, sink),
             "content_block_start" => {
                 if let (Some(index), Some(block)) = (event.index, event.content_block) {
@@ -138,7 +138,7 @@ impl StreamDecoder {
             close(forgotten, sink);
         }
         let mut open = Open { block: None, input: None, signature: None };
-        let kind = match plain(block.r#type.as_ref()) {
+        let kind = match Text::plain(block.r#type.as_ref()) {
             "text" => Some(BlockKind::Text),
             "thinking" => Some(BlockKind::Reasoning(ReasoningForm::Summary)),
             "redacted_thinking" => Some(BlockKind::Reasoning(ReasoningForm::Hidden)),
@@ -157,14 +157,14 @@ impl StreamDecoder {
     }
 
     fn call<'b>(&mut self, block: &'b Block<'_>) -> Result<BlockKind<'b>, AttemptError> {
-        let name = plain(block.name.as_ref());
+        let name = Text::plain(block.name.as_ref());
         if name.is_empty() {
             let message = "the provider's stream has a tool call without a name";
             return Err(AttemptError::new(Failure::MalformedReply, message));
         }
         let ordinal = self.calls;
         self.calls = self.calls.saturating_add(1);
-        let id = match plain(block.id.as_ref()) {
+        let id = match Text::plain(block.id.as_ref()) {
             "" => Cow::Owned(tool_ids::made(&self.answer, ordinal)),
             id => Cow::Borrowed(id),
         };
@@ -239,8 +239,8 @@ fn begin(open: &mut Open, number: u32, block: Block<'_>, sink: Sink<'_>) {
             sink(Event::Delta { choice: 0, block: number, text: text.0 });
         }
     }
-    open.sign(plain(block.signature.as_ref()), false);
-    open.sign(plain(block.data.as_ref()), true);
+    open.sign(Text::plain(block.signature.as_ref()), false);
+    open.sign(Text::plain(block.data.as_ref()), true);
     open.input = block.input.filter(|input| says_something(Some(input))).map(|input| input.get().to_owned());
     let citations = block.citations.and_then(|raw| serde_json::from_str::<Vec<&RawValue>>(raw.get()).ok());
     citations.into_iter().flatten().for_each(|raw| cite(number, Some(raw), sink));

@@ -1,12 +1,8 @@
 //! The events of a stream as they are spelled, borrowed from the bytes where these have no escapes.
 
+use crate::json::Text;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
-
-/// Text of an event. An optional `Cow` would be copied always; one in a type of its own is not.
-#[derive(Default, Deserialize)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// Any event.
 #[derive(Deserialize)]
@@ -77,9 +73,4 @@ pub(super) struct Delta<'a> {
     pub(super) stop_sequence: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) stop_details: Option<&'a RawValue>,
-}
-
-/// Gives a text, empty when there is none.
-pub(super) fn plain<'t>(text: Option<&'t Text<'_>>) -> &'t str {
-    text.map_or("", |text| text.0.as_ref())
 }

@@ -2,10 +2,11 @@
 
 use super::super::{
     reader::{Reader, Take},
-    wire::{self, Part as WirePart, Text},
+    wire::{self, Part as WirePart},
 };
-use crate::form::{
-    Args, BlockKind, Choice, Event, Finish, Media, Opaque, Part, PartKind, Reply, State, ToolCall,
+use crate::{
+    form::{Args, BlockKind, Choice, Event, Finish, Media, Opaque, Part, PartKind, Reply, State, ToolCall},
+    json::Text,
 };
 use cliproxy_domain::{AttemptError, Dialect, Failure};
 use serde_json::{Value, value::RawValue};

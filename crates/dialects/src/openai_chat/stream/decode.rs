@@ -3,46 +3,19 @@
 mod calls;
 mod choice;
 
-use super::super::{CHAT, lenient, reply::created};
-use crate::{form::Event, translate::Ids, usage::Counts};
-use choice::{Choice, Delta};
-use cliproxy_domain::{AttemptError, Failure, TokenUsage};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use super::super::{
+    CHAT,
+    wire::{self, Chunk, ChunkChoice, malformed},
+};
+use crate::{form::Event, json::some_text, translate::Ids, usage::Counts};
+use choice::Choice;
+use cliproxy_domain::{AttemptError, TokenUsage};
 
 /// Choices of an answer at most, as the API has it.
 const MAX_CHOICES: usize = 128;
 
 /// Where events go.
 type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
-
-#[derive(Deserialize)]
-struct Chunk<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    model: Option<&'a RawValue>,
-    #[serde(borrow)]
-    created: Option<&'a RawValue>,
-    #[serde(borrow)]
-    choices: Option<Vec<ChunkChoice<'a>>>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct ChunkChoice<'a> {
-    #[serde(borrow)]
-    index: Option<&'a RawValue>,
-    #[serde(borrow)]
-    delta: Option<Delta<'a>>,
-    #[serde(borrow)]
-    logprobs: Option<&'a RawValue>,
-    #[serde(borrow)]
-    finish_reason: Option<&'a RawValue>,
-    #[serde(borrow)]
-    stop_reason: Option<&'a RawValue>,
-}
 
 /// Reads a stream event by event.
 ///
@@ -104,9 +77,9 @@ impl StreamDecoder {
         if !self.started && (!choices.is_empty() || counts.is_some()) {
             self.started = true;
             sink(Event::Start {
-                id: lenient::some_text(chunk.id),
-                model: lenient::some_text(chunk.model),
-                created: created(chunk.created),
+                id: some_text(chunk.id),
+                model: some_text(chunk.model),
+                created: wire::created(chunk.created),
             });
         }
         for choice in choices {
@@ -120,7 +93,7 @@ impl StreamDecoder {
     }
 
     fn choice(&mut self, from: &ChunkChoice<'_>, sink: Sink<'_>) -> Result<(), AttemptError> {
-        let index = lenient::number(from.index).and_then(|index| u32::try_from(index).ok()).unwrap_or(0);
+        let index = wire::number(from.index).and_then(|index| u32::try_from(index).ok()).unwrap_or(0);
         let place = match self.choices.iter().position(|choice| choice.index == index) {
             Some(place) => place,
             None if self.choices.len() < MAX_CHOICES => {
@@ -133,11 +106,11 @@ impl StreamDecoder {
         if let Some(delta) = &from.delta {
             choice.delta(delta, &self.ids, &mut self.made, sink)?;
         }
-        if let Some(content) = lenient::logprobs(from.logprobs) {
+        if let Some(content) = wire::logprobs(from.logprobs) {
             sink(Event::Logprobs { choice: index, content });
         }
-        if let Some(word) = lenient::some_text(from.finish_reason) {
-            choice.finish(&word, lenient::some_text(from.stop_reason), &self.ids, &mut self.made, sink)?;
+        if let Some(word) = some_text(from.finish_reason) {
+            choice.finish(&word, some_text(from.stop_reason), &self.ids, &mut self.made, sink)?;
         }
         self.content |= choice.has_content();
         Ok(())
@@ -164,8 +137,4 @@ impl StreamDecoder {
         sink(Event::End);
         Ok(())
     }
-}
-
-fn malformed(message: &str) -> AttemptError {
-    AttemptError::new(Failure::MalformedReply, message)
 }

@@ -3,11 +3,12 @@
 use crate::{
     classify,
     form::{Args, Choice, Opaque, Part, PartKind, ReasoningForm, Reply, State, ToolCall},
+    json::{some_text, text},
     openai_responses::{
         annotation,
         decode::tier,
         outcome,
-        wire::{ContentPart, Item, Response, list, logprobs, malformed, some_text, text, value, values},
+        wire::{ContentPart, Item, Response, list, logprobs, malformed, value, values},
     },
     tool_ids,
     usage::Counts,

@@ -4,9 +4,10 @@ mod items;
 
 use crate::{
     form::{BlockKind, Event},
+    json::text,
     openai_responses::{
         outcome,
-        wire::{ContentPart, Item, Response, list, malformed, text},
+        wire::{ContentPart, Item, Response, list, malformed},
     },
     translate::Ids,
     usage::Counts,

@@ -99,3 +99,30 @@ fn pitfall_32_chunks_without_choices_may_come_anywhere() {
     assert_eq!((verdict.result, verdict.usage.output), (Ok(()), 1));
     assert!(!observe_sse(Dialect::OpenAiChat, &format!("{filter}{bare}")).semantic);
 }
+
+#[test]
+fn half_a_character_anywhere_ends_no_stream_and_spoils_no_answer() {
+    let streams = [
+        (
+            Dialect::OpenAiChat,
+            "data: {\"id\":\"\\ud83d\",\"choices\":[{\"delta\":{\"content\":\"\\ud83d\"},\"finish_reason\":\"stop\"}]}\n\n",
+        ),
+        (
+            Dialect::OpenAiResponses,
+            "data: {\"type\":\"response.output_text.delta\",\"delta\":\"\\ude00\"}\n\ndata: {\"type\":\"response.completed\",\"response\":{\"output\":[{\"\\ud83d\":\"\\ud83d\"}]}}\n\n",
+        ),
+        (
+            Dialect::Anthropic,
+            "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"\\ud83d\"}}\n\ndata: {\"type\":\"message_stop\"}\n\n",
+        ),
+        (
+            Dialect::Gemini,
+            "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\\ud83d\"}]},\"finishReason\":\"STOP\"}]}\n\n",
+        ),
+    ];
+    for (dialect, stream) in streams {
+        assert_eq!(observe_sse(dialect, stream).result, Ok(()), "{dialect:?}");
+        let body = stream.strip_prefix("data: ").unwrap().split("\n\n").next().unwrap();
+        assert!(read_reply(dialect, Operation::Generate, body.as_bytes()).is_ok(), "{dialect:?}");
+    }
+}

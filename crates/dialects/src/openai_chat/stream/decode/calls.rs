@@ -1,11 +1,12 @@
 //! Calls of one choice, put together from fragments (§12.3 of the wire formats).
 
-use super::{Sink, malformed};
+use super::Sink;
 use crate::{
     form::{BlockKind, Event, Opaque, State},
+    json::text,
     openai_chat::{
         CHAT,
-        lenient::{self, Call},
+        wire::{self, Call, malformed},
     },
     translate::Ids,
 };
@@ -56,17 +57,17 @@ struct Fragment<'f> {
 
 impl<'f> Fragment<'f> {
     fn of(call: &Call<'f>) -> Self {
-        let (name, text) = match (&call.custom, &call.function) {
-            (Some(custom), _) => (custom.name, lenient::text(custom.input).unwrap_or_default()),
-            (None, Some(function)) => (function.name, lenient::arguments(function.arguments)),
+        let (name, said) = match (&call.custom, &call.function) {
+            (Some(custom), _) => (custom.name, text(custom.input).unwrap_or_default()),
+            (None, Some(function)) => (function.name, wire::arguments(function.arguments)),
             (None, None) => (None, Cow::Borrowed("")),
         };
         Self {
-            index: lenient::number(call.index),
-            id: lenient::text(call.id).unwrap_or_default(),
-            name: lenient::text(name).unwrap_or_default(),
+            index: wire::number(call.index),
+            id: text(call.id).unwrap_or_default(),
+            name: text(name).unwrap_or_default(),
             free: call.custom.is_some(),
-            text,
+            text: said,
         }
     }
 }

@@ -6,34 +6,16 @@ use super::{
 };
 use crate::{
     form::{BlockKind, Event, Finish, ReasoningForm},
-    openai_chat::{details::Details, lenient, words},
+    json::some_text,
+    openai_chat::{
+        details::Details,
+        wire::{self, Said},
+        words,
+    },
     translate::Ids,
 };
 use cliproxy_domain::AttemptError;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
-
-/// What a chunk adds. `reasoning_content`, `reasoning` and `reasoning_details` are extensions of compatible servers.
-#[derive(Deserialize)]
-pub(super) struct Delta<'a> {
-    #[serde(borrow)]
-    content: Option<&'a RawValue>,
-    #[serde(borrow)]
-    refusal: Option<&'a RawValue>,
-    #[serde(borrow)]
-    annotations: Option<&'a RawValue>,
-    #[serde(borrow)]
-    tool_calls: Option<&'a RawValue>,
-    #[serde(borrow)]
-    function_call: Option<&'a RawValue>,
-    #[serde(borrow)]
-    reasoning_content: Option<&'a RawValue>,
-    #[serde(borrow)]
-    reasoning: Option<&'a RawValue>,
-    #[serde(borrow)]
-    reasoning_details: Option<&'a RawValue>,
-}
 
 /// One choice.
 pub(super) struct Choice {
@@ -74,29 +56,29 @@ impl Choice {
 
     pub(super) fn delta(
         &mut self,
-        delta: &Delta<'_>,
+        delta: &Said<'_>,
         ids: &Ids,
         made: &mut u32,
         sink: Sink<'_>,
     ) -> Result<(), AttemptError> {
         self.reasoning(delta, sink);
-        if let Some(text) = lenient::some_text(delta.content) {
+        if let Some(text) = some_text(delta.content) {
             self.say(BlockKind::Text, text, sink);
         }
-        if let Some(text) = lenient::some_text(delta.refusal) {
+        if let Some(text) = some_text(delta.refusal) {
             self.say(BlockKind::Refusal, text, sink);
         }
         if let Some((block, BlockKind::Text)) = self.open {
-            for citation in lenient::citations(delta.annotations) {
+            for citation in wire::citations(delta.annotations) {
                 sink(Event::Cite { choice: self.index, block, citation: Box::new(citation) });
             }
         }
-        for call in lenient::calls(delta.tool_calls)? {
+        for call in wire::calls(delta.tool_calls)? {
             self.close_words(sink);
             let place = Place { choice: self.index, blocks: &mut self.blocks, ids, made: &mut *made };
             self.calls.fragment(&call, place, sink)?;
         }
-        if let Some(call) = lenient::older_call(delta.function_call) {
+        if let Some(call) = wire::older_call(delta.function_call) {
             self.close_words(sink);
             let place = Place { choice: self.index, blocks: &mut self.blocks, ids, made };
             self.calls.fragment(&call, place, sink)?;
@@ -104,10 +86,10 @@ impl Choice {
         Ok(())
     }
 
-    fn reasoning(&mut self, delta: &Delta<'_>, sink: Sink<'_>) {
+    fn reasoning(&mut self, delta: &Said<'_>, sink: Sink<'_>) {
         let from_details = delta.reasoning_details.map(|raw| self.details.take(raw)).unwrap_or_default();
-        let text = lenient::some_text(delta.reasoning_content)
-            .or_else(|| lenient::some_text(delta.reasoning))
+        let text = some_text(delta.reasoning_content)
+            .or_else(|| some_text(delta.reasoning))
             .unwrap_or(Cow::Owned(from_details));
         if !text.is_empty() {
             self.say(BlockKind::Reasoning(ReasoningForm::Raw), text, sink);

@@ -3,10 +3,11 @@
 use super::Out;
 use crate::{
     form::{BlockKind, Event, ReasoningForm},
+    json::{some_text, text},
     openai_responses::{
         annotation,
         reply::{encrypted, joined, nameless},
-        wire::{ContentPart, Item, list, logprobs, some_text, text, value, values},
+        wire::{ContentPart, Item, list, logprobs, value, values},
     },
 };
 use cliproxy_domain::AttemptError;

@@ -1,8 +1,9 @@
-//! Escapes of half a character in JSON, which models produce and parsers refuse.
+//! Escapes of half a character, which models produce and parsers refuse: `\ud83d` without its other half. Neither a
+//! stream nor an answer may be lost for one (§12.1 of the wire formats).
 
-/// Replaces lone surrogate escapes, as `\ud83d` without its other half, by that of U+FFFD; none when there is none.
-/// All other bytes stay as they are, so that JSON that is broken otherwise stays broken.
-pub(super) fn mended(json: &[u8]) -> Option<Vec<u8>> {
+/// Replaces every such escape by that of U+FFFD; none when there is none. All other bytes stay as they are, so that
+/// JSON that is broken otherwise stays broken.
+pub(crate) fn mended(json: &[u8]) -> Option<Vec<u8>> {
     let mut out: Option<Vec<u8>> = None;
     let mut at = 0;
     while let Some(found) = memchr::memchr(b'\\', json.get(at..)?) {
@@ -49,14 +50,17 @@ mod tests {
     fn half_a_character_becomes_the_replacement_character() {
         assert_eq!(read(r#""a\ud83db""#).unwrap(), "a\u{fffd}b");
         assert_eq!(read(r#""\ude00""#).unwrap(), "\u{fffd}");
-        assert_eq!(read(r#""\ud83d\ud83d\ude00""#).unwrap(), "\u{fffd}\u{1f600}");
+        assert_eq!(read(r#""\ud83d\ud83d\ude00é""#).unwrap(), "\u{fffd}\u{1f600}é");
         assert_eq!(read(r#""\ud83d\n""#).unwrap(), "\u{fffd}\n");
+        assert_eq!(read(r#""\ude00x\\ud83d\ud83d\ude00""#).unwrap(), "\u{fffd}x\\ud83d\u{1f600}");
     }
 
     #[test]
-    fn whole_characters_and_escaped_backslashes_stay() {
-        for whole in [r#""\ud83d\ude00""#, r#""\\ud83d""#, r#""\u00e9""#, r#""plain""#, r#""\"#, ""] {
-            assert_eq!(mended(whole.as_bytes()), None, "{whole}");
+    fn whole_characters_escaped_backslashes_and_cut_escapes_stay() {
+        let whole =
+            [r#""\ud83d\ude00 \\ud83d \n\u00e9""#, r#""\ud83"#, r#""\u+83d""#, r#""plain""#, r#""\"#, ""];
+        for json in whole {
+            assert_eq!(mended(json.as_bytes()), None, "{json}");
         }
     }
 }
