@@ -26,11 +26,6 @@ impl Spelled {
         if self.0.peek(&snake).is_some() { Cow::Owned(snake) } else { Cow::Borrowed(camel) }
     }
 
-    /// Gives the path of a field, as the client wrote it.
-    pub(super) fn path(&self, camel: &str) -> String {
-        self.0.path(&self.key(camel))
-    }
-
     pub(super) fn here(&self) -> &str {
         self.0.here()
     }

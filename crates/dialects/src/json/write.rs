@@ -109,11 +109,6 @@ impl<'o> Array<'o> {
         Object::new(self.next())
     }
 
-    /// Begins an element that is an array.
-    pub(crate) fn array(&mut self) -> Array<'_> {
-        Array::new(self.next())
-    }
-
     /// Tells whether nothing was written yet.
     pub(crate) fn is_empty(&self) -> bool {
         self.first

@@ -6,7 +6,7 @@ mod options;
 mod tools;
 
 use crate::{
-    form::{Args, PartKind, Refused, Request, Role, ToolCall, Turn},
+    form::{Args, PartKind, Refused, Request, ToolCall, Turn},
     json::{Array, Object},
     translate::{Notes, Target},
 };

@@ -19,7 +19,6 @@ pub(super) enum Word {
     Format,
     Tier,
     Verbosity,
-    MaxOutput,
 }
 
 /// Gives the field's name in the client's dialect.
@@ -46,9 +45,6 @@ pub(super) fn word(word: Word, from: Dialect) -> &'static str {
         (Word::Tier, _) => "service_tier",
         (Word::Verbosity, Dialect::OpenAiResponses) => "text.verbosity",
         (Word::Verbosity, _) => "verbosity",
-        (Word::MaxOutput, Dialect::OpenAiChat) => "max_completion_tokens",
-        (Word::MaxOutput, Dialect::OpenAiResponses) => "max_output_tokens",
-        (Word::MaxOutput, _) => "max_tokens",
     }
 }
 
@@ -66,7 +62,6 @@ fn gemini(word: Word) -> &'static str {
         Word::Format => "generationConfig.responseMimeType",
         Word::Tier => "serviceTier",
         Word::Verbosity => "verbosity",
-        Word::MaxOutput => "generationConfig.maxOutputTokens",
     }
 }
 

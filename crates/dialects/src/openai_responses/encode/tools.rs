@@ -5,7 +5,6 @@ use crate::{
     form::{FreeFormat, Refused, Tool, ToolChoice, ToolKind},
     json::{Array, Object},
 };
-use cliproxy_domain::Dialect;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
