@@ -165,7 +165,9 @@ def thinks_and_keeps_its_signature_over_a_tool_call():
     options = {"model": THINKING_MODEL, "tools": TOOLS, "reasoning_effort": "low"}
     for message in (create(**options).choices[0].message, accumulate(**options)[1].choices[0].message):
         check(upstream.last().thinks(), upstream.last().body)
-        check((message.model_extra or {}).get("reasoning_content") == THOUGHT, message)
+        # This API has no way to ask for thoughts, and Gemini tells them only when asked.
+        if KIND != "gemini":
+            check((message.model_extra or {}).get("reasoning_content") == THOUGHT, message)
         assistant = sendable(message)
         result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "9"}
         answer = create(messages=[*USER, assistant, result], **options)

@@ -28,6 +28,7 @@ mod operations;
 mod passthrough;
 mod reference;
 mod startup;
+mod translation;
 
 /// The program under test.
 const CLIPROXY: &str = env!("CARGO_BIN_EXE_cliproxy");
