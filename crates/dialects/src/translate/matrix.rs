@@ -4,6 +4,7 @@
 //! `UPDATE_GOLDEN=1` writes the files anew. Read what it wrote against the wire formats before committing it.
 
 mod answers;
+mod circles;
 mod envelopes;
 mod forms;
 mod mutation;

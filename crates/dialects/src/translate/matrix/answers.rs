@@ -68,7 +68,7 @@ fn reply() -> impl Strategy<Value = Reply> {
 }
 
 /// Streams an answer in fragments of `size` characters; `interleaved` opens all calls before any goes on.
-fn events(reply: &Reply, size: usize, interleaved: bool) -> Vec<Event<'static>> {
+pub(super) fn events(reply: &Reply, size: usize, interleaved: bool) -> Vec<Event<'static>> {
     let mut events = vec![Event::Start { id: Some("r1".into()), model: None, created: None }];
     let mut late = Vec::new();
     for (block, part) in reply.choices[0].parts.iter().enumerate() {
