@@ -152,7 +152,12 @@ impl Writer<'_> {
     fn watch_for_stops(&mut self) -> Result<(), Refused> {
         let stop: Vec<String> = self.request.stop.iter().filter(|text| !text.is_empty()).cloned().collect();
         if !stop.is_empty() {
-            self.notes.losses.changed("stop", "emulated")?;
+            let field = match self.request.from {
+                Dialect::OpenAiChat | Dialect::OpenAiResponses => "stop",
+                Dialect::Anthropic => "stop_sequences",
+                Dialect::Gemini => "generationConfig.stopSequences",
+            };
+            self.notes.losses.changed(field, "emulated")?;
             self.notes.stop = stop;
         }
         Ok(())
