@@ -10,13 +10,13 @@ use crate::{
     form::Losses,
     framing::Framing,
     translate::{
-        StreamTranslator,
+        StreamTranslator, Target,
         checks::{assembled, assert_well_begun, assert_well_formed, comparable, events_of},
         decode_count, decode_embed, decode_embed_reply, decode_reply, encode_count, encode_reply,
         encode_request, rework_reply,
     },
 };
-use cliproxy_domain::{AttemptError, Dialect};
+use cliproxy_domain::{AttemptError, Dialect, OnLoss, TranslationPolicy};
 use proptest::{prelude::*, sample::Index};
 use serde_json::Value;
 use std::sync::{Arc, LazyLock};
@@ -118,6 +118,33 @@ fn an_array_has_the_elements_of_the_events() {
             assert_eq!(array, elements, "{}", stream.name);
         }
     }
+}
+
+#[test]
+fn what_is_warned_of_is_refused_where_nothing_may_be_lost() {
+    let strict = TranslationPolicy { on_loss: OnLoss::Refuse, ..TranslationPolicy::default() };
+    let mut warned = 0;
+    for recording in REQUESTS.iter().filter(|recording| is_generation(&recording.name)) {
+        let request = scene::request(recording.dialect, &recording.bytes).unwrap();
+        for (target, short) in TARGETS {
+            let target = scene::target(target);
+            let Ok((body, notes)) = encode_request(&request, &target) else { continue };
+            let unlossy = encode_request(&request, &Target { policy: strict, ..target });
+            match notes.losses.header() {
+                None => assert_eq!(unlossy.unwrap().0, body, "{} to {short}", recording.name),
+                Some(_) => {
+                    let message = unlossy.unwrap_err().message;
+                    assert!(
+                        message.contains("translation.on_loss"),
+                        "{} to {short}: {message}",
+                        recording.name
+                    );
+                    warned += 1;
+                }
+            }
+        }
+    }
+    assert!(warned > 10, "{warned}");
 }
 
 /// Reads and writes a request in every way.
