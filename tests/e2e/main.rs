@@ -21,6 +21,7 @@ mod demo;
 mod docs;
 mod drain;
 mod failover;
+mod golden;
 mod hang_up;
 mod keep_alive;
 mod layout;
