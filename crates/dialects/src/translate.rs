@@ -13,6 +13,7 @@ mod matrix;
 mod rework;
 mod stream;
 mod target;
+mod vendor;
 
 pub use context::{Ids, ReplyContext};
 pub use dispatch::{

@@ -99,7 +99,7 @@ impl<'r> Conversation<'r> {
 }
 
 /// Names the list of messages in the client's words.
-fn list_path(from: Dialect) -> &'static str {
+pub(crate) fn list_path(from: Dialect) -> &'static str {
     match from {
         Dialect::OpenAiChat | Dialect::Anthropic => "messages",
         Dialect::OpenAiResponses => "input",
@@ -109,7 +109,7 @@ fn list_path(from: Dialect) -> &'static str {
 
 /// Names the message that turn number `at` was, as far as its place is known. Instructions that stand outside the
 /// list shift the places in it; of a Responses request several items may be one turn.
-fn turn_path(request: &Request, at: usize) -> Cow<'static, str> {
+pub(crate) fn turn_path(request: &Request, at: usize) -> Cow<'static, str> {
     let list = list_path(request.from);
     let outside = match request.from {
         Dialect::OpenAiChat => 0,

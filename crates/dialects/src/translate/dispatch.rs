@@ -1,6 +1,6 @@
 //! One entry for each direction; the dialect decides who reads or writes.
 
-use super::{Notes, ReplyContext, Target};
+use super::{Notes, ReplyContext, Target, vendor};
 use crate::{
     anthropic, count, embed,
     form::{EmbedReply, EmbedRequest, Losses, Refused, Reply, Request},
@@ -36,6 +36,7 @@ pub fn decode_request(dialect: Dialect, body: &[u8], model: &str, stream: bool) 
 /// lost.
 pub fn encode_request(request: &Request, target: &Target<'_>) -> Result<(Bytes, Notes), Refused> {
     let mut notes = Notes::new(target.policy);
+    let request = &*vendor::settled(request, target, &mut notes)?;
     let body = match target.dialect {
         Dialect::OpenAiChat => openai_chat::encode_request(request, target, &mut notes),
         Dialect::OpenAiResponses => openai_responses::encode_request(request, target, &mut notes),
@@ -97,7 +98,8 @@ pub fn decode_count(dialect: Dialect, body: &[u8], model: &str) -> Result<Reques
 /// As [`encode_request`]; a target that cannot count.
 pub fn encode_count(request: &Request, target: &Target<'_>) -> Result<(Bytes, Notes), Refused> {
     let mut notes = Notes::new(target.policy);
-    let body = count::encode(request, target, &mut notes)?;
+    let request = vendor::settled(request, target, &mut notes)?;
+    let body = count::encode(&request, target, &mut notes)?;
     Ok((body.into(), notes))
 }
 
