@@ -1,6 +1,7 @@
 //! How much to think, in every dialect's spelling (`golden/effort.json`).
 
 use cliproxy_domain::Effort;
+use std::cmp::Ordering;
 
 /// Reads a budget of tokens as an effort.
 pub(crate) fn from_budget(tokens: u64) -> Effort {
@@ -65,6 +66,15 @@ pub(crate) fn nearest(asked: Effort, known: &[Effort]) -> Effort {
         (off, (*effort as i32 - asked as i32).abs(), *effort)
     };
     known.iter().min_by_key(|effort| distance(effort)).copied().unwrap_or(asked)
+}
+
+/// Names what became of an effort, in the words of the warnings; none where it stayed.
+pub(crate) fn change(asked: Effort, given: Effort) -> Option<&'static str> {
+    match given.cmp(&asked) {
+        Ordering::Equal => None,
+        Ordering::Greater => Some("raised"),
+        Ordering::Less => Some("lowered"),
+    }
 }
 
 #[cfg(test)]

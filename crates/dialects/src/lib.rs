@@ -50,6 +50,7 @@ mod tool_names;
 pub mod translate;
 mod turns;
 pub mod usage;
+mod words;
 
 pub use classify::classify;
 pub use error::{EncodedError, ErrorReply, encode, encode_in_stream, keep_alive};

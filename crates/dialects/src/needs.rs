@@ -1,6 +1,9 @@
 //! What a request needs of its target: the facts that routing decides on before anything is sent.
 
-use crate::form::{Media, OutputFormat, Part, PartKind, Request, ToolKind};
+use crate::{
+    form::{Media, OutputFormat, Part, PartKind, Request, ToolKind},
+    words::{Word, word},
+};
 use cliproxy_domain::{Dialect, Need, Needs};
 use std::borrow::Cow;
 
@@ -50,7 +53,7 @@ fn walk(request: &Request, found: Found<'_>) {
         found(Need::Tools, None, &fixed("tools"));
     }
     if matches!(request.format, Some(OutputFormat::Schema { .. })) {
-        found(Need::StructuredOutput, None, &fixed(format_path(from)));
+        found(Need::StructuredOutput, None, &fixed(word(Word::Format, request)));
     }
     if request.choices.is_some_and(|choices| choices > 1) {
         let name = if from == Dialect::Gemini { "generationConfig.candidateCount" } else { "n" };
@@ -117,15 +120,6 @@ fn turn_path(from: Dialect, at: usize) -> Cow<'static, str> {
     };
     // Instructions outside the list shift the places, so that only the list is named with certainty.
     if from == Dialect::OpenAiChat { Cow::Owned(format!("{list}[{at}]")) } else { Cow::Borrowed(list) }
-}
-
-fn format_path(from: Dialect) -> &'static str {
-    match from {
-        Dialect::OpenAiChat => "response_format",
-        Dialect::OpenAiResponses => "text.format",
-        Dialect::Anthropic => "output_config.format",
-        Dialect::Gemini => "generationConfig.responseSchema",
-    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::{
     schema,
     translate::{Notes, Target},
     turns::{self, Conversation, Rules},
+    words::{Word, word},
 };
 use blocks::Writer;
 use cliproxy_domain::{Dialect, Need};
@@ -23,7 +24,6 @@ use serde_json::{Number, Value};
 use std::borrow::Cow;
 use thinking::Plan;
 use tools::Tools;
-use words::{Word, word};
 
 /// The version in which sampling parameters are taken.
 const OLD_VERSION: &str = "2023-06-01";
@@ -104,7 +104,7 @@ fn ask_for_json(
     notes: &mut Notes,
 ) -> Result<(), Refused> {
     if matches!(request.format, Some(OutputFormat::Json)) {
-        notes.losses.changed(word(Word::Format, request.from), "emulated")?;
+        notes.losses.changed(word(Word::Format, request), "emulated")?;
         conversation.system.push(Cow::Owned(Part::text(messages::ONE_OBJECT)));
     }
     Ok(())
@@ -122,7 +122,7 @@ fn output_config(
             Some(if request.from == Dialect::Anthropic {
                 Cow::Borrowed(schema)
             } else {
-                Cow::Owned(schema::for_anthropic(schema, word(Word::Format, request.from))?)
+                Cow::Owned(schema::for_anthropic(schema, word(Word::Format, request))?)
             })
         }
         _ => None,
@@ -172,7 +172,7 @@ fn parameters(
     if let Some(temperature) = &sampling.temperature {
         let hot = temperature.as_f64().is_some_and(|temperature| temperature > 1.0);
         if hot && request.from != Dialect::Anthropic {
-            notes.losses.changed(word(Word::Temperature, request.from), "clamped")?;
+            notes.losses.changed(word(Word::Temperature, request), "clamped")?;
             object.field("temperature", &Number::from(1));
         } else {
             object.field("temperature", temperature);
@@ -200,7 +200,7 @@ fn tier(request: &Request, object: &mut Object<'_>, notes: &mut Notes) -> Result
             object.field("service_tier", word);
         }
         Some(Tier::Flex | Tier::Fast | Tier::Other(_)) => {
-            notes.losses.dropped(word(Word::Tier, request.from))?;
+            notes.losses.dropped(word(Word::Tier, request))?;
         }
     }
     Ok(())

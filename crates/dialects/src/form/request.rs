@@ -192,6 +192,13 @@ pub enum ToolKind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FreeFormat(pub Value);
 
+impl FreeFormat {
+    /// Tells whether the input has to follow a grammar: `text` is the default, said aloud.
+    pub fn is_grammar(&self) -> bool {
+        self.0.get("type").is_none_or(|kind| kind != "text")
+    }
+}
+
 /// Whether the model must call a tool.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToolChoice {

@@ -19,6 +19,7 @@ use crate::{
     form::{Refused, Request, Tier},
     json::{Object, push},
     translate::{Notes, Target},
+    words::{Word, word},
 };
 use cliproxy_domain::Dialect;
 
@@ -92,7 +93,7 @@ fn tier<'r>(request: &'r Request, notes: &mut Notes) -> Result<Option<&'r str>, 
         Some(Tier::Priority) => Some("priority"),
         Some(Tier::Other(name)) if own => Some(name),
         Some(Tier::Fast | Tier::Other(_)) => {
-            notes.losses.dropped("service_tier")?;
+            notes.losses.dropped(word(Word::Tier, request))?;
             None
         }
     })

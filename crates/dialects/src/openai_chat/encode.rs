@@ -6,11 +6,12 @@ mod parameters;
 mod parts;
 mod tools;
 
-use super::{CHAT, nested, words};
+use super::{CHAT, nested};
 use crate::{
     form::{Refused, Request},
     json::Object,
     translate::{Notes, Target},
+    words::{Word, word},
 };
 use cliproxy_domain::{Dialect, Need, Profile};
 use std::borrow::Cow;
@@ -62,17 +63,24 @@ impl<'s> Scope<'s> {
     }
 
     /// Gives the name of a field in the client's words.
-    fn word(&self, name: &'static str) -> &'static str {
-        words::in_words_of(self.request.from, name)
+    fn word(&self, field: Word) -> &'static str {
+        word(field, self.request)
+    }
+
+    /// Names the list of messages in the client's words.
+    fn list(&self) -> &'static str {
+        match self.request.from {
+            Dialect::OpenAiChat | Dialect::Anthropic => "messages",
+            Dialect::OpenAiResponses => "input",
+            Dialect::Gemini => "contents",
+        }
     }
 
     /// Names the message of turn number `at` in the client's words, as closely as that is known.
     fn message(&self, at: usize) -> Cow<'static, str> {
         match self.request.from {
             Dialect::OpenAiChat => Cow::Owned(format!("messages[{at}]")),
-            Dialect::Anthropic => Cow::Borrowed("messages"),
-            Dialect::OpenAiResponses => Cow::Borrowed("input"),
-            Dialect::Gemini => Cow::Borrowed("contents"),
+            Dialect::Anthropic | Dialect::OpenAiResponses | Dialect::Gemini => Cow::Borrowed(self.list()),
         }
     }
 

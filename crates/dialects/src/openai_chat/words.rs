@@ -1,4 +1,4 @@
-//! Words of this dialect, and what other dialects call the fields that it cannot take.
+//! Words of this dialect for tiers and for the ends of answers.
 
 use super::CHAT;
 use crate::form::{Finish, Tier};
@@ -58,37 +58,6 @@ pub(super) fn of_finish(finish: &Finish) -> &'static str {
         Finish::ToolUse => "tool_calls",
         Finish::ContentFilter { .. } | Finish::Refusal { .. } => "content_filter",
     }
-}
-
-/// Gives the name of a field in the dialect `from`, for fields that may be lost on the way to this one. The name is
-/// this dialect's own.
-pub(super) fn in_words_of(from: Dialect, name: &'static str) -> &'static str {
-    const GEMINI: [(&str, &str); 9] = [
-        ("temperature", "generationConfig.temperature"),
-        ("top_p", "generationConfig.topP"),
-        ("top_k", "generationConfig.topK"),
-        ("presence_penalty", "generationConfig.presencePenalty"),
-        ("frequency_penalty", "generationConfig.frequencyPenalty"),
-        ("stop", "generationConfig.stopSequences"),
-        ("reasoning_effort", "generationConfig.thinkingConfig"),
-        ("response_format", "generationConfig.responseMimeType"),
-        ("service_tier", "serviceTier"),
-    ];
-    const ANTHROPIC: [(&str, &str); 4] = [
-        ("stop", "stop_sequences"),
-        ("reasoning_effort", "output_config.effort"),
-        ("response_format", "output_config.format"),
-        ("parallel_tool_calls", "tool_choice.disable_parallel_tool_use"),
-    ];
-    const RESPONSES: [(&str, &str); 2] =
-        [("reasoning_effort", "reasoning.effort"), ("response_format", "text.format")];
-    let table: &[(&str, &'static str)] = match from {
-        Dialect::OpenAiChat => &[],
-        Dialect::OpenAiResponses => &RESPONSES,
-        Dialect::Anthropic => &ANTHROPIC,
-        Dialect::Gemini => &GEMINI,
-    };
-    table.iter().find(|(own, _)| *own == name).map_or(name, |(_, theirs)| theirs)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! What Anthropic cannot be told: refused, or left out with a warning (§11 of the wire formats).
 
-use super::words::{Word, messages, word};
+use super::words::messages;
 use crate::{
     form::{Part, PartKind, Refused, Request, Turn},
     translate::Notes,
+    words::{Word, word},
 };
 use cliproxy_domain::{Dialect, Need};
 use serde_json::Value;
@@ -41,7 +42,7 @@ pub(super) fn drop_parameters(request: &Request, samples: bool, notes: &mut Note
         (Word::Verbosity, request.verbosity.is_some()),
     ];
     for (name, _) in lost.into_iter().filter(|(_, lost)| *lost) {
-        notes.losses.dropped(word(name, request.from))?;
+        notes.losses.dropped(word(name, request))?;
     }
     if request.metadata.is_some() {
         notes.losses.dropped("metadata")?;

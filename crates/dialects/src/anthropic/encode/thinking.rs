@@ -1,14 +1,12 @@
 //! How much to think, and how many tokens there are for it (§9.2 of the wire formats).
 
-use super::{
-    tools::Tools,
-    words::{Word, word},
-};
+use super::tools::Tools;
 use crate::{
     effort,
     form::{Refused, Request},
     json::Object,
     translate::{Notes, Target},
+    words::{Word, word},
 };
 use cliproxy_domain::{Dialect, Effort, Thinking};
 use serde_json::Value;
@@ -82,7 +80,7 @@ pub(super) fn plan<'r>(
     } else {
         plan.choose(request, target, notes)?;
     }
-    let told = word(Word::Effort, request.from);
+    let told = word(Word::Effort, request);
     if plan.mode.thinks() && (cover.lost || (cover.bare && plan.mode.is_manual())) {
         plan.switch_off(target);
         notes.losses.changed(told, "disabled")?;
@@ -118,7 +116,7 @@ impl Plan<'_> {
         let Some(asked) = reasoning.effort.or(reasoning.budget.map(effort::from_budget)) else {
             return Ok(());
         };
-        let told = word(Word::Effort, request.from);
+        let told = word(Word::Effort, request);
         let traits = target.traits;
         if traits.thinking == Thinking::Never {
             return if asked == Effort::None { Ok(()) } else { notes.losses.dropped(told) };
@@ -133,8 +131,10 @@ impl Plan<'_> {
             let cannot = asked == Effort::None;
             given = if cannot { least(&traits.efforts) } else { Effort::None };
         }
-        if effort::anthropic(given) != effort::anthropic(asked) {
-            notes.losses.changed(told, if given > asked { "raised" } else { "lowered" })?;
+        // Two efforts may be one word.
+        let same = effort::anthropic(given) == effort::anthropic(asked);
+        if let Some(how) = effort::change(asked, given).filter(|_| !same) {
+            notes.losses.changed(told, how)?;
         }
         match (effort::anthropic(given), traits.thinking) {
             (None, _) => self.mode = Mode::Off,
@@ -158,7 +158,7 @@ impl Plan<'_> {
         target: &Target<'_>,
         notes: &mut Notes,
     ) -> Result<(), Refused> {
-        let told = word(Word::Effort, request.from);
+        let told = word(Word::Effort, request);
         if self.max_tokens <= LEAST && request.max_output.is_none() {
             let raised = budget.max(LEAST).saturating_add(LEAST);
             self.max_tokens = target.traits.max_output.map_or(raised, |most| raised.min(most));

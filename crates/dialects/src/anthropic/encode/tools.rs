@@ -1,15 +1,13 @@
 //! Tools, and whether the model must call one (§9.5 to §9.7 of the wire formats).
 
-use super::{
-    marks::Marks,
-    words::{Word, word},
-};
+use super::marks::Marks;
 use crate::{
-    form::{OutputFormat, PartKind, Refused, Request, Tool, ToolChoice, ToolKind},
+    form::{FreeFormat, OutputFormat, PartKind, Refused, Request, Tool, ToolChoice, ToolKind},
     free_input,
     json::{Array, Object},
     schema,
     translate::{Notes, STRUCTURED_TOOL, Target},
+    words::{Word, word},
 };
 use cliproxy_domain::{Dialect, Need};
 use serde_json::{Value, json};
@@ -135,7 +133,7 @@ impl<'r> Tools<'r> {
             let field = request.field_of(Need::StructuredOutput);
             return Err(Refused::lacking(Need::StructuredOutput, field));
         }
-        notes.losses.changed(word(Word::Format, request.from), "emulated")?;
+        notes.losses.changed(word(Word::Format, request), "emulated")?;
         notes.structured_tool = true;
         // Beside tools of the client, any call will do: one of them, or the answer.
         self.choice = match self.choice.take() {
@@ -237,7 +235,7 @@ fn write_one(
                     function(schema.as_ref(), *strict, *at, &mut object, target, own, notes)?;
                 }
                 ToolKind::Free(format) => {
-                    if format.is_some() {
+                    if format.as_ref().is_some_and(FreeFormat::is_grammar) {
                         notes.losses.dropped(format!("tools[{at}].format"))?;
                     }
                     notes.free_tools.insert(tool.name.clone());

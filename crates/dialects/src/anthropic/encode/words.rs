@@ -1,69 +1,8 @@
-//! What clients of each dialect call what the form holds, for warnings and refusals.
+//! The places of messages in the words of the client.
 
 use crate::form::{Part, Request};
 use cliproxy_domain::Dialect;
 use std::borrow::Cow;
-
-/// A field that Anthropic cannot be told as it is, or not at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
-    Temperature,
-    TopP,
-    TopK,
-    PresencePenalty,
-    FrequencyPenalty,
-    Seed,
-    TopLogprobs,
-    Stop,
-    Effort,
-    Format,
-    Tier,
-    Verbosity,
-}
-
-/// Gives the field's name in the client's dialect.
-pub(super) fn word(word: Word, from: Dialect) -> &'static str {
-    if from == Dialect::Gemini {
-        return gemini(word);
-    }
-    match (word, from) {
-        (Word::Temperature, _) => "temperature",
-        (Word::TopP, _) => "top_p",
-        (Word::TopK, _) => "top_k",
-        (Word::PresencePenalty, _) => "presence_penalty",
-        (Word::FrequencyPenalty, _) => "frequency_penalty",
-        (Word::Seed, _) => "seed",
-        (Word::TopLogprobs, _) => "top_logprobs",
-        (Word::Stop, Dialect::Anthropic) => "stop_sequences",
-        (Word::Stop, _) => "stop",
-        (Word::Effort, Dialect::OpenAiChat) => "reasoning_effort",
-        (Word::Effort, Dialect::OpenAiResponses) => "reasoning.effort",
-        (Word::Effort, _) => "thinking",
-        (Word::Format, Dialect::OpenAiChat) => "response_format",
-        (Word::Format, Dialect::OpenAiResponses) => "text.format",
-        (Word::Format, _) => "output_config.format",
-        (Word::Tier, _) => "service_tier",
-        (Word::Verbosity, Dialect::OpenAiResponses) => "text.verbosity",
-        (Word::Verbosity, _) => "verbosity",
-    }
-}
-
-fn gemini(word: Word) -> &'static str {
-    match word {
-        Word::Temperature => "generationConfig.temperature",
-        Word::TopP => "generationConfig.topP",
-        Word::TopK => "generationConfig.topK",
-        Word::PresencePenalty => "generationConfig.presencePenalty",
-        Word::FrequencyPenalty => "generationConfig.frequencyPenalty",
-        Word::Seed => "generationConfig.seed",
-        Word::TopLogprobs => "generationConfig.logprobs",
-        Word::Stop => "generationConfig.stopSequences",
-        Word::Effort => "generationConfig.thinkingConfig",
-        Word::Format => "generationConfig.responseMimeType",
-        Word::Tier => "serviceTier",
-        Word::Verbosity => "verbosity",
-    }
-}
 
 /// Names the list of messages.
 pub(super) fn messages(from: Dialect) -> &'static str {

@@ -1,11 +1,12 @@
 //! `generationConfig` (§9.1 and §9.7 of the wire formats).
 
-use super::{super::fields::within, thinking, words};
+use super::{super::fields::within, thinking};
 use crate::{
     form::{OutputFormat, Refused, Request},
     json::Object,
     schema,
     translate::{Notes, Target},
+    words::{Word, word},
 };
 use cliproxy_domain::{Dialect, Need};
 
@@ -37,13 +38,13 @@ fn sampling(
     let own = request.from == Dialect::Gemini;
     let sampling = &request.sampling;
     let drawn = [
-        ("temperature", "temperature", &sampling.temperature),
-        ("topP", "top_p", &sampling.top_p),
-        ("topK", "top_k", &sampling.top_k),
+        ("temperature", Word::Temperature, &sampling.temperature),
+        ("topP", Word::TopP, &sampling.top_p),
+        ("topK", Word::TopK, &sampling.top_k),
     ];
     for (name, said, value) in drawn {
         match value {
-            Some(_) if !own && !target.traits.sampling => notes.losses.dropped(said)?,
+            Some(_) if !own && !target.traits.sampling => notes.losses.dropped(word(said, request))?,
             value => drop(config.maybe(name, value.as_ref())),
         }
     }
@@ -52,7 +53,7 @@ fn sampling(
     match &sampling.seed {
         // The API's seed has 32 bits; OpenAI's has 64.
         Some(seed) if !own && seed.as_i64().is_none_or(|seed| i32::try_from(seed).is_err()) => {
-            notes.losses.dropped("seed")?;
+            notes.losses.dropped(word(Word::Seed, request))?;
         }
         seed => drop(config.maybe("seed", seed.as_ref())),
     }
@@ -68,7 +69,7 @@ fn stop(config: &mut Object<'_>, request: &Request) -> Result<(), Refused> {
         return Ok(());
     }
     if request.stop.len() > MAX_STOPS && request.from != Dialect::Gemini {
-        let field = words::stop(request.from);
+        let field = word(Word::Stop, request);
         return Err(Refused::new(
             field,
             format!(

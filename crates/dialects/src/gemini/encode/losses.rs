@@ -4,6 +4,7 @@ use super::words;
 use crate::{
     form::{Part, PartKind, Refused, Request},
     translate::Notes,
+    words::{Word, word},
 };
 use cliproxy_domain::{Dialect, Need};
 use serde_json::Value;
@@ -47,10 +48,13 @@ fn top_level(request: &Request, notes: &mut Notes) -> Result<(), Refused> {
         losses.dropped(name.to_owned())?;
     }
     let absent = [
-        (request.verbosity.is_some(), words::verbosity(request.from)),
-        (request.user.is_some(), words::user(request.from)),
+        (request.verbosity.is_some(), word(Word::Verbosity, request)),
+        (request.user.is_some(), word(Word::User, request)),
         (request.metadata.is_some(), "metadata"),
-        (request.parallel_tools == Some(false) && !request.tools.is_empty(), words::parallel(request.from)),
+        (
+            request.parallel_tools == Some(false) && !request.tools.is_empty(),
+            word(Word::ParallelTools, request),
+        ),
     ];
     for (_, field) in absent.into_iter().filter(|(said, _)| *said) {
         losses.dropped(field)?;

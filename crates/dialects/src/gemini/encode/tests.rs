@@ -223,7 +223,7 @@ fn an_effort_that_the_model_lacks_becomes_the_nearest_with_a_warning() {
     };
     let known = [Effort::Low, Effort::High];
     for (thinking, asked, sent, warning) in [
-        (Thinking::Effort, Effort::Max, json!({"thinkingLevel": "HIGH"}), "reasoning_effort=clamped"),
+        (Thinking::Effort, Effort::Max, json!({"thinkingLevel": "HIGH"}), "reasoning_effort=lowered"),
         (Thinking::Effort, Effort::None, json!({"thinkingLevel": "LOW"}), "reasoning_effort=raised"),
         (Thinking::Budget, Effort::None, json!({"thinkingBudget": 2048}), "reasoning_effort=raised"),
         (Thinking::Never, Effort::High, Value::Null, "reasoning_effort=dropped"),

@@ -1,11 +1,11 @@
 //! `thinkingConfig` (§9.2 of the wire formats): a level or a budget, never both.
 
-use super::words;
 use crate::{
     effort,
     form::{Refused, Request},
     json::Object,
     translate::{Notes, Target},
+    words::{Word, word},
 };
 use cliproxy_domain::{Dialect, Effort, Thinking};
 
@@ -44,7 +44,7 @@ enum Amount {
 
 fn amount(request: &Request, target: &Target<'_>, notes: &mut Notes) -> Result<Option<Amount>, Refused> {
     let Some(asked) = request.reasoning.effort else { return Ok(None) };
-    let field = words::effort(request.from);
+    let field = word(Word::Effort, request);
     let traits = target.traits;
     if traits.thinking == Thinking::Never {
         if asked != Effort::None {
@@ -59,8 +59,11 @@ fn amount(request: &Request, target: &Target<'_>, notes: &mut Notes) -> Result<O
     // No level means none: the lowest is what comes nearest.
     let wanted = asked.max(Effort::Minimal);
     let given = effort::nearest(wanted, &known);
-    if given != asked {
-        notes.losses.changed(field, if given > asked { "raised" } else { "clamped" })?;
+    // Two efforts may be one level.
+    let same =
+        traits.thinking == Thinking::Effort && effort::gemini_level(given) == effort::gemini_level(asked);
+    if let Some(how) = effort::change(asked, given).filter(|_| !same) {
+        notes.losses.changed(field, how)?;
     }
     Ok(match traits.thinking {
         Thinking::Effort => effort::gemini_level(given).map(Amount::Level),

@@ -2,7 +2,7 @@
 
 use super::{super::fields::within, words};
 use crate::{
-    form::{OutputFormat, Refused, Request, Tool, ToolChoice, ToolKind},
+    form::{FreeFormat, OutputFormat, Refused, Request, Tool, ToolChoice, ToolKind},
     free_input,
     json::{Array, Object},
     schema,
@@ -120,8 +120,7 @@ fn declaration(
         }
         ToolKind::Free(format) => {
             notes.free_tools.insert(tool.name.clone());
-            let plain = |kind: &serde_json::Value| kind.get("type").is_some_and(|kind| kind == "text");
-            if format.as_ref().is_some_and(|format| !plain(&format.0)) {
+            if format.as_ref().is_some_and(FreeFormat::is_grammar) {
                 notes.losses.dropped(format!("tools[{at}].format"))?;
             }
             function.field("parametersJsonSchema", &free_input::schema());

@@ -1,4 +1,4 @@
-//! Fields in the words of the client's dialect, for warnings and refusals.
+//! Places of messages and schemas in the words of the client's dialect.
 
 use crate::form::{PartKind, Request};
 use cliproxy_domain::Dialect;
@@ -27,44 +27,6 @@ pub(super) fn message_of_call(request: &Request, id: &str) -> Cow<'static, str> 
     let calls = |kind: &PartKind| matches!(kind, PartKind::ToolCall(call) if call.id == id);
     let place = request.turns.iter().position(|turn| turn.parts.iter().any(|part| calls(&part.kind)));
     place.map_or(Cow::Borrowed(list), |at| Cow::Owned(format!("{list}[{}]", at.saturating_sub(outside))))
-}
-
-/// Names the field that says how much to think.
-pub(super) fn effort(from: Dialect) -> &'static str {
-    match from {
-        Dialect::OpenAiChat => "reasoning_effort",
-        Dialect::OpenAiResponses => "reasoning.effort",
-        Dialect::Anthropic => "thinking",
-        Dialect::Gemini => "generationConfig.thinkingConfig",
-    }
-}
-
-/// Names the list of stop texts.
-pub(super) fn stop(from: Dialect) -> &'static str {
-    match from {
-        Dialect::OpenAiChat | Dialect::OpenAiResponses => "stop",
-        Dialect::Anthropic => "stop_sequences",
-        Dialect::Gemini => "generationConfig.stopSequences",
-    }
-}
-
-/// Names the field of the client's own id.
-pub(super) fn user(from: Dialect) -> &'static str {
-    match from {
-        Dialect::OpenAiChat | Dialect::OpenAiResponses => "safety_identifier",
-        Dialect::Anthropic => "metadata.user_id",
-        Dialect::Gemini => "labels",
-    }
-}
-
-/// Names the field that says how many words to make.
-pub(super) fn verbosity(from: Dialect) -> &'static str {
-    if from == Dialect::OpenAiResponses { "text.verbosity" } else { "verbosity" }
-}
-
-/// Names the field that allows several calls at once.
-pub(super) fn parallel(from: Dialect) -> &'static str {
-    if from == Dialect::Anthropic { "tool_choice.disable_parallel_tool_use" } else { "parallel_tool_calls" }
 }
 
 /// Names the schema of tool number `at`.

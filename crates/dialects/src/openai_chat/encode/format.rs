@@ -5,6 +5,7 @@ use crate::{
     form::{OutputFormat, PartKind, Refused},
     json::Object,
     translate::Notes,
+    words::Word,
 };
 
 /// The name of a schema that its dialect gave none.
@@ -38,7 +39,7 @@ fn mentions_json(scope: &Scope<'_>) -> bool {
 pub(super) fn write(body: &mut Object<'_>, scope: &Scope<'_>, notes: &mut Notes) -> Result<(), Refused> {
     let Some(format) = &scope.request.format else { return Ok(()) };
     if instruction(scope).is_some() {
-        notes.losses.changed(scope.word("response_format"), "emulated")?;
+        notes.losses.changed(scope.word(Word::Format), "emulated")?;
     }
     let mut object = body.object("response_format");
     match format {

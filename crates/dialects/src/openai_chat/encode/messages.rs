@@ -151,7 +151,7 @@ impl<'w> Writer<'w, '_> {
     /// Asks for more where another dialect's conversation ends with the assistant: nothing is continued here.
     fn close(mut self, notes: &mut Notes) -> Result<(), Refused> {
         if self.open && !self.scope.own {
-            notes.losses.changed(self.scope.message(self.scope.request.turns.len()), "emulated")?;
+            notes.losses.changed(self.scope.list(), "continued")?;
             self.list.object().field("role", "user").field("content", "(continue)");
         }
         Ok(())

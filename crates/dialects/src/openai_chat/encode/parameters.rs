@@ -6,6 +6,7 @@ use crate::{
     form::{Refused, Tier, ToolKind},
     json::Object,
     translate::Notes,
+    words::Word,
 };
 use cliproxy_domain::{Dialect, Effort, Thinking};
 use serde_json::Number;
@@ -33,18 +34,18 @@ pub(super) fn write(body: &mut Object<'_>, scope: &Scope<'_>, notes: &mut Notes)
 
 fn sampling(body: &mut Object<'_>, scope: &Scope<'_>, notes: &mut Notes) -> Result<(), Refused> {
     let sampling = &scope.request.sampling;
-    let drawn: [(&'static str, &Option<Number>); 4] = [
-        ("temperature", &sampling.temperature),
-        ("top_p", &sampling.top_p),
-        ("presence_penalty", &sampling.presence_penalty),
-        ("frequency_penalty", &sampling.frequency_penalty),
+    let drawn: [(Word, &'static str, &Option<Number>); 4] = [
+        (Word::Temperature, "temperature", &sampling.temperature),
+        (Word::TopP, "top_p", &sampling.top_p),
+        (Word::PresencePenalty, "presence_penalty", &sampling.presence_penalty),
+        (Word::FrequencyPenalty, "frequency_penalty", &sampling.frequency_penalty),
     ];
-    for (name, number) in drawn {
+    for (field, name, number) in drawn {
         let Some(number) = number else { continue };
         if scope.target.traits.sampling {
             body.field(name, number);
         } else {
-            notes.losses.dropped(scope.word(name))?;
+            notes.losses.dropped(scope.word(field))?;
         }
     }
     if let Some(top_k) = &sampling.top_k {
@@ -52,7 +53,7 @@ fn sampling(body: &mut Object<'_>, scope: &Scope<'_>, notes: &mut Notes) -> Resu
         if scope.own && scope.target.traits.sampling {
             body.field("top_k", top_k);
         } else {
-            notes.losses.dropped(scope.word("top_k"))?;
+            notes.losses.dropped(scope.word(Word::TopK))?;
         }
     }
     body.maybe("seed", sampling.seed.as_ref());
@@ -65,7 +66,7 @@ fn sampling(body: &mut Object<'_>, scope: &Scope<'_>, notes: &mut Notes) -> Resu
 fn stop(body: &mut Object<'_>, scope: &Scope<'_>) -> Result<(), Refused> {
     let stop = &scope.request.stop;
     if !scope.own && stop.len() > MAX_STOPS {
-        let field = scope.word("stop");
+        let field = scope.word(Word::Stop);
         let message = format!(
             "`{field}` has {} texts, and this provider takes {MAX_STOPS}: send fewer, or use another model",
             stop.len()
@@ -79,7 +80,7 @@ fn stop(body: &mut Object<'_>, scope: &Scope<'_>) -> Result<(), Refused> {
 /// Decides on the effort that is written, if any.
 fn thinking(scope: &Scope<'_>, notes: &mut Notes) -> Result<Option<Effort>, Refused> {
     let Some(asked) = scope.request.reasoning.effort else { return Ok(None) };
-    let field = scope.word("reasoning_effort");
+    let field = scope.word(Word::Effort);
     let traits = scope.target.traits;
     if traits.thinking == Thinking::Never {
         if asked != Effort::None {
@@ -89,7 +90,7 @@ fn thinking(scope: &Scope<'_>, notes: &mut Notes) -> Result<Option<Effort>, Refu
     }
     let calls = scope.request.tools.iter().any(|tool| !matches!(tool.kind, ToolKind::Vendor { .. }));
     if traits.tools_need_responses && calls && asked != Effort::None {
-        notes.losses.changed(field, "lowered")?;
+        notes.losses.changed(field, "disabled")?;
         return Ok(Some(Effort::None));
     }
     let known: Vec<Effort> = traits
@@ -104,8 +105,8 @@ fn thinking(scope: &Scope<'_>, notes: &mut Notes) -> Result<Option<Effort>, Refu
         return Ok(None);
     }
     let nearest = effort::nearest(asked, &known);
-    if nearest != asked {
-        notes.losses.changed(field, "clamped")?;
+    if let Some(how) = effort::change(asked, nearest) {
+        notes.losses.changed(field, how)?;
     }
     Ok(Some(nearest))
 }
@@ -124,8 +125,8 @@ fn tier(body: &mut Object<'_>, scope: &Scope<'_>, notes: &mut Notes) -> Result<(
     let Some(tier) = &scope.request.tier else { return Ok(()) };
     let openai = matches!(scope.request.from, Dialect::OpenAiChat | Dialect::OpenAiResponses);
     if matches!(tier, Tier::Other(_)) && !openai {
-        return notes.losses.dropped(scope.word("service_tier"));
+        return notes.losses.dropped(scope.word(Word::Tier));
     }
-    body.field("service_tier", super::words::of_tier(tier));
+    body.field("service_tier", super::super::words::of_tier(tier));
     Ok(())
 }

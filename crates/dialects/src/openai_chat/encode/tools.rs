@@ -2,12 +2,15 @@
 
 use super::{CHAT, Scope, nested};
 use crate::{
-    form::{Refused, Request, Tool, ToolChoice, ToolKind},
+    form::{FreeFormat, Refused, Request, Tool, ToolChoice, ToolKind},
     free_input,
     json::{Array, Object},
     translate::Notes,
+    words::Word,
 };
 use cliproxy_domain::UnsupportedTools;
+use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// Writes `tools`, `tool_choice` and `parallel_tool_calls`.
 pub(super) fn write(body: &mut Object<'_>, scope: &Scope<'_>, notes: &mut Notes) -> Result<(), Refused> {
@@ -53,7 +56,7 @@ fn parallel(body: &mut Object<'_>, scope: &Scope<'_>, notes: &mut Notes) -> Resu
         Some(parallel) if scope.target.profile.parallel_tool_calls => {
             body.field("parallel_tool_calls", &parallel);
         }
-        Some(false) => notes.losses.dropped(scope.word("parallel_tool_calls"))?,
+        Some(false) => notes.losses.dropped(scope.word(Word::ParallelTools))?,
         Some(true) | None => {}
     }
     Ok(())
@@ -77,14 +80,14 @@ fn write_tool(
         ToolKind::Vendor { .. } => notes.vendor_tool(tool, at, scope.target),
         ToolKind::Function { strict, .. } => {
             if *strict == Some(true) && !scope.target.profile.strict_schemas {
-                notes.losses.dropped("tools.strict")?;
+                notes.losses.dropped(format!("tools[{at}].strict"))?;
             }
             write_function(array, tool, scope, notes);
             Ok(())
         }
         ToolKind::Free(format) if scope.plain() => {
-            if format.is_some() {
-                notes.losses.changed(format!("tools[{at}].format"), "dropped")?;
+            if format.as_ref().is_some_and(FreeFormat::is_grammar) {
+                notes.losses.dropped(format!("tools[{at}].format"))?;
             }
             notes.free_tools.insert(tool.name.clone());
             write_function(array, tool, scope, notes);
@@ -96,7 +99,7 @@ fn write_tool(
             let mut inner = object.object("custom");
             inner.field("name", &notes.tool_name(&tool.name, scope.target));
             inner.maybe("description", tool.description.as_deref());
-            inner.maybe("format", format.as_ref().map(|format| &format.0));
+            inner.maybe("format", format.as_ref().map(nested_format));
             nested::write_inner(&mut inner, &tool.bag, "custom");
             drop(inner);
             nested::write_outer(&mut object, &tool.bag, &["custom"]);
@@ -174,6 +177,17 @@ fn write_named(object: &mut Object<'_>, name: &str, scope: &Scope<'_>, notes: &m
     let kind = if is_free(scope.request, name) && !scope.plain() { "custom" } else { "function" };
     object.field("type", kind);
     object.object(kind).field("name", &notes.tool_name(name, scope.target));
+}
+
+/// Gives a grammar as this dialect has it: nested, where Responses has it flat.
+fn nested_format(format: &FreeFormat) -> Cow<'_, Value> {
+    let Value::Object(fields) = &format.0 else { return Cow::Borrowed(&format.0) };
+    if !fields.contains_key("definition") {
+        return Cow::Borrowed(&format.0);
+    }
+    let mut grammar = fields.clone();
+    grammar.shift_remove("type");
+    Cow::Owned(json!({"type": "grammar", "grammar": grammar}))
 }
 
 fn is_free(request: &Request, name: &str) -> bool {

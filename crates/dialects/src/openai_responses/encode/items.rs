@@ -9,6 +9,7 @@ use crate::{
     json::{Array, Object},
     openai_responses::decode::{is_message_part, role_name},
     tool_ids,
+    words::{Word, word},
 };
 
 impl Writer<'_> {
@@ -24,7 +25,7 @@ impl Writer<'_> {
         }
         if !self.own && self.request.format == Some(OutputFormat::Json) && !self.says_json() {
             // The API refuses JSON mode where the word does not occur in the input.
-            self.notes.losses.changed("response_format", "emulated")?;
+            self.notes.losses.changed(word(Word::Format, self.request), "emulated")?;
             let mut item = input.object();
             item.field("type", "message").field("role", "developer");
             item.field("content", "Answer with one JSON object and nothing else.");

@@ -6,6 +6,7 @@ use crate::{
     form::{OutputFormat, Refused, Tier},
     json::Object,
     openai_responses::decode::{INCLUDE_LOGPROBS, INCLUDE_STATE},
+    words::{Word, word},
 };
 use cliproxy_domain::{Dialect, Effort, Thinking};
 use serde_json::Value;
@@ -43,12 +44,7 @@ impl Writer<'_> {
         if self.own {
             return Ok(Some(asked));
         }
-        let field = match self.request.from {
-            Dialect::OpenAiChat => "reasoning_effort",
-            Dialect::OpenAiResponses => "reasoning.effort",
-            Dialect::Anthropic => "thinking",
-            Dialect::Gemini => "generationConfig.thinkingConfig",
-        };
+        let field = word(Word::Effort, self.request);
         if self.target.traits.thinking == Thinking::Never {
             if asked != Effort::None {
                 self.notes.losses.dropped(field)?;
@@ -56,8 +52,8 @@ impl Writer<'_> {
             return Ok(None);
         }
         let taken = effort::nearest(asked, &self.target.traits.efforts);
-        if taken != asked {
-            self.notes.losses.changed(field, "clamped")?;
+        if let Some(how) = effort::change(asked, taken) {
+            self.notes.losses.changed(field, how)?;
         }
         Ok(Some(taken))
     }
@@ -106,13 +102,7 @@ impl Writer<'_> {
         if let Some(asked) = request.max_output {
             let most = if self.own { asked } else { asked.max(MIN_OUTPUT) };
             if most != asked {
-                let field = match request.from {
-                    Dialect::OpenAiChat => "max_completion_tokens",
-                    Dialect::OpenAiResponses => "max_output_tokens",
-                    Dialect::Anthropic => "max_tokens",
-                    Dialect::Gemini => "generationConfig.maxOutputTokens",
-                };
-                self.notes.losses.changed(field, "raised")?;
+                self.notes.losses.changed(word(Word::MaxOutput, request), "raised")?;
             }
             object.field("max_output_tokens", &most);
         }
@@ -122,42 +112,29 @@ impl Writer<'_> {
     fn drop_sampling(&mut self) -> Result<(), Refused> {
         let sampling = &self.request.sampling;
         let never = [
-            ("top_k", "topK", sampling.top_k.is_some()),
-            ("presence_penalty", "presencePenalty", sampling.presence_penalty.is_some()),
-            ("frequency_penalty", "frequencyPenalty", sampling.frequency_penalty.is_some()),
-            ("seed", "seed", sampling.seed.is_some()),
+            (Word::TopK, sampling.top_k.is_some()),
+            (Word::PresencePenalty, sampling.presence_penalty.is_some()),
+            (Word::FrequencyPenalty, sampling.frequency_penalty.is_some()),
+            (Word::Seed, sampling.seed.is_some()),
         ];
         let refused_by_model = !self.own && !self.target.traits.sampling;
         let by_model = [
-            ("temperature", "temperature", refused_by_model && sampling.temperature.is_some()),
-            ("top_p", "topP", refused_by_model && sampling.top_p.is_some()),
+            (Word::Temperature, refused_by_model && sampling.temperature.is_some()),
+            (Word::TopP, refused_by_model && sampling.top_p.is_some()),
         ];
-        for (snake, camel, lost) in never.into_iter().chain(by_model) {
+        for (field, lost) in never.into_iter().chain(by_model) {
             if lost {
-                self.notes.losses.dropped(self.named(snake, camel))?;
+                self.notes.losses.dropped(word(field, self.request))?;
             }
         }
         Ok(())
-    }
-
-    /// Names a field of the answer's generation in the client's words.
-    fn named(&self, snake: &'static str, camel: &'static str) -> Cow<'static, str> {
-        match self.request.from {
-            Dialect::Gemini => Cow::Owned(format!("generationConfig.{camel}")),
-            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic => Cow::Borrowed(snake),
-        }
     }
 
     /// Leaves stop texts to the gateway: this dialect has none.
     fn watch_for_stops(&mut self) -> Result<(), Refused> {
         let stop: Vec<String> = self.request.stop.iter().filter(|text| !text.is_empty()).cloned().collect();
         if !stop.is_empty() {
-            let field = match self.request.from {
-                Dialect::OpenAiChat | Dialect::OpenAiResponses => "stop",
-                Dialect::Anthropic => "stop_sequences",
-                Dialect::Gemini => "generationConfig.stopSequences",
-            };
-            self.notes.losses.changed(field, "emulated")?;
+            self.notes.losses.changed(word(Word::Stop, self.request), "emulated")?;
             self.notes.stop = stop;
         }
         Ok(())
@@ -184,7 +161,7 @@ impl Writer<'_> {
                 object.field("service_tier", name);
             }
             Some(Tier::Other(_)) => {
-                self.notes.losses.dropped(self.named("service_tier", "serviceTier"))?;
+                self.notes.losses.dropped(word(Word::Tier, request))?;
             }
         }
         Ok(())

@@ -230,7 +230,7 @@ fn an_effort_that_the_model_lacks_becomes_the_nearest_it_has() {
     let traits = ModelTraits { efforts: vec![Effort::Low, Effort::High], ..ModelTraits::default() };
     let (body, notes) = encoded_for(&request, &traits, TranslationPolicy::default()).unwrap();
     assert_eq!(body["reasoning"], json!({"effort": "high", "summary": "auto"}));
-    assert_eq!(warnings(&notes), "reasoning_effort=clamped");
+    assert_eq!(warnings(&notes), "reasoning_effort=lowered");
     assert_eq!(
         encoded(&asked(Dialect::OpenAiChat)).unwrap().0.get("reasoning"),
         None,
@@ -287,7 +287,7 @@ fn json_without_a_schema_is_asked_for_in_words_where_nobody_said_them() {
     let (body, notes) = encoded(&request).unwrap();
     assert_eq!(body["text"]["format"], json!({"type": "json_object"}));
     assert_eq!(body["input"][1]["role"], "developer");
-    assert_eq!(warnings(&notes), "response_format=emulated");
+    assert_eq!(warnings(&notes), "generationConfig.responseMimeType=emulated");
     request.turns[0].parts[0] = Part::text("in Json, please");
     assert!(encoded(&request).unwrap().1.losses.is_empty());
 }
@@ -320,7 +320,7 @@ fn tiers_have_their_own_names() {
         assert_eq!(encoded(&request).unwrap().0["service_tier"], name);
     }
     let request = Request { tier: Some(Tier::Other("batch".into())), ..asked(Dialect::Gemini) };
-    assert_eq!(warnings(&encoded(&request).unwrap().1), "generationConfig.serviceTier=dropped");
+    assert_eq!(warnings(&encoded(&request).unwrap().1), "serviceTier=dropped");
 }
 
 #[test]

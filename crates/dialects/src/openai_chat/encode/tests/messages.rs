@@ -137,7 +137,7 @@ fn a_conversation_of_another_dialect_ends_with_the_user() {
     let request = conversation(turns);
     let (body, warnings) = encoded(&request);
     assert_eq!(body["messages"][2], json!({"role": "user", "content": "(continue)"}));
-    assert_eq!(warnings.as_deref(), Some("messages=emulated"));
+    assert_eq!(warnings.as_deref(), Some("messages=continued"));
     let own = Request { from: CHAT, ..request };
     assert_eq!((messages(&own).as_array().unwrap().len(), encoded(&own).1), (2, None));
 }

@@ -101,11 +101,11 @@ fn more_stop_texts_than_are_allowed_are_refused() {
 fn an_effort_becomes_the_nearest_that_the_model_takes() {
     use Effort::{High, Low, Max, None};
     let traits = |efforts: &[Effort]| ModelTraits { efforts: efforts.to_vec(), ..ModelTraits::default() };
-    let warned = Some("output_config.effort=clamped".to_owned());
+    let warned = Some("output_config.effort=lowered".to_owned());
     assert_eq!(effort(High, traits(&[]), false), (json!("high"), Option::None));
-    assert_eq!(effort(Max, traits(&[Low, High]), false), (json!("high"), warned.clone()));
+    assert_eq!(effort(Max, traits(&[Low, High]), false), (json!("high"), warned));
     let always = ModelTraits { thinking_optional: false, ..traits(&[None, Low, High]) };
-    assert_eq!(effort(None, always, false), (json!("low"), warned));
+    assert_eq!(effort(None, always, false), (json!("low"), Some("output_config.effort=raised".to_owned())));
     let never = || ModelTraits { thinking: Thinking::Never, ..ModelTraits::default() };
     assert_eq!(effort(None, never(), false), (Value::Null, Option::None));
     let dropped = Some("output_config.effort=dropped".to_owned());
@@ -117,8 +117,8 @@ fn an_effort_becomes_the_nearest_that_the_model_takes() {
 #[test]
 fn functions_go_without_thinking_where_the_model_refuses_both() {
     let traits = || ModelTraits { tools_need_responses: true, ..ModelTraits::default() };
-    let lowered = Some("output_config.effort=lowered".to_owned());
-    assert_eq!(effort(Effort::High, traits(), true), (json!("none"), lowered));
+    let disabled = Some("output_config.effort=disabled".to_owned());
+    assert_eq!(effort(Effort::High, traits(), true), (json!("none"), disabled));
     assert_eq!(effort(Effort::High, traits(), false), (json!("high"), None));
     assert_eq!(effort(Effort::None, traits(), true), (json!("none"), None));
 }
@@ -200,7 +200,8 @@ fn tools_are_written_and_the_choice_among_them() {
     let plain = Profile { strict_schemas: false, parallel_tool_calls: false, ..Profile::default() };
     let (body, notes) = Server::of(plain).encoded(&request).unwrap();
     assert_eq!((body.get("parallel_tool_calls"), body["tools"][0]["function"].get("strict")), (None, None));
-    let warnings = "tools.strict=dropped, tool_choice.disable_parallel_tool_use=dropped";
+    let warnings =
+        "tools[0].strict=dropped, tools[1].strict=dropped, tool_choice.disable_parallel_tool_use=dropped";
     assert_eq!(notes.losses.header().as_deref(), Some(warnings));
 }
 
