@@ -9,6 +9,8 @@ mod context;
 mod dispatch;
 mod joined;
 #[cfg(test)]
+mod losses;
+#[cfg(test)]
 mod matrix;
 mod rework;
 mod stream;
