@@ -2,7 +2,7 @@
 
 use super::CHAT;
 use crate::form::{Finish, Tier};
-use cliproxy_domain::{AttemptError, Dialect, Failure};
+use cliproxy_domain::{AttemptError, Failure};
 
 /// Reads `service_tier`.
 pub(super) fn tier_of(word: String) -> Tier {
