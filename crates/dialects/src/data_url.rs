@@ -73,6 +73,11 @@ pub(crate) fn percent_decoded(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// Gives base64 as every provider takes it; none when it is no base64. Gemini's clients write the alphabet for URLs.
+pub(crate) fn standard_base64(text: String) -> Option<String> {
+    base64_text::standard(text)
+}
+
 /// Writes inline media as a `data:` URL.
 pub(crate) fn write(mime: &str, base64: &str) -> String {
     format!("data:{mime};base64,{base64}")

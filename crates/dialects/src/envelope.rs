@@ -153,10 +153,16 @@ pub fn is_envelope(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
 
-/// Tells whether a body holds an envelope anywhere, so that it cannot go to a provider as it is.
+/// Tells whether a body holds an envelope anywhere, or a thought that nobody signed, so that it cannot go to a provider
+/// as it is. An Anthropic client is told the thoughts of a provider without signatures with an empty one (§12.4 of the
+/// wire formats), which its own vendor refuses.
 pub fn holds_envelope(body: &[u8]) -> bool {
-    memchr::memmem::find(body, PREFIX.as_bytes()).is_some()
+    let holds = |needle: &[u8]| memchr::memmem::find(body, needle).is_some();
+    holds(PREFIX.as_bytes()) || UNSIGNED.into_iter().any(holds)
 }
+
+/// An empty signature, as serialisers write it with and without a space.
+const UNSIGNED: [&[u8]; 2] = [br#""signature":"""#, br#""signature": """#];
 
 #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
 fn keyed(key: &[u8]) -> Hmac<Sha256> {

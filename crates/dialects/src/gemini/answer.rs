@@ -6,6 +6,7 @@ use super::{
     logprobs,
 };
 use crate::{
+    envelope,
     form::{Citation, Finish, Opaque, Place, State},
     json::{Array, Object},
     translate::ReplyContext,
@@ -28,6 +29,12 @@ pub(super) fn call(parts: &mut Array<'_>, id: &str, name: &str, args: &str, sign
     let mut part = parts.object();
     part.object("functionCall").field("id", id).field("name", name).raw("args", args);
     part.maybe("thoughtSignature", signature);
+}
+
+/// Gives what an unsigned call of another provider bears: an empty envelope, by which the call is known when it comes
+/// back, for Gemini takes neither its id nor that it is unsigned.
+pub(super) fn unsigned(context: &ReplyContext) -> Option<&'static str> {
+    (context.upstream != Dialect::Gemini).then_some(envelope::PREFIX)
 }
 
 /// Gives a state of Gemini's own as it is, for a client whose provider is Gemini.

@@ -73,12 +73,11 @@ fn a_signature_on_a_call_comes_back_on_that_call_through_every_client() {
 #[test]
 fn a_signature_on_a_text_comes_back_on_that_text_where_the_client_has_a_pocket_for_it() {
     let answer = fixture("thinking.response.json");
-    for client in [Dialect::OpenAiResponses, Dialect::Anthropic] {
-        let request = sent_back(client, &told(Dialect::Gemini, client, &answer), &[]);
-        // Thoughts that nobody signed are not sent back.
-        let expected = json!([answer["candidates"][0]["content"]["parts"][1]]);
-        assert_eq!(parts_sent(&request), expected, "{client:?}");
-    }
+    let client = Dialect::OpenAiResponses;
+    let request = sent_back(client, &told(Dialect::Gemini, client, &answer), &[]);
+    // Thoughts that nobody signed are not sent back.
+    let expected = json!([answer["candidates"][0]["content"]["parts"][1]]);
+    assert_eq!(parts_sent(&request), expected);
 }
 
 #[test]

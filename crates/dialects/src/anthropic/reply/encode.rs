@@ -22,7 +22,8 @@ pub(crate) fn encode_reply(reply: &Reply, context: &ReplyContext, losses: &mut L
         .field("model", &context.model);
     let choice = reply.choices.first();
     let cut_off = choice.is_some_and(|choice| choice.finish == Finish::MaxTokens);
-    let mut content = Content { blocks: object.array("content"), context, losses, cut_off };
+    let blocks = object.array("content");
+    let mut content = Content { blocks, context, losses, cut_off, after_text: None };
     choice.into_iter().flat_map(|choice| &choice.parts).for_each(|part| content.part(part));
     drop(content);
     finish::write(choice.map_or(&Finish::End, |choice| &choice.finish), &mut object);
@@ -43,9 +44,20 @@ struct Content<'c> {
     losses: &'c mut Losses,
     /// Whether the answer ended at its limit, where the arguments of the last call may lack their end.
     cut_off: bool,
+    /// The signature of the text that was written last. It goes after the text, but only before another block: clients
+    /// take the last block of an answer for its result, and Gemini does without the signature of a last text.
+    after_text: Option<String>,
 }
 
 impl Content<'_> {
+    fn block(&mut self) -> Object<'_> {
+        if let Some(signature) = self.after_text.take() {
+            let mut block = self.blocks.object();
+            block.field("type", "thinking").field("thinking", "").field("signature", &signature);
+        }
+        self.blocks.object()
+    }
+
     fn part(&mut self, part: &Part) {
         match &part.kind {
             PartKind::Text { text, citations } => self.text(text, citations, part.state.as_ref()),
@@ -66,7 +78,7 @@ impl Content<'_> {
 
     fn text(&mut self, text: &str, citations: &[Citation], state: Option<&Opaque>) {
         if !text.is_empty() {
-            let mut block = self.blocks.object();
+            let mut block = self.block();
             block.field("type", "text").field("text", text);
             let citations: Vec<_> = citations.iter().filter_map(citation::write).collect();
             if !citations.is_empty() {
@@ -74,7 +86,7 @@ impl Content<'_> {
             }
         }
         if let Some(state) = state {
-            self.carrier(state, Place::Previous);
+            self.after_text = Some(pocket::signature(state, Place::Previous, self.context));
         }
     }
 
@@ -88,7 +100,7 @@ impl Content<'_> {
                 hidden && pocket::is_redacted(state, self.context),
             ),
         };
-        let mut block = self.blocks.object();
+        let mut block = self.block();
         if redacted {
             block.field("type", "redacted_thinking").field("data", &signature);
         } else {
@@ -96,10 +108,10 @@ impl Content<'_> {
         }
     }
 
-    /// Writes the signature of the part before or after it, which has no room for one.
-    fn carrier(&mut self, state: &Opaque, place: Place) {
-        let signature = pocket::signature(state, place, self.context);
-        let mut block = self.blocks.object();
+    /// Writes the signature of the part after it, which has no room for one.
+    fn carrier(&mut self, state: &Opaque) {
+        let signature = pocket::signature(state, Place::Next, self.context);
+        let mut block = self.block();
         block.field("type", "thinking").field("thinking", "").field("signature", &signature);
     }
 
@@ -116,9 +128,9 @@ impl Content<'_> {
             Args::Free(input) => Cow::Owned(free_input::wrapped(input)),
         };
         if let Some(state) = state {
-            self.carrier(state, Place::Next);
+            self.carrier(state);
         }
-        let mut block = self.blocks.object();
+        let mut block = self.block();
         block
             .field("type", "tool_use")
             .field("id", &tool_ids::fitted(&call.id, Dialect::Anthropic, usize::MAX))

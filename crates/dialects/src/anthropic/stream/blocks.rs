@@ -44,10 +44,29 @@ impl Kind {
 /// The blocks of one answer.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
-    /// The index of the next block that is written; dense from 0.
-    next: u64,
+    next: Indexes,
     current: Option<Box<Block>>,
     waiting: VecDeque<Waiting>,
+}
+
+/// Numbers the blocks that are written, from 0 without gaps.
+#[derive(Debug, Default)]
+struct Indexes {
+    next: u64,
+    /// The signature of the text that was written last. It goes after the text, but only before another block: clients
+    /// take the last block of an answer for its result, and Gemini does without the signature of a last text.
+    after_text: Option<String>,
+}
+
+impl Indexes {
+    fn take(&mut self, out: &mut Vec<u8>) -> u64 {
+        if let Some(signature) = self.after_text.take() {
+            carrier(&signature, self, out);
+        }
+        let index = self.next;
+        self.next = self.next.saturating_add(1);
+        index
+    }
 }
 
 #[derive(Debug)]
@@ -146,7 +165,7 @@ impl Blocks {
 }
 
 impl Block {
-    fn op(&mut self, op: Op, context: &ReplyContext, next: &mut u64, out: &mut Vec<u8>) {
+    fn op(&mut self, op: Op, context: &ReplyContext, next: &mut Indexes, out: &mut Vec<u8>) {
         match op {
             Op::Delta(text) => self.delta(&text, next, out),
             // A call's signature goes before it where that is still possible.
@@ -168,7 +187,7 @@ impl Block {
         }
     }
 
-    fn delta(&mut self, text: &str, next: &mut u64, out: &mut Vec<u8>) {
+    fn delta(&mut self, text: &str, next: &mut Indexes, out: &mut Vec<u8>) {
         if let Some(held) = &mut self.held {
             held.push_str(text);
             return;
@@ -189,11 +208,11 @@ impl Block {
     }
 
     /// Writes the block's start, unless it is written, and gives its index.
-    fn begin(&mut self, next: &mut u64, out: &mut Vec<u8>) -> u64 {
+    fn begin(&mut self, next: &mut Indexes, out: &mut Vec<u8>) -> u64 {
         if let Some(index) = self.index {
             return index;
         }
-        let index = taken(next);
+        let index = next.take(out);
         self.index = Some(index);
         write_event(out, "content_block_start", |object| {
             object.field("index", &index);
@@ -214,16 +233,14 @@ impl Block {
         index
     }
 
-    fn end(mut self, context: &ReplyContext, next: &mut u64, out: &mut Vec<u8>) {
+    fn end(mut self, context: &ReplyContext, next: &mut Indexes, out: &mut Vec<u8>) {
         let state = self.state.take();
         match &self.kind {
             Kind::Text => {
                 if let Some(index) = self.index {
                     stop(index, out);
                 }
-                if let Some(state) = state {
-                    carrier(&pocket::signature(&state, Place::Previous, context), next, out);
-                }
+                next.after_text = state.map(|state| pocket::signature(&state, Place::Previous, context));
             }
             Kind::Reasoning => self.end_reasoning(state, context, next, out),
             Kind::Call { free, .. } => {
@@ -254,14 +271,14 @@ impl Block {
         mut self,
         state: Option<Opaque>,
         context: &ReplyContext,
-        next: &mut u64,
+        next: &mut Indexes,
         out: &mut Vec<u8>,
     ) {
         let signature = state.as_ref().map(|state| pocket::signature(state, Place::Here, context));
         match (&state, &signature) {
             (None, _) | (_, None) if self.index.is_none() => return,
             (Some(state), Some(signature)) if self.index.is_none() && pocket::is_redacted(state, context) => {
-                let index = taken(next);
+                let index = next.take(out);
                 write_event(out, "content_block_start", |object| {
                     object.field("index", &index);
                     object
@@ -280,15 +297,9 @@ impl Block {
     }
 }
 
-fn taken(next: &mut u64) -> u64 {
-    let index = *next;
-    *next = next.saturating_add(1);
-    index
-}
-
 /// Writes a thinking block that carries nothing but the signature of its neighbour.
-fn carrier(signature: &str, next: &mut u64, out: &mut Vec<u8>) {
-    let index = taken(next);
+fn carrier(signature: &str, next: &mut Indexes, out: &mut Vec<u8>) {
+    let index = next.take(out);
     write_event(out, "content_block_start", |object| {
         object.field("index", &index);
         object.object("content_block").field("type", "thinking").field("thinking", "").field("signature", "");

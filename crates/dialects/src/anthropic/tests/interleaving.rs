@@ -153,13 +153,14 @@ fn a_signature_on_a_call_comes_before_the_call_wherever_it_stood() {
 }
 
 #[test]
-fn a_signature_on_text_comes_after_the_text() {
-    let content = content(
-        &[open(0, BlockKind::Text), delta(0, "a"), state(0, Dialect::Gemini), close(0)],
-        Dialect::Gemini,
-    );
-    assert_eq!(content[0], json!({"type": "text", "text": "a"}));
-    assert_eq!(place(&content[1], "signature"), Place::Previous);
+fn a_signature_on_text_comes_after_the_text_unless_that_is_the_last_block() {
+    let text = [open(0, BlockKind::Text), delta(0, "a"), state(0, Dialect::Gemini), close(0)];
+    let alone = content(&text, Dialect::Gemini);
+    assert_eq!(alone, [json!({"type": "text", "text": "a"})], "clients take the last block for the result");
+    let call = [open(1, tool("c1")), delta(1, "{}"), close(1)];
+    let followed = content(&[text.as_slice(), &call].concat(), Dialect::Gemini);
+    assert_eq!(place(&followed[1], "signature"), Place::Previous);
+    assert_eq!((&followed[2]["type"], followed.len()), (&json!("tool_use"), 3));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{
     pockets,
 };
 use crate::{
-    envelope,
+    data_url, envelope,
     form::{
         Args, Bag, Detail, Media, Opaque, Part, PartKind, ReasoningForm, Refused, Role, State, ToolCall,
         ToolResult, Turn,
@@ -156,7 +156,8 @@ fn told(mut response: Map<String, Value>) -> Part {
 fn media(fields: &mut Spelled, kept: &mut Kept) -> Result<Option<PartKind>, Refused> {
     let (media, mime, name) = if let Some(mut blob) = fields.object("inlineData")? {
         let mime = blob.required_text("mimeType")?;
-        let base64 = blob.required_text("data")?;
+        let data = data_url::standard_base64(blob.required_text("data")?);
+        let base64 = data.ok_or_else(|| blob.wrong("data", "base64"))?;
         let name = blob.text("displayName")?;
         kept.rest("inlineData", blob);
         (Media::Inline { mime: mime.clone(), base64 }, mime, name)

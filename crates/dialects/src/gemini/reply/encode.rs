@@ -175,6 +175,7 @@ impl Writer<'_> {
             }
             (signature, waiting) => signature.or(waiting),
         };
+        let signature = signature.or(answer::unsigned(self.context));
         answer::call(&mut self.parts, &call.id, &call.name, &args, signature);
     }
 

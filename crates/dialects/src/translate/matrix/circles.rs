@@ -50,7 +50,7 @@ fn told(upstream: Dialect, answer: &Value, client: Dialect, notes: Notes) -> Val
 /// Streams an answer as its provider would, a character in each event.
 fn streamed(reply: &Reply, upstream: Dialect) -> Vec<u8> {
     let events = super::answers::events(reply, 1, false);
-    written(scene::context(Dialect::OpenAiChat, upstream), &events)
+    written(scene::context(upstream, upstream), &events)
 }
 
 fn claude(content: Value, stop_reason: &str) -> Value {

@@ -13,6 +13,12 @@ pub(super) fn opened(text: &str) -> String {
         let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=-_".contains(c);
         let end = from.find(|c| !is_base64(c)).unwrap_or(from.len());
         let (envelope, after) = from.split_at(end);
+        rest = after;
+        // It marks a call that nobody signed.
+        if envelope == PREFIX {
+            out.push_str("sealed nothing");
+            continue;
+        }
         let state = scene::sealer().open(envelope).expect("an envelope of ours");
         let mut words =
             format!("sealed {} {:?} for {:?}", state.dialect.as_str(), state.payload, state.place);
@@ -29,7 +35,6 @@ pub(super) fn opened(text: &str) -> String {
             }
         }
         out.push_str(&words.replace('"', "'"));
-        rest = after;
     }
     out.push_str(rest);
     out

@@ -177,7 +177,9 @@ fn a_signed_text_comes_back_through_every_client_that_has_a_pocket() {
     for (upstream, answer) in signed_texts() {
         for (client, short) in TARGETS.into_iter().filter(|(client, _)| *client != upstream) {
             let (sent, back) = there_and_back(upstream, &answer, client);
-            if client == Dialect::OpenAiChat {
+            // Chat has no pocket for it, and in an Anthropic message a block after the last text would be its result.
+            let is_last = client == Dialect::Anthropic && upstream == Dialect::Gemini;
+            if client == Dialect::OpenAiChat || is_last {
                 assert_eq!(back, [""; 0], "{answer} through {short}");
             } else {
                 assert_eq!(back, sent, "{answer} through {short}");

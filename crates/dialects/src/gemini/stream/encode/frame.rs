@@ -14,6 +14,8 @@ pub(super) struct Frame {
     position: ArrayPosition,
     model: String,
     id: String,
+    /// What an unsigned call bears.
+    unsigned: Option<&'static str>,
 }
 
 impl Frame {
@@ -23,6 +25,7 @@ impl Frame {
             position: ArrayPosition::Unopened,
             model: context.model.clone(),
             id: context.ids.answer(Dialect::Gemini),
+            unsigned: answer::unsigned(context),
         }
     }
 
@@ -55,6 +58,7 @@ impl Frame {
         (id, name, args): (&str, &str, &str),
         signature: Option<&str>,
     ) {
+        let signature = signature.or(self.unsigned);
         self.candidate(out, choice, |candidate| {
             let mut content = candidate.object("content");
             content.field("role", "model");
