@@ -107,6 +107,7 @@ impl Attempter {
             return Err(nothing_to_try(&call, search.refused));
         };
         let mut attempts = 0;
+        let mut told: Option<Told> = None;
         loop {
             attempts += 1;
             let failed = match self.one(&call, &route, &prepared, attempts).await {
@@ -123,15 +124,15 @@ impl Attempter {
                 written: prepared.is_written(),
             };
             let verdict = after_failure(failed.error.failure, standing);
+            let said =
+                Told { failed, target: prepared.choice.target.clone(), written: prepared.is_written() };
+            let said = said.or_earlier(told.take());
             match (verdict, next) {
                 (Verdict::NextChoice, Some(next)) => prepared = next,
                 (Verdict::SameAfter(pause), _) => tokio::time::sleep(pause).await,
-                (Verdict::NextChoice, None) | (Verdict::GiveUp, _) => {
-                    let Failed { error, answer } = failed;
-                    let target = prepared.choice.target;
-                    return Err(Exhausted { error, answer, target, attempts, refused: None });
-                }
+                (Verdict::NextChoice, None) | (Verdict::GiveUp, _) => return Err(said.exhausted(attempts)),
             }
+            told = Some(said);
         }
     }
 
@@ -226,6 +227,30 @@ impl Attempter {
 
     fn time_left(&self, call: &Call, total: Duration) -> Duration {
         total.saturating_sub(self.clock.now().saturating_duration_since(call.started))
+    }
+}
+
+/// What the client is told when nothing more is tried.
+struct Told {
+    failed: Failed,
+    target: Target,
+    /// It was a body of ours that failed.
+    written: bool,
+}
+
+impl Told {
+    /// Keeps what was said `before` when a provider of the client's own API said it and this is of another: that one
+    /// read the client's own words.
+    fn or_earlier(self, before: Option<Told>) -> Told {
+        match before {
+            Some(before) if self.written && !before.written => before,
+            _ => self,
+        }
+    }
+
+    fn exhausted(self, attempts: u32) -> Exhausted {
+        let Failed { error, answer } = self.failed;
+        Exhausted { error, answer, target: self.target, attempts, refused: None }
     }
 }
 

@@ -12,22 +12,28 @@ use cliproxy_testkit::{
     provider,
 };
 
-/// A gateway whose alias `smart` has in each API a target at each of these upstreams, named `<kind>-<upstream>`.
+/// A gateway that has for each API an alias, [`smart`], with a target at each of these upstreams, named
+/// `<kind>-<upstream>`: of failover between kinds the subject is `translation`.
 async fn gateway(upstreams: &[(&str, &MockProvider)], config: Config) -> (Process, Client) {
     let mut config = config;
-    let mut names = Vec::new();
     for kind in ["openai", "anthropic", "gemini"] {
+        let mut names = Vec::new();
         for (upstream, mock) in upstreams {
             let name = format!("{kind}-{upstream}");
             config = config.provider(&name, kind, &mock.base_url());
             names.push(name);
         }
+        let targets: Vec<_> = names.iter().map(|name| (name.as_str(), "m")).collect();
+        config = config.alias(&format!("smart-{kind}"), &targets);
     }
-    let targets: Vec<_> = names.iter().map(|name| (name.as_str(), "m")).collect();
-    let config = config.alias("smart", &targets);
     let gateway = Launch::new(CLIPROXY, "serve").config(config).ready().await;
     let client = gateway.client().await;
     (gateway, client)
+}
+
+/// The alias for clients of one API.
+fn smart(api: Api) -> String {
+    format!("smart-{}", api.kind())
 }
 
 /// An upstream with the keys `sk-<name>`, known to rules and log by their names.

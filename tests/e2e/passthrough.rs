@@ -16,11 +16,15 @@ async fn gateway(base_url: &str) -> (Process, Client) {
         config = config.provider(api.kind(), api.kind(), base_url);
         config = config.set(&["providers", api.kind(), "models"], vec!["*"]);
     }
-    let config = config.alias(
-        "smart",
-        &[("openai", "target-model"), ("anthropic", "target-model"), ("gemini", "target-model")],
-    );
+    for api in Api::ALL {
+        config = config.alias(&smart(api), &[(api.kind(), "target-model")]);
+    }
     let gateway = Launch::new(CLIPROXY, "serve").config(config).ready().await;
     let client = gateway.client().await;
     (gateway, client)
+}
+
+/// The alias for clients of one API: its target is of their kind.
+fn smart(api: Api) -> String {
+    format!("smart-{}", api.kind())
 }

@@ -19,6 +19,9 @@ pub struct Candidate {
     pub plain: bool,
     /// Whether what it takes of the client's dialect still hangs on the request: calls with reasoning need Responses.
     pub calls_by_responses: bool,
+    /// Whether it stands behind those of its tier that speak the client's dialect. So it is where a pattern matched: an
+    /// alias says itself who shares.
+    pub behind: bool,
 }
 
 /// Why a target is not used.
@@ -84,7 +87,7 @@ pub fn resolve(
     dialect: Dialect,
     operation: Operation,
 ) -> Result<CandidateSet, ResolveError> {
-    let (all, strategy) = named(snapshot, model).ok_or_else(|| ResolveError::UnknownModel {
+    let (all, strategy, by_pattern) = named(snapshot, model).ok_or_else(|| ResolveError::UnknownModel {
         model: model.chars().take(100).collect(),
         closest: closest(snapshot, model),
     })?;
@@ -95,6 +98,7 @@ pub fn resolve(
             Some(provider) => {
                 let traits = ModelTraits::of(candidate.target.model.as_str(), &provider.traits);
                 candidate.plain = provider.kind.speaks(dialect) && traits.lacks.is_empty();
+                candidate.behind = by_pattern && !provider.kind.speaks(dialect);
                 candidate.calls_by_responses = traits.tools_need_responses
                     && dialect == Dialect::OpenAiChat
                     && provider.kind.speaks(Dialect::OpenAiResponses);
@@ -106,7 +110,8 @@ pub fn resolve(
     Ok(set)
 }
 
-fn named(snapshot: &Snapshot, model: &str) -> Option<(Vec<Candidate>, Strategy)> {
+/// Gives the targets that a name stands for, how one is chosen, and whether patterns named them.
+fn named(snapshot: &Snapshot, model: &str) -> Option<(Vec<Candidate>, Strategy, bool)> {
     if let Some(alias) = snapshot.models.get(model) {
         let candidates = alias
             .targets
@@ -119,16 +124,17 @@ fn named(snapshot: &Snapshot, model: &str) -> Option<(Vec<Candidate>, Strategy)>
                     weight: entry.weight.unwrap_or(provider.weight).max(1),
                     plain: false,
                     calls_by_responses: false,
+                    behind: false,
                 })
             })
             .collect();
-        return Some((candidates, alias.strategy.unwrap_or(snapshot.policy.strategy)));
+        return Some((candidates, alias.strategy.unwrap_or(snapshot.policy.strategy), false));
     }
     if let Some((provider, rest)) = model.split_once('/')
         && let Some(provider) = snapshot.providers.get(provider)
         && !rest.is_empty()
     {
-        return Some((vec![of_provider(provider, rest)], snapshot.policy.strategy));
+        return Some((vec![of_provider(provider, rest)], snapshot.policy.strategy, false));
     }
     let candidates: Vec<_> = snapshot
         .providers
@@ -136,7 +142,7 @@ fn named(snapshot: &Snapshot, model: &str) -> Option<(Vec<Candidate>, Strategy)>
         .filter(|provider| provider.models.iter().any(|pattern| pattern.matches(model)))
         .map(|provider| of_provider(provider, model))
         .collect();
-    (!candidates.is_empty()).then_some((candidates, snapshot.policy.strategy))
+    (!candidates.is_empty()).then_some((candidates, snapshot.policy.strategy, true))
 }
 
 fn of_provider(provider: &Provider, model: &str) -> Candidate {
@@ -146,6 +152,7 @@ fn of_provider(provider: &Provider, model: &str) -> Candidate {
         weight: provider.weight.max(1),
         plain: false,
         calls_by_responses: false,
+        behind: false,
     }
 }
 

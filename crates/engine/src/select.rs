@@ -66,9 +66,10 @@ pub fn order(
             ready.push(Ready { candidate, credentials });
         }
     }
-    ready.sort_by_key(|ready| ready.candidate.priority);
+    let tier_of = |ready: &Ready<'_>| (ready.candidate.priority, ready.candidate.behind);
+    ready.sort_by_key(tier_of);
     let mut spares = Vec::new();
-    for tier in ready.chunk_by(|a, b| a.candidate.priority == b.candidate.priority) {
+    for tier in ready.chunk_by(|a, b| tier_of(a) == tier_of(b)) {
         let weights: Vec<u32> = tier.iter().map(|ready| ready.candidate.weight).collect();
         for index in turn(&weights, ticket) {
             let chosen = &tier[index];

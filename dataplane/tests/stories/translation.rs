@@ -237,6 +237,21 @@ async fn a_provider_that_finds_fault_with_a_translated_body_is_not_the_last_word
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_clients_own_provider_says_outranks_what_the_others_say_of_a_translated_body() {
+    let net = MemoryNet::new();
+    let own = r#"{"type":"error","error":{"type":"not_found_error","message":"model: up"}}"#;
+    Script::play(&net, "own", vec![document("404 Not Found", own)]);
+    let fault = r#"{"error":{"message":"no","type":"invalid_request_error","param":null,"code":null}}"#;
+    Script::play(&net, "other", vec![document("400 Bad Request", fault)]);
+    let providers =
+        vec![provider("own", ProviderKind::Anthropic), provider("other", ProviderKind::OpenAiCompatible)];
+    let answer = with(&net, providers).await.ask(MESSAGES, ASK).await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (404, own));
+    assert_eq!(answer.headers["x-cliproxy-provider"], "own");
+    assert_eq!(answer.headers["x-cliproxy-attempts"], "2");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_cannot_be_read_is_refused_by_its_field_and_passes_to_its_own_provider() {
     let net = MemoryNet::new();
     let own = Script::play(&net, "own", vec![document("200 OK", MESSAGE)]);

@@ -1,7 +1,7 @@
 //! A failure after the first content event: no other provider can take over, so the client is told in its own
 //! dialect, and the stream is ended properly.
 
-use super::gateway;
+use super::{gateway, smart};
 use crate::apis::Api;
 use cliproxy_testkit::{
     Config, Event, Samples,
@@ -105,8 +105,8 @@ async fn a_broken_json_array_ends_with_the_error_as_its_last_element() {
     for (fault, _) in faults() {
         let up = provider("up", breaking(&fault));
         let (gateway, client) = gateway(&[("up", &up)], Config::new().timeout("idle", "500ms")).await;
-        let (_, body) = Api::Gemini.request("smart", true);
-        let answer = client.post("/v1beta/models/smart:streamGenerateContent", body).await;
+        let (_, body) = Api::Gemini.request(&smart(Api::Gemini), true);
+        let answer = client.post("/v1beta/models/smart-gemini:streamGenerateContent", body).await;
         let elements = answer.json();
         let elements = elements.as_array().unwrap();
         assert!(elements.len() > 2, "{fault:?}: {}", answer.text());
@@ -123,7 +123,7 @@ async fn broken_json_after_the_first_content_ends_in_an_error_event_too() {
     let up = provider("up", breaking(&fault));
     let (_gateway, client) = gateway(&[("up", &up)], Config::new()).await;
     for api in Api::ALL {
-        let (path, body) = api.request("smart", true);
+        let (path, body) = api.request(&smart(api), true);
         let answer = client.post(&path, body).await;
         let mut events = answer.events();
         let parses = |event: &Event| serde_json::from_str::<serde_json::Value>(&event.data).is_ok();
@@ -148,7 +148,7 @@ async fn a_whole_answer_that_breaks_is_had_elsewhere() {
     let (_gateway, client) = gateway(&[("bad", &bad), ("good", &good)], Config::new()).await;
     for turn in 0..4 {
         for api in Api::ALL {
-            let (path, body) = api.request("smart", false);
+            let (path, body) = api.request(&smart(api), false);
             let answer = client.post(&path, body).await;
             assert_eq!(answer.status, 200, "{api:?} {turn}: {}", answer.text());
             assert_eq!(answer.header("x-cliproxy-provider"), format!("{}-good", api.kind()));

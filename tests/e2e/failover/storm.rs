@@ -1,6 +1,6 @@
 //! Many requests while one of two providers fails in one way: all succeed, and every count is true.
 
-use super::{gateway, request};
+use super::{gateway, request, smart};
 use crate::apis::Api;
 use cliproxy_testkit::{
     Answer, Client, Config, PATIENCE, Process, Samples,
@@ -17,7 +17,7 @@ const KINDS: [&str; 3] = ["openai", "anthropic", "gemini"];
 async fn storm(client: &Client, count: usize) -> Vec<String> {
     let one = |turn: usize| async move {
         let (api, stream) = request(turn);
-        let (path, body) = api.request("smart", stream);
+        let (path, body) = api.request(&smart(api), stream);
         match client.json(&path, body).send().await {
             Ok(answer) => complaint(api, stream, &answer),
             Err(error) => Some(format!("{api:?}, stream {stream}: {error:#}")),

@@ -1,6 +1,6 @@
 //! Which failures are tried again, where, and which are not.
 
-use super::{gateway, with_keys};
+use super::{gateway, smart, with_keys};
 use crate::{CLIPROXY, apis::Api};
 use cliproxy_testkit::{
     Config, Launch, Samples,
@@ -16,7 +16,7 @@ async fn a_400_is_the_clients_own_and_is_not_tried_again() {
     for api in Api::ALL {
         for stream in [false, true] {
             let calls = one.totals().requests + two.totals().requests;
-            let (path, body) = api.request("smart", stream);
+            let (path, body) = api.request(&smart(api), stream);
             let answer = client.post(&path, body).await;
             assert_eq!(answer.status, 400, "{api:?}: {}", answer.text());
             api.error(&answer.json());
@@ -55,7 +55,7 @@ async fn a_provider_alone_that_fails_once_is_asked_again_after_a_pause() {
         for stream in [false, true] {
             mock.clear_log();
             mock.set(Rule::new(Behaviour::error(ErrorKind::ServerError)).times(2)).unwrap();
-            let (path, body) = api.request("smart", stream);
+            let (path, body) = api.request(&smart(api), stream);
             let answer = client.post(&path, body).await;
             assert_eq!(answer.status, 200, "{api:?}: {}", answer.text());
             assert_eq!(answer.header("x-cliproxy-attempts"), "3");
@@ -71,7 +71,7 @@ async fn what_fails_every_time_reaches_the_client_after_the_allowed_attempts() {
     let (_gateway, client) = gateway(&[("up", &mock)], config).await;
     for api in Api::ALL {
         let calls = mock.totals().requests;
-        let (path, body) = api.request("smart", true);
+        let (path, body) = api.request(&smart(api), true);
         let answer = client.post(&path, body).await;
         assert_eq!(answer.status, 500, "{api:?}: {}", answer.text());
         api.error(&answer.json());
@@ -87,7 +87,7 @@ async fn a_provider_that_cannot_be_reached_is_told_in_the_clients_dialect() {
     let (_gateway, client) = gateway(&[("up", &gone)], Config::new()).await;
     gone.stop().await;
     for api in Api::ALL {
-        let (path, body) = api.request("smart", false);
+        let (path, body) = api.request(&smart(api), false);
         let answer = client.post(&path, body).await;
         assert_eq!(answer.status, 502, "{api:?}: {}", answer.text());
         let (_, message) = api.error(&answer.json());

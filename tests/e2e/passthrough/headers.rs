@@ -1,6 +1,6 @@
 //! Which headers pass, and which stop at the gateway.
 
-use super::gateway;
+use super::{gateway, smart};
 use crate::apis::Api;
 use bytes::Bytes;
 use cliproxy_testkit::{Recorder, config::upstream_key, mock::Script, provider};
@@ -143,7 +143,7 @@ async fn every_answer_says_which_provider_model_and_node_gave_it_and_in_how_many
     let line = gateway.wait_for_log("clients are served", cliproxy_testkit::PATIENCE).await;
     for api in Api::ALL {
         for stream in [false, true] {
-            let (path, body) = api.request("smart", stream);
+            let (path, body) = api.request(&smart(api), stream);
             let answer = client.post(&path, body).await;
             assert_eq!(answer.status, 200);
             assert_eq!(answer.header("x-cliproxy-provider"), api.kind());

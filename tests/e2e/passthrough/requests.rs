@@ -2,7 +2,7 @@
 
 use super::{
     fixtures::{ending_in, path},
-    gateway,
+    gateway, smart,
 };
 use crate::apis::Api;
 use bytes::Bytes;
@@ -48,9 +48,9 @@ async fn an_alias_replaces_the_models_name_and_nothing_else() {
         for (name, body) in ending_in(api, ".request.json") {
             let body = String::from_utf8(body).unwrap();
             let asked = serde_json::from_str::<Value>(&body).unwrap()["model"].as_str().unwrap().to_owned();
-            let with = |model| body.replacen(&format!("\"{asked}\""), &format!("\"{model}\""), 1);
+            let with = |model: &str| body.replacen(&format!("\"{asked}\""), &format!("\"{model}\""), 1);
             let path = path(api, &name, "");
-            let (_, got) = arrived(&client, &mock, &path, with("smart").as_bytes()).await;
+            let (_, got) = arrived(&client, &mock, &path, with(&smart(api)).as_bytes()).await;
             assert_eq!(got, with("target-model"), "{api:?} {name}");
         }
     }
@@ -63,7 +63,8 @@ async fn an_alias_replaces_the_models_name_and_nothing_else() {
             })
         };
         let path = |model: &str| path(Api::Gemini, &name, model);
-        let got = arrived(&client, &mock, &path("smart"), with("smart").as_bytes()).await;
+        let smart = smart(Api::Gemini);
+        let got = arrived(&client, &mock, &path(&smart), with(&smart).as_bytes()).await;
         assert_eq!(got, (path("target-model"), Bytes::from(with("target-model"))), "{name}");
     }
 }
@@ -78,7 +79,7 @@ async fn odd_spellings_of_a_body_survive_an_alias() {
              \"content\":\"\\u00e9 \\\"smart\\\" é\", \"model\":\"smart\"}}],\"big\":-0.0 ,\"messages2\":null }} \n"
         )
     };
-    let (_, got) = arrived(&client, &mock, "/v1/chat/completions", body("smart").as_bytes()).await;
+    let (_, got) = arrived(&client, &mock, "/v1/chat/completions", body(&smart(Api::Chat)).as_bytes()).await;
     assert_eq!(got, body("target-model"));
 }
 

@@ -90,6 +90,20 @@ fn a_target_is_plain_when_every_request_of_the_dialect_passes_as_it_is() {
 }
 
 #[test]
+fn a_pattern_prefers_the_clients_own_api_and_an_alias_shares_as_it_says() {
+    let mut snapshot = snapshot();
+    snapshot.providers.get_mut("local").unwrap().models.push(ModelPattern::new("*"));
+    let behind = |model: &str, dialect| {
+        let set = resolve(&snapshot, model, dialect, Operation::Generate).unwrap();
+        let behind = set.candidates.iter().filter(|candidate| candidate.behind);
+        behind.map(|candidate| candidate.target.provider.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(behind("claude-x", Dialect::Anthropic), ["local"]);
+    assert_eq!(behind("claude-x", Dialect::OpenAiChat), ["claude"]);
+    assert_eq!(behind("smart", Dialect::Anthropic), [""; 0]);
+}
+
+#[test]
 fn an_unknown_model_names_the_closest_known_ones() {
     let error = resolve(&snapshot(), "smrt", Dialect::Anthropic, Operation::Generate).unwrap_err();
     assert_eq!(error.to_string(), "no provider serves the model `smrt`; did you mean `smart`?");

@@ -30,7 +30,7 @@ fn snapshot(providers: &[(&str, &[&str])]) -> Snapshot {
 
 fn candidate(provider: &str, priority: u32, weight: u32) -> Candidate {
     let target = Target { provider: provider.into(), model: "m".into() };
-    Candidate { target, priority, weight, plain: true, calls_by_responses: false }
+    Candidate { target, priority, weight, plain: true, calls_by_responses: false, behind: false }
 }
 
 fn names(order: &Order) -> Vec<String> {
@@ -111,5 +111,16 @@ proptest! {
         order.sort_unstable();
         order.dedup();
         prop_assert_eq!(order.len(), weights.len());
+    }
+}
+
+#[test]
+fn those_behind_come_after_their_tier_and_before_the_next() {
+    let behind = |provider: &str, priority| Candidate { behind: true, ..candidate(provider, priority, 1) };
+    let candidates = [behind("a", 1), candidate("b", 1, 1), candidate("c", 2, 1)];
+    let snapshot = snapshot(&[("a", &["k"]), ("b", &["k"]), ("c", &["k"])]);
+    for ticket in 0..4 {
+        let order = order(&snapshot, &candidates, &nothing_rests, NOW, ticket);
+        assert_eq!(names(&order), ["b/k", "a/k", "c/k"]);
     }
 }
