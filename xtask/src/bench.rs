@@ -4,7 +4,9 @@
 //! round sends the same requests down each path, in an order that changes, and reads each proxy's own CPU time.
 //! See `docs/reference/benchmarks.md`.
 
+mod answer;
 pub(crate) mod bare;
+mod client;
 mod cpu;
 mod driver;
 mod process;
@@ -13,8 +15,9 @@ mod scenario;
 mod table;
 pub(crate) mod upstream;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::ValueEnum;
+use client::Client;
 use process::{Plane, Server};
 use scenario::{Kind, Scenario};
 use std::{io::Write, net::SocketAddr, ops::Index, sync::Arc, time::Duration};
@@ -52,7 +55,10 @@ pub(crate) struct Options {
 enum Path {
     Straight,
     Bare,
+    /// Through the gateway, in the upstream's dialect.
     Gateway,
+    /// Through the gateway, in another dialect.
+    Translated,
 }
 
 /// What one round found on one path.
@@ -72,6 +78,7 @@ struct Round {
     straight: Measured,
     bare: Measured,
     gateway: Measured,
+    translated: Measured,
 }
 
 struct Servers {
@@ -98,25 +105,61 @@ async fn measure_all(options: Options) -> anyhow::Result<()> {
     say(format_args!("load average at the start: {}", cpu::load_average()))?;
     let mut table = Table::new();
     for &kind in kinds {
-        let scenario = Arc::new(Scenario::new(kind, options.quick));
+        let scenarios = Scenarios::new(kind, options.quick);
+        let expected = servers.expected(&scenarios).await?;
         let mut found = Vec::new();
         for number in 0..rounds {
-            say(format_args!("{}: round {} of {rounds}", scenario.name(), number + 1))?;
-            found.push(round(&mut servers, &scenario, shuffled(&paths, number)).await?);
+            say(format_args!("{}: round {} of {rounds}", scenarios.own.name(), number + 1))?;
+            found.push(round(&mut servers, &scenarios, expected, shuffled(&paths, number)).await?);
         }
-        table.add(&scenario, &paths, &found);
+        table.add(&scenarios.own, &paths, &found);
     }
     say(format_args!("load average at the end: {}\n\n{table}", cpu::load_average()))
 }
 
+/// One kind of request, as each client sends it.
+struct Scenarios {
+    own: Arc<Scenario>,
+    translated: Arc<Scenario>,
+}
+
+/// The sizes of the right answers, in bytes.
+#[derive(Clone, Copy)]
+struct Expected {
+    own: u64,
+    /// None without a gateway.
+    translated: Option<u64>,
+}
+
+impl Scenarios {
+    fn new(kind: Kind, quick: bool) -> Self {
+        let of = |client| Arc::new(Scenario::new(kind, client, quick));
+        Self { own: of(Client::Chat), translated: of(Client::Messages) }
+    }
+
+    fn of(&self, path: Path) -> &Arc<Scenario> {
+        if path == Path::Translated { &self.translated } else { &self.own }
+    }
+}
+
+impl Expected {
+    fn of(self, path: Path) -> anyhow::Result<u64> {
+        let bytes = if path == Path::Translated { self.translated } else { Some(self.own) };
+        bytes.context("there is no answer to compare with")
+    }
+}
+
 /// Sends the scenario's requests down each path.
-async fn round(servers: &mut Servers, scenario: &Arc<Scenario>, paths: Vec<Path>) -> anyhow::Result<Round> {
-    let expected = driver::once(servers.upstream.address, scenario).await.context("straight")?.bytes;
+async fn round(
+    servers: &mut Servers,
+    scenarios: &Scenarios,
+    expected: Expected,
+    paths: Vec<Path>,
+) -> anyhow::Result<Round> {
     let mut round = Round::default();
     for path in paths {
-        let measured =
-            measure(servers, path, scenario, expected).await.with_context(|| path.name().to_owned())?;
-        *round.of_mut(path) = measured;
+        let measured = measure(servers, path, scenarios.of(path), expected.of(path)?).await;
+        *round.of_mut(path) = measured.with_context(|| path.name().to_owned())?;
     }
     Ok(round)
 }
@@ -149,7 +192,7 @@ async fn measure(
 /// Says when events did not come one by one: a proxy that joins them pays for fewer, and its cost by the event
 /// is flattered.
 fn warn_of_joined_events(path: Path, scenario: &Scenario, parts: u64) -> anyhow::Result<()> {
-    let events = scenario.amount.requests * upstream::EVENTS;
+    let events = scenario.amount.requests * scenario.parts();
     if scenario.streams() && parts < events {
         say(format_args!("  {}: {events} events came in {parts} parts, some were joined", path.name()))?;
     }
@@ -173,8 +216,26 @@ impl Servers {
 
     fn paths(&self) -> Vec<Path> {
         let mut paths = vec![Path::Straight, Path::Bare];
-        paths.extend(self.gateway.as_ref().map(|_| Path::Gateway));
+        if self.gateway.is_some() {
+            paths.extend([Path::Gateway, Path::Translated]);
+        }
         paths
+    }
+
+    /// Asks once on the way without a proxy and once for a translated answer, and makes sure that both say the same.
+    /// Ids in a translated answer are new each time, but always of one length.
+    async fn expected(&self, scenarios: &Scenarios) -> anyhow::Result<Expected> {
+        let own = driver::body_of(self.upstream.address, &scenarios.own).await.context("straight")?;
+        let mut expected = Expected { own: own.len() as u64, translated: None };
+        let Some(gateway) = &self.gateway else { return Ok(expected) };
+        let translated =
+            driver::body_of(gateway.address, &scenarios.translated).await.context("translated")?;
+        let stream = scenarios.own.streams();
+        let [said, translation] = [(Client::Chat, &own), (Client::Messages, &translated)]
+            .map(|(client, body)| answer::read(client, stream, body));
+        ensure!(said? == translation?, "the translated answer says something else than the upstream's");
+        expected.translated = Some(translated.len() as u64);
+        Ok(expected)
     }
 
     /// Gives where a path begins, and the process whose cost counts, after making sure that it runs.
@@ -185,7 +246,7 @@ impl Servers {
                 return Ok((self.upstream.address, None));
             }
             Path::Bare => &mut self.bare,
-            Path::Gateway => self.gateway.as_mut().context("no gateway was started")?,
+            Path::Gateway | Path::Translated => self.gateway.as_mut().context("no gateway was started")?,
         };
         server.alive()?;
         Ok((server.address, Some(server.pid)))
@@ -198,6 +259,7 @@ impl Path {
             Path::Straight => "straight",
             Path::Bare => "bare",
             Path::Gateway => "cliproxy",
+            Path::Translated => "translated",
         }
     }
 }
@@ -208,6 +270,7 @@ impl Round {
             Path::Straight => &mut self.straight,
             Path::Bare => &mut self.bare,
             Path::Gateway => &mut self.gateway,
+            Path::Translated => &mut self.translated,
         }
     }
 }
@@ -220,6 +283,7 @@ impl Index<Path> for Round {
             Path::Straight => &self.straight,
             Path::Bare => &self.bare,
             Path::Gateway => &self.gateway,
+            Path::Translated => &self.translated,
         }
     }
 }
@@ -250,8 +314,8 @@ mod tests {
 
     #[test]
     fn every_path_comes_once_a_round_and_in_every_place_some_time() {
-        let paths = [Path::Straight, Path::Bare, Path::Gateway];
-        let orders: Vec<Vec<Path>> = (0..6).map(|round| shuffled(&paths, round)).collect();
+        let paths = [Path::Straight, Path::Bare, Path::Gateway, Path::Translated];
+        let orders: Vec<Vec<Path>> = (0..8).map(|round| shuffled(&paths, round)).collect();
         for path in paths {
             assert!(orders.iter().all(|order| order.iter().filter(|&&other| other == path).count() == 1));
             for place in 0..paths.len() {

@@ -8,7 +8,7 @@ use hyper::{
     Request, StatusCode,
     body::Bytes,
     client::conn::http1::{self, SendRequest},
-    header::{AUTHORIZATION, CONTENT_TYPE, HOST},
+    header::{CONTENT_TYPE, HOST},
 };
 use hyper_util::rt::TokioIo;
 use std::{
@@ -59,16 +59,25 @@ impl Connection {
     }
 
     async fn ask(&mut self, scenario: &Scenario) -> anyhow::Result<Reply> {
-        tokio::time::timeout(PATIENCE, self.exchange(scenario)).await.context("no answer within 30 s")?
+        self.listen(scenario, |_| {}).await
     }
 
-    async fn exchange(&mut self, scenario: &Scenario) -> anyhow::Result<Reply> {
+    /// Asks, and hands each part of the body to `each`.
+    async fn listen(&mut self, scenario: &Scenario, each: impl FnMut(&[u8])) -> anyhow::Result<Reply> {
+        tokio::time::timeout(PATIENCE, self.exchange(scenario, each))
+            .await
+            .context("no answer within 30 s")?
+    }
+
+    async fn exchange(&mut self, scenario: &Scenario, mut each: impl FnMut(&[u8])) -> anyhow::Result<Reply> {
         self.sender.ready().await?;
-        let request = Request::post(super::scenario::PATH)
+        let mut request = Request::post(scenario.client.path())
             .header(HOST, &self.host)
-            .header(CONTENT_TYPE, "application/json")
-            .header(AUTHORIZATION, super::scenario::AUTHORIZATION)
-            .body(Full::new(scenario.body.clone()))?;
+            .header(CONTENT_TYPE, "application/json");
+        for &(name, value) in scenario.client.headers() {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(scenario.body.clone()))?;
         let sent = Instant::now();
         let response = self.sender.send_request(request).await?;
         let status = response.status();
@@ -79,6 +88,7 @@ impl Connection {
             first.get_or_insert_with(|| sent.elapsed());
             bytes += data.len() as u64;
             parts += 1;
+            each(&data);
             if status != StatusCode::OK {
                 shown.extend_from_slice(&data[..data.len().min(400)]);
             }
@@ -89,9 +99,11 @@ impl Connection {
     }
 }
 
-/// Asks once, on a connection of its own.
-pub(super) async fn once(target: SocketAddr, scenario: &Scenario) -> anyhow::Result<Reply> {
-    Connection::open(target).await?.ask(scenario).await
+/// Asks once, on a connection of its own, and gives the body of the answer.
+pub(super) async fn body_of(target: SocketAddr, scenario: &Scenario) -> anyhow::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    Connection::open(target).await?.listen(scenario, |part| body.extend_from_slice(part)).await?;
+    Ok(body)
 }
 
 /// What a closed loop found.
@@ -103,8 +115,7 @@ pub(super) struct Closed {
     pub(super) parts: u64,
 }
 
-/// Sends `requests` requests as fast as they are answered. Every answer must have the size of the one that the
-/// upstream gave.
+/// Sends `requests` requests as fast as they are answered. Every answer must have `expected_bytes` bytes.
 pub(super) async fn closed_loop(
     target: SocketAddr,
     scenario: &Arc<Scenario>,

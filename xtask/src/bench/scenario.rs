@@ -1,13 +1,11 @@
 //! What is asked.
 
-use super::upstream::EVENTS;
+use super::{
+    client::Client,
+    upstream::{EVENTS, FRAMING_EVENTS},
+};
 use hyper::body::Bytes;
 use std::time::Duration;
-
-/// All requests are OpenAI chat completions.
-pub(super) const PATH: &str = "/v1/chat/completions";
-/// What every request says of itself, as clients do.
-pub(super) const AUTHORIZATION: &str = "Bearer bench-key";
 
 /// The kinds of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -34,16 +32,17 @@ pub(super) struct Amount {
     pub(super) lasting: Duration,
 }
 
-/// One kind of request with its bytes.
+/// One kind of request with its bytes, of one client.
 pub(super) struct Scenario {
     pub(super) kind: Kind,
+    pub(super) client: Client,
     pub(super) body: Bytes,
     pub(super) amount: Amount,
 }
 
 impl Scenario {
     /// Prepares a scenario; `quick` measures a fraction.
-    pub(super) fn new(kind: Kind, quick: bool) -> Self {
+    pub(super) fn new(kind: Kind, client: Client, quick: bool) -> Self {
         let (requests, per_second) = match (kind, quick) {
             (Kind::Chat1k, false) => (100_000, 200),
             (Kind::Chat1k, true) => (20_000, 200),
@@ -57,7 +56,8 @@ impl Scenario {
         let body_bytes = if kind == Kind::Chat100k { 100 * 1024 } else { 1024 };
         Self {
             kind,
-            body: body(body_bytes, kind == Kind::Stream100),
+            client,
+            body: client.request(body_bytes, kind == Kind::Stream100),
             amount: Amount { requests, per_second, lasting },
         }
     }
@@ -76,7 +76,17 @@ impl Scenario {
         self.kind == Kind::Stream100
     }
 
-    /// Gives what the cost is divided by, and in which unit: 10,000 requests, or a million events.
+    /// Gives in how many parts an answer comes at least when no event of it was joined to another. Events that open
+    /// or close an answer may have no counterpart in another dialect.
+    pub(super) fn parts(&self) -> u64 {
+        match (self.kind, self.client) {
+            (Kind::Chat1k | Kind::Chat100k, _) => 1,
+            (Kind::Stream100, Client::Chat) => EVENTS,
+            (Kind::Stream100, Client::Messages) => EVENTS - FRAMING_EVENTS,
+        }
+    }
+
+    /// Gives what the cost is divided by, and in which unit: 10,000 requests, or a million events of the upstream.
     pub(super) fn cost_of(&self, cpu_seconds: f64) -> f64 {
         let requests = self.amount.requests as f64;
         if self.streams() {
@@ -92,52 +102,15 @@ impl Scenario {
     }
 }
 
-/// Writes a request of `bytes` bytes in messages of at most 4 KB, as a long conversation has them.
-fn body(bytes: usize, stream: bool) -> Bytes {
-    const SENTENCE: &str = "Tell me in \\\"plain\\\" words what the gateway did with the last request. ";
-    let mut text = format!(
-        "{{\"model\":\"bench-model\",\"stream\":{stream},{}\"temperature\":0.5,\"messages\":[",
-        if stream { "\"stream_options\":{\"include_usage\":true}," } else { "" }
-    );
-    const END: &str = "]}";
-    let mut role = ["user", "assistant"].into_iter().cycle();
-    loop {
-        let open = format!("{{\"role\":\"{}\",\"content\":\"", role.next().unwrap_or("user"));
-        let room = bytes.saturating_sub(text.len() + open.len() + "\"}".len() + END.len()).min(4096);
-        text.push_str(&open);
-        text.push_str(&SENTENCE.repeat(room / SENTENCE.len()));
-        text.push_str(&"x".repeat(room % SENTENCE.len()));
-        text.push_str("\"}");
-        if text.len() + END.len() + 64 > bytes {
-            text.push_str(END);
-            return Bytes::from(text);
-        }
-        text.push(',');
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_json_of_the_size_that_their_name_says() {
-        for (kind, bytes, stream) in
-            [(Kind::Chat1k, 1_024, false), (Kind::Chat100k, 102_400, false), (Kind::Stream100, 1_024, true)]
-        {
-            let body = Scenario::new(kind, false).body;
-            assert!(body.len().abs_diff(bytes) <= 64, "{} bytes", body.len());
-            let parsed: serde_json::Value = serde_json::from_slice(&body).unwrap();
-            assert_eq!(parsed["stream"], stream);
-            assert_eq!(parsed["model"], "bench-model");
-        }
-    }
-
-    #[test]
     fn cost_is_told_by_ten_thousand_requests_or_a_million_events() {
-        let chat = Scenario::new(Kind::Chat1k, false);
+        let chat = Scenario::new(Kind::Chat1k, Client::Chat, false);
         assert_eq!(chat.cost_of(2.5), 0.25);
-        let streams = Scenario::new(Kind::Stream100, false);
+        let streams = Scenario::new(Kind::Stream100, Client::Chat, false);
         assert_eq!(streams.cost_of(0.512), 10.0);
     }
 }

@@ -24,7 +24,7 @@ impl Spread {
     }
 }
 
-const HEAD: [&str; 8] = [
+const HEAD: [&str; 9] = [
     "scenario",
     "path",
     "CPU s",
@@ -33,6 +33,7 @@ const HEAD: [&str; 8] = [
     "p50 added",
     "p99 added",
     "CPU ratio to bare (min..max)",
+    "to cliproxy (min..max)",
 ];
 
 /// One table with a line for each scenario and path.
@@ -59,9 +60,11 @@ impl Table {
                 Spread::of(rate).map_or_else(nothing, |rate| format!("{:.0}", rate.median)),
                 delay(path, rounds, |round, path| round[path].p50_us),
                 delay(path, rounds, |round, path| round[path].p99_us),
-                ratio(path, rounds).map_or_else(nothing, |ratio| {
-                    format!("{:.2} ({:.2}..{:.2})", ratio.median, ratio.min, ratio.max)
-                }),
+                ratio(rounds, path, Path::Bare),
+                match path {
+                    Path::Translated => ratio(rounds, path, Path::Gateway),
+                    Path::Straight | Path::Bare | Path::Gateway => nothing(),
+                },
             ]);
         }
     }
@@ -77,12 +80,14 @@ fn delay(path: Path, rounds: &[Round], of: impl Fn(&Round, Path) -> f64) -> Stri
     Spread::of(added).map_or_else(nothing, |spread| format!("{:+.0} µs", spread.median))
 }
 
-/// Compares a proxy's cost with the bare proxy's of the same round.
-fn ratio(path: Path, rounds: &[Round]) -> Option<Spread> {
-    Spread::of(rounds.iter().filter_map(|round| {
-        let bare = round[Path::Bare].cpu_seconds.filter(|&seconds| seconds > 0.0)?;
-        Some(round[path].cpu_seconds? / bare)
-    }))
+/// Compares the cost of a path with that of another in the same round.
+fn ratio(rounds: &[Round], path: Path, to: Path) -> String {
+    let ratios = rounds.iter().filter_map(|round| {
+        let other = round[to].cpu_seconds.filter(|&seconds| seconds > 0.0)?;
+        Some(round[path].cpu_seconds? / other)
+    });
+    Spread::of(ratios)
+        .map_or_else(nothing, |ratio| format!("{:.2} ({:.2}..{:.2})", ratio.median, ratio.min, ratio.max))
 }
 
 fn nothing() -> String {
@@ -111,7 +116,7 @@ impl Display for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::{Measured, scenario::Kind};
+    use crate::bench::{Measured, client::Client, scenario::Kind};
 
     #[test]
     fn the_middle_of_an_even_number_of_values_lies_between_two() {
@@ -127,6 +132,7 @@ mod tests {
             straight: measured(None, 100.0),
             bare: measured(Some(bare), 150.0),
             gateway: measured(Some(gateway), 180.0),
+            translated: measured(Some(1.5 * gateway), 190.0),
         }
     }
 
@@ -134,18 +140,21 @@ mod tests {
     fn ratios_and_added_delays_are_taken_within_a_round_before_their_median() {
         let mut table = Table::new();
         let rounds = [round(0.5, 1.0), round(1.0, 1.2), round(2.0, 2.6)];
-        table.add(&Scenario::new(Kind::Chat1k, false), &[Path::Straight, Path::Bare, Path::Gateway], &rounds);
+        let paths = [Path::Straight, Path::Bare, Path::Gateway, Path::Translated];
+        table.add(&Scenario::new(Kind::Chat1k, Client::Chat, false), &paths, &rounds);
         let text = table.to_string();
         let lines: Vec<Vec<&str>> =
             text.lines().map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect();
-        assert_eq!(lines[2][1..], ["straight", "-", "-", "10000", "(100 µs)", "(200 µs)", "-"]);
+        assert_eq!(lines[2][1..], ["straight", "-", "-", "10000", "(100 µs)", "(200 µs)", "-", "-"]);
         assert_eq!(
             lines[3][1..],
-            ["bare", "0.100", "10k requests", "10000", "+50 µs", "+100 µs", "1.00 (1.00..1.00)"]
+            ["bare", "0.100", "10k requests", "10000", "+50 µs", "+100 µs", "1.00 (1.00..1.00)", "-"]
         );
         assert_eq!(
             lines[4][1..],
-            ["cliproxy", "0.120", "10k requests", "10000", "+80 µs", "+160 µs", "1.30 (1.20..2.00)"]
+            ["cliproxy", "0.120", "10k requests", "10000", "+80 µs", "+160 µs", "1.30 (1.20..2.00)", "-"]
         );
+        assert_eq!(lines[5][1..3], ["translated", "0.180"]);
+        assert_eq!(lines[5][7..], ["1.95 (1.80..3.00)", "1.50 (1.50..1.50)"]);
     }
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 /// The events of a streamed answer.
 pub(super) const EVENTS: u64 = 100;
 /// Of these, the one that opens a stream with `include_usage` and the three that close it.
-const FRAMING_EVENTS: u64 = 4;
+pub(super) const FRAMING_EVENTS: u64 = 4;
 /// The time between two tokens: long enough that no process falls behind and joins two of them.
 const TOKEN_GAP_MS: u64 = 5;
 
