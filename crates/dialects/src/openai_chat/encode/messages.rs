@@ -148,8 +148,14 @@ impl<'w> Writer<'w, '_> {
         self.message("user", &pieces(carried.into_iter(), self.scope), None, at, notes)
     }
 
-    /// Asks for more where another dialect's conversation ends with the assistant: nothing is continued here.
+    /// Asks for more where another dialect's conversation ends with the assistant: nothing is continued here. No
+    /// server answers to nothing at all.
     fn close(mut self, notes: &mut Notes) -> Result<(), Refused> {
+        if self.list.is_empty() {
+            let field = self.scope.message(0);
+            let message = format!("`{field}` is missing or says nothing: send at least one message");
+            return Err(Refused::new(field, message));
+        }
         if self.open && !self.scope.own {
             notes.losses.changed(self.scope.list(), "continued")?;
             self.list.object().field("role", "user").field("content", "(continue)");

@@ -51,6 +51,15 @@ fn messages(request: &Request) -> Value {
 }
 
 #[test]
+fn a_request_that_says_nothing_is_refused_in_the_clients_words() {
+    let silent = conversation(Vec::new());
+    assert_eq!(Server::default().encoded(&silent).unwrap_err().field, "messages");
+    let mut responses = conversation(vec![assistant(vec![reasoning("", None)])]);
+    responses.from = Dialect::OpenAiResponses;
+    assert_eq!(Server::default().encoded(&responses).unwrap_err().field, "input");
+}
+
+#[test]
 fn instructions_stay_where_they_are() {
     let golden: Value = serde_json::from_slice(&fixtures::read("golden/system-messages.json")).unwrap();
     let request = decoded(json!({"messages": golden["openai-chat"]})).unwrap();
