@@ -8,7 +8,7 @@ use crate::{
     gemini, openai_chat, openai_responses,
     passthrough::{Observer, Progress},
 };
-use cliproxy_domain::{AttemptError, Dialect, Operation, TokenUsage};
+use cliproxy_domain::{AttemptError, Dialect, Failure, Operation, TokenUsage};
 use std::sync::Arc;
 
 /// Translates a stream chunk by chunk, and watches it as [`Observer`] does for one that passes.
@@ -118,6 +118,14 @@ impl StreamTranslator {
         let finished = observer
             .finish_each(|name, data| decoder.event(name, data, &mut write))
             .and_then(|()| decoder.finish(&mut write));
+        let finished = finished.and_then(|()| match joined.paused() {
+            // The provider's end mark came, but nothing before it that its reader could take for an answer.
+            None if !rework.is_over() => Err(AttemptError::new(
+                Failure::MalformedReply,
+                "the provider ended its stream without an answer that can be read",
+            )),
+            _ => Ok(()),
+        });
         finished.inspect_err(|error| self.failed = Some(error.clone()))
     }
 
@@ -198,3 +206,6 @@ impl Encoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
