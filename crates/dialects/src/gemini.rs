@@ -13,9 +13,9 @@ mod logprobs;
 mod pocket_tests;
 mod reader;
 mod reply;
-#[cfg(test)]
-mod scene;
 mod stream;
+#[cfg(test)]
+mod testing;
 mod wire;
 
 pub(crate) use decode::decode_request;

@@ -42,6 +42,8 @@ mod openai_chat;
 mod openai_responses;
 pub mod passthrough;
 pub mod peek;
+#[cfg(test)]
+mod scene;
 mod schema;
 pub mod sse;
 mod stop_watch;

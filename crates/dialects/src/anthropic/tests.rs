@@ -10,86 +10,25 @@ mod streams;
 mod thinking;
 mod tools;
 
+pub(super) use crate::scene::{fixture as read, sealer};
+
 use crate::{
-    envelope::Sealer,
     form::{Args, Event, Part, PartKind, Reply, Request, Role, ToolCall, ToolResult, Turn},
     framing::Framing,
-    json::Fields,
-    translate::{Ids, Notes, ReplyContext, Target, checks::owned},
+    scene::{self, To},
+    translate::{ReplyContext, checks, decode_request, encode_request},
 };
-use cliproxy_domain::{AttemptError, Dialect, ModelTraits, OnLoss, Profile, TranslationPolicy};
-use serde_json::{Map, Value};
+use cliproxy_domain::{AttemptError, Dialect};
+use serde_json::Value;
 
-pub(super) fn sealer() -> Sealer {
-    Sealer::new("upstream", b"secret")
-}
+const OWN: Dialect = Dialect::Anthropic;
 
-/// A target, and what it borrows.
-pub(super) struct To {
-    pub(super) traits: ModelTraits,
-    pub(super) policy: TranslationPolicy,
-    profile: Profile,
-    sealer: Sealer,
-}
-
-impl To {
-    pub(super) fn any() -> Self {
-        Self {
-            traits: ModelTraits::default(),
-            policy: TranslationPolicy::default(),
-            profile: Profile::default(),
-            sealer: sealer(),
-        }
-    }
-
-    pub(super) fn with(change: impl FnOnce(&mut ModelTraits)) -> Self {
-        let mut to = Self::any();
-        change(&mut to.traits);
-        to
-    }
-
-    pub(super) fn refusing() -> Self {
-        let policy = TranslationPolicy { on_loss: OnLoss::Refuse, ..TranslationPolicy::default() };
-        Self { policy, ..Self::any() }
-    }
-
-    pub(super) fn target(&self) -> Target<'_> {
-        Target {
-            dialect: Dialect::Anthropic,
-            model: "claude-opus-5-5",
-            traits: &self.traits,
-            profile: &self.profile,
-            policy: self.policy,
-            sealer: &self.sealer,
-            credential: "key-1",
-        }
-    }
-
-    /// Encodes; gives the body and what was lost, as the header says it.
-    pub(super) fn told(&self, request: &Request) -> (Value, String) {
-        let (body, notes) = self.noted(request);
-        (body, notes.losses.header().unwrap_or_default())
-    }
-
-    pub(super) fn noted(&self, request: &Request) -> (Value, Notes) {
-        let mut notes = Notes::new(self.policy);
-        let body = super::encode_request(request, &self.target(), &mut notes).unwrap();
-        (serde_json::from_slice(&body).unwrap(), notes)
-    }
-
-    /// Gives the field for which the request is refused.
-    pub(super) fn refused(&self, request: &Request) -> String {
-        let mut notes = Notes::new(self.policy);
-        super::encode_request(request, &self.target(), &mut notes).unwrap_err().field.into_owned()
-    }
-}
-
-pub(super) fn read(path: &str) -> Value {
-    serde_json::from_slice(&crate::fixtures::read(path)).unwrap()
+pub(super) fn to() -> To {
+    To::new(OWN)
 }
 
 pub(super) fn decoded(body: &Value) -> Request {
-    super::decode_request(Fields::of(body.clone(), String::new()).unwrap()).unwrap()
+    scene::decoded(OWN, body).unwrap()
 }
 
 /// A request of a chat client that says `text`.
@@ -115,42 +54,18 @@ pub(super) fn result(id: &str, text: &str) -> Part {
 }
 
 pub(super) fn context(upstream: Dialect) -> ReplyContext {
-    ReplyContext {
-        client: Dialect::Anthropic,
-        framing: Framing::Sse,
-        upstream,
-        model: "claude-opus-5-5".to_owned(),
-        upstream_model: "upstream-model".to_owned(),
-        credential: "key-1".to_owned(),
-        sealer: sealer(),
-        ids: Ids::new([1, 2]),
-        created: 17,
-        notes: Notes::default(),
-        shows_reasoning: true,
-        stream_usage: false,
-        input_estimate: 9,
-        echo: Map::new(),
-    }
+    ReplyContext { model: "claude-opus-5-5".to_owned(), ..scene::context(upstream, OWN) }
 }
 
-/// Reads a whole stream in one dialect-neutral list of events; the reader of events is the real one.
+/// Reads a whole stream.
 pub(super) fn events(stream: &[u8]) -> Result<Vec<Event<'static>>, AttemptError> {
-    let mut decoder = super::StreamDecoder::new(Ids::new([1, 2]));
-    let mut reader = crate::sse::Reader::new(1 << 20);
-    let mut found = Vec::new();
-    reader.feed(stream, |event, _| {
-        decoder.event(event.name, event.data, &mut |event| found.push(owned(event)))
-    })?;
-    decoder.finish(&mut |event| found.push(owned(event)))?;
-    Ok(found)
+    let (events, ended) = checks::events_of(OWN, Framing::Sse, &[stream]);
+    ended.map(|()| events)
 }
 
 /// Writes events for a client.
 pub(super) fn written(events: &[Event<'_>], context: ReplyContext) -> Vec<u8> {
-    let mut encoder = super::StreamEncoder::new(context.into());
-    let mut out = Vec::new();
-    events.iter().for_each(|event| encoder.event(event, &mut out));
-    out
+    checks::written(context, events)
 }
 
 /// Lists the names and data of the events of a written stream.

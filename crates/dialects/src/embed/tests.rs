@@ -1,11 +1,11 @@
 use super::*;
 use crate::{
-    envelope::Sealer,
     form::{EmbedInput, EmbedReply, EmbedRequest, Refused, VectorFormat},
     json::Fields,
-    translate::{Notes, Target},
+    scene::To,
+    translate,
 };
-use cliproxy_domain::{Dialect, Failure, ModelTraits, Need, Profile, TranslationPolicy};
+use cliproxy_domain::{Dialect, Failure, Need};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -23,17 +23,8 @@ fn openai(body: Value) -> Result<EmbedRequest, Refused> {
 
 /// Writes a request for a provider; gives the body and the warnings.
 fn written(request: &EmbedRequest, dialect: Dialect) -> Result<(Value, Option<String>), Refused> {
-    let target = Target {
-        dialect,
-        model: &request.model,
-        traits: &ModelTraits::default(),
-        profile: &Profile::default(),
-        policy: TranslationPolicy::default(),
-        sealer: &Sealer::new("p", b"secret"),
-        credential: "c",
-    };
-    let mut notes = Notes::default();
-    let body = encode(request, &target, &mut notes)?;
+    let to = To { model: None, ..To::new(dialect) };
+    let (body, notes) = translate::encode_embed(request, &to.target(&request.model))?;
     Ok((serde_json::from_slice(&body).unwrap(), notes.losses.header()))
 }
 

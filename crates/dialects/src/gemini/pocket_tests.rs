@@ -1,9 +1,10 @@
 //! Signatures on their way through clients of other dialects and back (§8.3 of the wire formats).
 
-use super::scene::{Scene, context, fixture};
+use super::testing::{context, fixture, to};
 use crate::{
     form::{Losses, Request},
     framing::Framing,
+    scene::To,
     translate::{self, ReplyContext},
 };
 use cliproxy_domain::Dialect;
@@ -52,7 +53,7 @@ fn sent_back(client: Dialect, answer: &Value, calls: &[&str]) -> Request {
 }
 
 fn parts_sent(request: &Request) -> Value {
-    Scene::default().encode(request).unwrap().0["contents"][1]["parts"].clone()
+    to().encoded(request).unwrap().0["contents"][1]["parts"].clone()
 }
 
 #[test]
@@ -112,22 +113,12 @@ fn history(answer: &Value, keeps_thoughts: bool) -> Request {
         {"role": "model", "parts": parts},
         {"role": "user", "parts": after}
     ]});
-    super::scene::decode(body).unwrap()
+    super::testing::decode(body).unwrap()
 }
 
 /// Writes a request for the provider that gave the answer.
 fn returned(request: &Request, dialect: Dialect) -> Value {
-    let (sealer, profile) = (super::scene::sealer(), cliproxy_domain::Profile::default());
-    let target = translate::Target {
-        dialect,
-        model: "given",
-        traits: &cliproxy_domain::ModelTraits::default(),
-        profile: &profile,
-        policy: cliproxy_domain::TranslationPolicy::default(),
-        sealer: &sealer,
-        credential: "key",
-    };
-    serde_json::from_slice(&translate::encode_request(request, &target).unwrap().0).unwrap()
+    To::new(dialect).encoded(request).unwrap().0
 }
 
 #[test]

@@ -2,18 +2,22 @@
 
 use super::CHAT;
 use crate::{
-    envelope::Sealer,
     form::{Event, Refused, Request},
     framing::Framing,
-    json::Fields,
-    translate::{Ids, Notes, ReplyContext, Target, checks::owned},
+    scene::{self, To},
+    translate::{ReplyContext, checks},
 };
-use cliproxy_domain::{AttemptError, Dialect, ModelTraits, OnLoss, Profile, TranslationPolicy};
-use serde_json::{Map, Value};
-use std::sync::Arc;
+use cliproxy_domain::{AttemptError, Dialect, Profile};
+use serde_json::Value;
 
-pub(super) fn sealer() -> Sealer {
-    Sealer::new("upstream", b"secret")
+/// OpenAI's own server.
+pub(super) fn to() -> To {
+    To::new(CHAT)
+}
+
+/// A server that differs from OpenAI's.
+pub(super) fn to_server(profile: Profile) -> To {
+    To { profile, ..to() }
 }
 
 /// A server that is not OpenAI's.
@@ -21,94 +25,34 @@ pub(super) fn compatible() -> Profile {
     Profile { developer_role: false, ..Profile::default() }
 }
 
-/// Where a request goes.
-#[derive(Default)]
-pub(super) struct Server {
-    pub(super) profile: Profile,
-    pub(super) traits: ModelTraits,
-    pub(super) policy: TranslationPolicy,
-}
-
-impl Server {
-    pub(super) fn strict() -> Self {
-        let policy = TranslationPolicy { on_loss: OnLoss::Refuse, ..TranslationPolicy::default() };
-        Self { policy, ..Self::default() }
-    }
-
-    pub(super) fn of(profile: Profile) -> Self {
-        Self { profile, ..Self::default() }
-    }
-
-    /// Encodes a request for this server.
-    pub(super) fn encoded(&self, request: &Request) -> Result<(Value, Notes), Refused> {
-        let sealer = sealer();
-        let target = Target {
-            dialect: CHAT,
-            model: &request.model,
-            traits: &self.traits,
-            profile: &self.profile,
-            policy: self.policy,
-            sealer: &sealer,
-            credential: "key-1",
-        };
-        let mut notes = Notes::new(self.policy);
-        let body = super::encode_request(request, &target, &mut notes)?;
-        Ok((serde_json::from_slice(&body).unwrap(), notes))
-    }
-}
-
 /// Encodes for a model of OpenAI's of which nothing is known.
 pub(super) fn encoded(request: &Request) -> (Value, Option<String>) {
-    let (body, notes) = Server::default().encoded(request).unwrap();
+    let (body, notes) = to().encoded(request).unwrap();
     (body, notes.losses.header())
 }
 
 /// Decodes a request of this dialect.
 pub(super) fn decoded(body: Value) -> Result<Request, Refused> {
-    super::decode_request(Fields::of(body, String::new())?)
+    scene::decoded(CHAT, &body)
 }
 
-/// Makes the context of an answer from a provider of `upstream` to a client of this dialect.
+/// A provider of `upstream`, and a client that is not shown what its model thinks.
 pub(super) fn context(upstream: Dialect) -> ReplyContext {
-    ReplyContext {
-        client: CHAT,
-        framing: Framing::Sse,
-        upstream,
-        model: "asked".to_owned(),
-        upstream_model: "upstream-model".to_owned(),
-        credential: "key-1".to_owned(),
-        sealer: sealer(),
-        ids: Ids::new([1, 2]),
-        created: 17,
-        notes: Notes::default(),
-        shows_reasoning: false,
-        stream_usage: true,
-        input_estimate: 0,
-        echo: Map::new(),
-    }
+    ReplyContext { shows_reasoning: false, ..scene::context(upstream, CHAT) }
 }
 
 /// Reads a whole stream; the data of each event, without its frame.
 pub(super) fn read_stream<'d>(
     data: impl IntoIterator<Item = &'d str>,
 ) -> Result<Vec<Event<'static>>, AttemptError> {
-    let mut decoder = super::StreamDecoder::new(Ids::new([7, 8]));
-    let mut events = Vec::new();
-    for data in data {
-        decoder.event(b"", data.as_bytes(), &mut |event| events.push(owned(event)))?;
-    }
-    decoder.finish(&mut |event| events.push(owned(event)))?;
-    Ok(events)
+    let stream: String = data.into_iter().map(|data| format!("data: {data}\n\n")).collect();
+    let (events, ended) = checks::events_of(CHAT, Framing::Sse, &[stream.as_bytes()]);
+    ended.map(|()| events)
 }
 
 /// Writes a whole stream.
 pub(super) fn write_stream(events: &[Event<'_>], context: ReplyContext) -> String {
-    let mut encoder = super::StreamEncoder::new(Arc::new(context));
-    let mut out = Vec::new();
-    for event in events {
-        encoder.event(event, &mut out);
-    }
-    String::from_utf8(out).unwrap()
+    String::from_utf8(checks::written(context, events)).unwrap()
 }
 
 /// Gives the data of the events of a stream.

@@ -1,78 +1,33 @@
 //! What the tests of this dialect share.
 
 use crate::{
-    envelope::Sealer,
     form::{Event, Opaque, Refused, Request, State},
     framing::Framing,
-    json::Fields,
-    passthrough::Observer,
-    translate::{Ids, Notes, ReplyContext, Target, checks},
+    scene::{self, To, sealer},
+    translate::{Notes, ReplyContext, checks},
 };
-use cliproxy_domain::{AttemptError, Dialect, ModelTraits, Operation, Profile, TranslationPolicy};
-use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use cliproxy_domain::{AttemptError, Dialect};
+use serde_json::{Value, json};
 
-pub(super) fn sealer() -> Sealer {
-    Sealer::new("upstream", b"secret")
+const OWN: Dialect = Dialect::OpenAiResponses;
+
+pub(super) fn to() -> To {
+    To::new(OWN)
 }
 
 /// Decodes a request of this dialect.
 pub(super) fn decoded(body: &Value) -> Result<Request, Refused> {
-    super::decode_request(Fields::of(body.clone(), String::new())?)
+    scene::decoded(OWN, body)
 }
 
 /// Encodes for a model of which nothing is known.
 pub(super) fn encoded(request: &Request) -> Result<(Value, Notes), Refused> {
-    encoded_for(request, &ModelTraits::default(), TranslationPolicy::default())
-}
-
-pub(super) fn encoded_for(
-    request: &Request,
-    traits: &ModelTraits,
-    policy: TranslationPolicy,
-) -> Result<(Value, Notes), Refused> {
-    let (profile, sealer) = (Profile::default(), sealer());
-    let target = target(traits, policy, &profile, &sealer);
-    let mut notes = Notes::new(policy);
-    let body = super::encode_request(request, &target, &mut notes)?;
-    Ok((serde_json::from_slice(&body).unwrap(), notes))
-}
-
-pub(super) fn target<'t>(
-    traits: &'t ModelTraits,
-    policy: TranslationPolicy,
-    profile: &'t Profile,
-    sealer: &'t Sealer,
-) -> Target<'t> {
-    Target {
-        dialect: Dialect::OpenAiResponses,
-        model: "gpt-6-astra",
-        traits,
-        profile,
-        policy,
-        sealer,
-        credential: "key-1",
-    }
+    to().encoded(request)
 }
 
 /// Makes the context of an answer from a provider of `upstream` to a client of this dialect.
 pub(super) fn context(upstream: Dialect) -> ReplyContext {
-    ReplyContext {
-        client: Dialect::OpenAiResponses,
-        framing: Framing::Sse,
-        upstream,
-        model: "asked".to_owned(),
-        upstream_model: "upstream-model".to_owned(),
-        credential: "key-1".to_owned(),
-        sealer: sealer(),
-        ids: Ids::new([1, 2]),
-        created: 17,
-        notes: Notes::default(),
-        shows_reasoning: true,
-        stream_usage: false,
-        input_estimate: 0,
-        echo: Map::new(),
-    }
+    scene::context(upstream, OWN)
 }
 
 /// Writes a request in one of the spellings that mean the same: `input` as a list, messages with their type and
@@ -109,15 +64,7 @@ fn normal_item(item: &mut Value) {
 
 /// Reads a whole stream, as the translator does.
 pub(super) fn events_of(stream: &[u8]) -> (Vec<Event<'static>>, Result<(), AttemptError>) {
-    let mut observer = Observer::new(Dialect::OpenAiResponses, Operation::Generate, Framing::Sse);
-    let mut decoder = super::StreamDecoder::new(Ids::new([1, 2]));
-    let mut events = Vec::new();
-    let mut sink = |event: Event<'_>| events.push(checks::owned(event));
-    let result = observer
-        .feed_each(stream, |name, data| decoder.event(name, data, &mut sink))
-        .and_then(|_| observer.finish_each(|name, data| decoder.event(name, data, &mut sink)))
-        .and_then(|()| decoder.finish(&mut sink));
-    (events, result)
+    checks::events_of(OWN, Framing::Sse, &[stream])
 }
 
 /// Reads a stream whose events are given as their data alone.
@@ -131,10 +78,7 @@ pub(super) fn events_of_data(data: &[Value]) -> (Vec<Event<'static>>, Result<(),
 
 /// Writes a stream for a client.
 pub(super) fn stream_of(events: &[Event<'_>], upstream: Dialect) -> String {
-    let mut encoder = super::StreamEncoder::new(Arc::new(context(upstream)));
-    let mut out = Vec::new();
-    events.iter().for_each(|event| encoder.event(event, &mut out));
-    String::from_utf8(out).unwrap()
+    String::from_utf8(checks::written(context(upstream), events)).unwrap()
 }
 
 /// Gives the data of a stream's events.

@@ -1,12 +1,13 @@
 //! What the tests of all dialects ask of streamed events: that they keep the guarantees of [`Event`], and that they
 //! say the same as a whole answer.
 
-use super::{Ids, ReplyContext};
+use super::{
+    Ids, ReplyContext,
+    stream::{Decoder, Encoder},
+};
 use crate::{
-    anthropic,
     form::{Args, BlockKind, Choice, Event, Finish, Part, PartKind, Reply, ToolCall},
     framing::Framing,
-    gemini, openai_chat, openai_responses,
     passthrough::Observer,
 };
 use cliproxy_domain::{AttemptError, Dialect, Operation};
@@ -47,44 +48,23 @@ pub(crate) fn events_of(
     framing: Framing,
     chunks: &[&[u8]],
 ) -> (Vec<Event<'static>>, Result<(), AttemptError>) {
-    macro_rules! read {
-        ($decoder:expr) => {{
-            let (mut decoder, mut events) = ($decoder, Vec::new());
-            let mut observer = Observer::new(dialect, Operation::Generate, framing);
-            let mut keep = |event: Event<'_>| events.push(owned(event));
-            let fed = chunks.iter().try_for_each(|chunk| {
-                observer.feed_each(chunk, |name, data| decoder.event(name, data, &mut keep)).map(drop)
-            });
-            let ended = fed
-                .and_then(|()| observer.finish_each(|name, data| decoder.event(name, data, &mut keep)))
-                .and_then(|()| decoder.finish(&mut keep));
-            (events, ended)
-        }};
-    }
-    let ids = Ids::new([3, 4]);
-    match dialect {
-        Dialect::OpenAiChat => read!(openai_chat::StreamDecoder::new(ids)),
-        Dialect::OpenAiResponses => read!(openai_responses::StreamDecoder::new(ids)),
-        Dialect::Anthropic => read!(anthropic::StreamDecoder::new(ids)),
-        Dialect::Gemini => read!(gemini::StreamDecoder::new(ids)),
-    }
+    let mut decoder = Decoder::new(dialect, Ids::new([3, 4]));
+    let mut observer = Observer::new(dialect, Operation::Generate, framing);
+    let mut events = Vec::new();
+    let mut keep = |event: Event<'_>| events.push(owned(event));
+    let fed = chunks.iter().try_for_each(|chunk| {
+        observer.feed_each(chunk, |name, data| decoder.event(name, data, &mut keep)).map(drop)
+    });
+    let ended = fed
+        .and_then(|()| observer.finish_each(|name, data| decoder.event(name, data, &mut keep)))
+        .and_then(|()| decoder.finish(&mut keep));
+    (events, ended)
 }
 
 /// Writes `events` as a client of `context` gets them.
 pub(crate) fn written(context: ReplyContext, events: &[Event<'_>]) -> Vec<u8> {
-    let (client, context, mut out) = (context.client, Arc::new(context), Vec::new());
-    macro_rules! write {
-        ($encoder:expr) => {{
-            let mut encoder = $encoder;
-            events.iter().for_each(|event| encoder.event(event, &mut out));
-        }};
-    }
-    match client {
-        Dialect::OpenAiChat => write!(openai_chat::StreamEncoder::new(context)),
-        Dialect::OpenAiResponses => write!(openai_responses::StreamEncoder::new(context)),
-        Dialect::Anthropic => write!(anthropic::StreamEncoder::new(context)),
-        Dialect::Gemini => write!(gemini::StreamEncoder::new(context)),
-    }
+    let (mut encoder, mut out) = (Encoder::new(Arc::new(context)), Vec::new());
+    events.iter().for_each(|event| encoder.event(event, &mut out));
     out
 }
 

@@ -27,14 +27,16 @@ pub struct StreamTranslator {
     failed: Option<AttemptError>,
 }
 
-enum Decoder {
+/// Reads a provider's stream of any dialect.
+pub(super) enum Decoder {
     Chat(openai_chat::StreamDecoder),
     Responses(openai_responses::StreamDecoder),
     Anthropic(anthropic::StreamDecoder),
     Gemini(gemini::StreamDecoder),
 }
 
-enum Encoder {
+/// Writes a client's stream of any dialect.
+pub(super) enum Encoder {
     Chat(openai_chat::StreamEncoder),
     Responses(openai_responses::StreamEncoder),
     Anthropic(anthropic::StreamEncoder),
@@ -46,12 +48,7 @@ impl StreamTranslator {
     pub fn new(framing: Framing, context: Arc<ReplyContext>) -> Self {
         let (upstream, ids) = (context.upstream, context.ids);
         let rework = Rework::new(Arc::clone(&context));
-        let encoder = match context.client {
-            Dialect::OpenAiChat => Encoder::Chat(openai_chat::StreamEncoder::new(context)),
-            Dialect::OpenAiResponses => Encoder::Responses(openai_responses::StreamEncoder::new(context)),
-            Dialect::Anthropic => Encoder::Anthropic(anthropic::StreamEncoder::new(context)),
-            Dialect::Gemini => Encoder::Gemini(gemini::StreamEncoder::new(context)),
-        };
+        let encoder = Encoder::new(context);
         Self {
             upstream,
             ids,
@@ -91,7 +88,7 @@ impl StreamTranslator {
         let Self { observer, decoder, joined, rework, encoder, .. } = self;
         let mut write = |event: Event<'_>| {
             joined.event(event, &mut |event| {
-                rework.event(event, &mut |event| encoder.event(event, out));
+                rework.event(event, &mut |event| encoder.event(&event, out));
             });
         };
         let fed = observer.feed_each(chunk, |name, data| decoder.event(name, data, &mut write));
@@ -112,7 +109,7 @@ impl StreamTranslator {
         let Self { observer, decoder, joined, rework, encoder, .. } = self;
         let mut write = |event: Event<'_>| {
             joined.event(event, &mut |event| {
-                rework.event(event, &mut |event| encoder.event(event, out));
+                rework.event(event, &mut |event| encoder.event(&event, out));
             });
         };
         let finished = observer
@@ -163,7 +160,7 @@ impl StreamTranslator {
 }
 
 impl Decoder {
-    fn new(dialect: Dialect, ids: Ids) -> Self {
+    pub(super) fn new(dialect: Dialect, ids: Ids) -> Self {
         match dialect {
             Dialect::OpenAiChat => Decoder::Chat(openai_chat::StreamDecoder::new(ids)),
             Dialect::OpenAiResponses => Decoder::Responses(openai_responses::StreamDecoder::new(ids)),
@@ -172,7 +169,7 @@ impl Decoder {
         }
     }
 
-    fn event(
+    pub(super) fn event(
         &mut self,
         name: &[u8],
         data: &[u8],
@@ -186,7 +183,7 @@ impl Decoder {
         }
     }
 
-    fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), AttemptError> {
+    pub(super) fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), AttemptError> {
         match self {
             Decoder::Chat(decoder) => decoder.finish(sink),
             Decoder::Responses(decoder) => decoder.finish(sink),
@@ -197,12 +194,21 @@ impl Decoder {
 }
 
 impl Encoder {
-    fn event(&mut self, event: Event<'_>, out: &mut Vec<u8>) {
+    pub(super) fn new(context: Arc<ReplyContext>) -> Self {
+        match context.client {
+            Dialect::OpenAiChat => Encoder::Chat(openai_chat::StreamEncoder::new(context)),
+            Dialect::OpenAiResponses => Encoder::Responses(openai_responses::StreamEncoder::new(context)),
+            Dialect::Anthropic => Encoder::Anthropic(anthropic::StreamEncoder::new(context)),
+            Dialect::Gemini => Encoder::Gemini(gemini::StreamEncoder::new(context)),
+        }
+    }
+
+    pub(super) fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match self {
-            Encoder::Chat(encoder) => encoder.event(&event, out),
-            Encoder::Responses(encoder) => encoder.event(&event, out),
-            Encoder::Anthropic(encoder) => encoder.event(&event, out),
-            Encoder::Gemini(encoder) => encoder.event(&event, out),
+            Encoder::Chat(encoder) => encoder.event(event, out),
+            Encoder::Responses(encoder) => encoder.event(event, out),
+            Encoder::Anthropic(encoder) => encoder.event(event, out),
+            Encoder::Gemini(encoder) => encoder.event(event, out),
         }
     }
 }

@@ -38,11 +38,11 @@ fn instructions_go_where_the_golden_table_says() {
         };
         request.turns.push(Turn::new(role, vec![Part::text(message["content"].as_str().unwrap())]));
     }
-    let (body, losses) = To::with(|traits| traits.system_anywhere = true).told(&request);
+    let (body, losses) = to().knowing(|traits| traits.system_anywhere = true).told(&request);
     assert_eq!(body["system"], golden["anthropic"]["system"]);
     assert_eq!(body["messages"], golden["anthropic"]["messages"]);
     assert_eq!(losses, "");
-    let (body, _) = To::any().told(&request);
+    let (body, _) = to().told(&request);
     assert_eq!(body["system"], golden["anthropic_old"]["system"]);
     let texts = body["messages"].to_string();
     assert!(texts.contains("<system>\\nC.\\n</system>") && !texts.contains("\"system\""), "{texts}");
@@ -56,7 +56,7 @@ fn results_stand_in_one_message_first_and_in_the_order_of_the_calls() {
     request.turns.push(Turn::new(Role::User, vec![result("c2", "2")]));
     request.turns.push(Turn::new(Role::User, vec![result("functions.look:0", "1")]));
     request.turns.push(Turn::new(Role::User, vec![Part::text("and?")]));
-    let body = To::any().told(&request).0;
+    let body = to().told(&request).0;
     let id = body["messages"][1]["content"][0]["id"].as_str().unwrap();
     assert!(id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)), "{id}: pitfall 27");
     let expected = json!({"role": "user", "content": [
@@ -71,11 +71,9 @@ fn results_stand_in_one_message_first_and_in_the_order_of_the_calls() {
 #[test]
 fn arguments_keep_the_models_own_spelling_and_must_be_an_object() {
     let args = "{ \"n\": 12345678901234567890123, \"f\": 1.0 }";
-    let mut notes = Notes::default();
-    let to = To::any();
-    let body =
-        super::super::encode_request(&looped(vec![call("c1", args)]), &to.target(), &mut notes).unwrap();
-    assert!(String::from_utf8(body).unwrap().contains(args));
+    let to = to();
+    let (body, _) = encode_request(&looped(vec![call("c1", args)]), &to.target("asked")).unwrap();
+    assert!(std::str::from_utf8(&body).unwrap().contains(args));
     for broken in ["{\"a\":", "[]", "7", "{} {}"] {
         assert_eq!(to.refused(&looped(vec![call("c1", broken)])), "messages[1]", "{broken}");
     }
@@ -87,7 +85,7 @@ fn images_and_documents_are_written_as_sources() {
     let url = |url: &str, mime: Option<&str>| Media::Url { url: url.into(), mime: mime.map(Into::into) };
     let image = |media| Part::new(PartKind::Image { media, detail: None });
     let file = |media, name: Option<&str>| Part::new(PartKind::File { media, name: name.map(Into::into) });
-    let (body, losses) = To::any().told(&said_by_user(vec![
+    let (body, losses) = to().told(&said_by_user(vec![
         image(inline("image/JPG", "AA==")),
         image(url("https://x/y", None)),
         file(inline("application/pdf", "BB=="), Some("r.pdf")),
@@ -120,7 +118,7 @@ fn media_that_anthropic_cannot_take_are_refused_by_their_message() {
         PartKind::Audio(inline("audio/wav")),
         PartKind::File { media: theirs, name: None },
     ] {
-        assert_eq!(To::any().refused(&said_by_user(vec![Part::new(kind)])), "messages[0]");
+        assert_eq!(to().refused(&said_by_user(vec![Part::new(kind)])), "messages[0]");
     }
 }
 
@@ -128,8 +126,8 @@ fn media_that_anthropic_cannot_take_are_refused_by_their_message() {
 fn the_detail_of_an_image_is_lost() {
     let media = Media::Url { url: "https://x".into(), mime: None };
     let image = |detail| Part::new(PartKind::Image { media: media.clone(), detail: Some(detail) });
-    assert_eq!(To::any().told(&said_by_user(vec![image(Detail::High)])).1, "messages.detail=dropped");
-    assert_eq!(To::any().told(&said_by_user(vec![image(Detail::Auto)])).1, "");
+    assert_eq!(to().told(&said_by_user(vec![image(Detail::High)])).1, "messages.detail=dropped");
+    assert_eq!(to().told(&said_by_user(vec![image(Detail::Auto)])).1, "");
 }
 
 #[test]
@@ -141,8 +139,8 @@ fn a_part_that_only_its_own_vendor_understands_is_refused_or_left_out() {
     let mut request = chat("a");
     request.turns.push(Turn::new(Role::Assistant, vec![foreign("web_search_call"), Part::text("b")]));
     request.turns.push(Turn::new(Role::User, vec![Part::text("c")]));
-    assert_eq!(To::any().refused(&request), "messages[1]");
-    let mut to = To::any();
+    assert_eq!(to().refused(&request), "messages[1]");
+    let mut to = to();
     to.policy.unsupported_tools = UnsupportedTools::Drop;
     let (body, losses) = to.told(&request);
     assert_eq!(body["messages"][1], json!({"role": "assistant", "content": [{"type": "text", "text": "b"}]}));
@@ -155,13 +153,14 @@ fn a_part_that_only_its_own_vendor_understands_is_refused_or_left_out() {
 #[test]
 fn reasoning_without_a_signature_of_this_provider_is_left_out_and_none_is_made_up() {
     let gemini = sealed(State::native(Dialect::Gemini, "sig"));
-    let other =
-        Some(Opaque::Sealed(Sealer::new("other", b"s").seal(&State::native(Dialect::Anthropic, "sig"))));
+    let other = Some(Opaque::Sealed(
+        crate::envelope::Sealer::new("other", b"s").seal(&State::native(Dialect::Anthropic, "sig")),
+    ));
     for state in [None, gemini, other] {
         let mut request = chat("a");
         request.turns.push(Turn::new(Role::Assistant, vec![reasoning("t", state), Part::text("b")]));
         request.turns.push(Turn::new(Role::User, vec![Part::text("c")]));
-        let (body, losses) = To::any().told(&request);
+        let (body, losses) = to().told(&request);
         assert_eq!(body["messages"][1], json!({"role": "assistant", "content": "b"}));
         assert_eq!(losses, "");
     }
@@ -184,7 +183,7 @@ fn thinking_comes_back_verbatim_from_every_pocket() {
         vec![signed_call(sealed(with_text))],
     ];
     for parts in pockets {
-        let body = To::any().told(&looped(parts)).0;
+        let body = to().told(&looped(parts)).0;
         let content = body["messages"][1]["content"].as_array().unwrap();
         assert_eq!(content[0], thinking);
         assert_eq!(content.iter().filter(|block| block["type"] == "thinking").count(), 1);
@@ -203,15 +202,15 @@ fn thinking_keeps_its_place_unless_it_must_come_first() {
         let content = body["messages"][1]["content"].as_array().unwrap().iter();
         content.map(|block| block["type"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(kinds(To::any()), ["text", "thinking", "tool_use"]);
-    let manual = To::with(|traits| traits.thinking = Thinking::Budget);
+    assert_eq!(kinds(to()), ["text", "thinking", "tool_use"]);
+    let manual = to().knowing(|traits| traits.thinking = Thinking::Budget);
     assert_eq!(kinds(manual), ["thinking", "text", "tool_use"]);
 }
 
 #[test]
 fn redacted_thinking_comes_back_as_such() {
     let state = State { redacted: true, ..State::native(Dialect::Anthropic, "b3Bh") };
-    let body = To::any().told(&looped(vec![reasoning("", sealed(state)), call("c1", "{}")])).0;
+    let body = to().told(&looped(vec![reasoning("", sealed(state)), call("c1", "{}")])).0;
     assert_eq!(body["messages"][1]["content"][0], json!({"type": "redacted_thinking", "data": "b3Bh"}));
 }
 
@@ -231,7 +230,7 @@ fn a_citation_that_was_made_for_the_client_does_not_go_to_the_provider() {
         {"role": "assistant", "content": [{"type": "text", "text": "b", "citations": [made]}]},
         {"role": "user", "content": "c"}
     ]});
-    let written = To::any().told(&decoded(&body)).0;
+    let written = to().told(&decoded(&body)).0;
     assert_eq!(written["messages"][1]["content"], json!([{"type": "text", "text": "b"}]));
 }
 
@@ -240,6 +239,6 @@ fn refusals_of_the_history_are_text() {
     let mut request = chat("a");
     request.turns.push(Turn::new(Role::Assistant, vec![Part::new(PartKind::Refusal("no".into()))]));
     request.turns.push(Turn::new(Role::User, vec![Part::text("c")]));
-    let body = To::any().told(&request).0;
+    let body = to().told(&request).0;
     assert_eq!(body["messages"][1]["content"], json!([{"type": "text", "text": "no"}]));
 }

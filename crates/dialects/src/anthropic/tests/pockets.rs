@@ -34,7 +34,7 @@ fn sent_back(dialect: Dialect, answer: &Value) -> Request {
             json!({"input": input, "reasoning": {"effort": "high"}})
         }
     };
-    translate::decode_request(dialect, &serde_json::to_vec(&body).unwrap(), "m", false).unwrap()
+    decode_request(dialect, &serde_json::to_vec(&body).unwrap(), "m", false).unwrap()
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn thinking_comes_back_as_it_was_through_every_client() {
         ] {
             for dialect in [Dialect::OpenAiChat, Dialect::OpenAiResponses] {
                 let request = sent_back(dialect, &answer(dialect, &content));
-                let (body, losses) = To::any().told(&request);
+                let (body, losses) = to().told(&request);
                 assert_eq!(body["messages"][1]["content"], content, "{dialect:?}");
                 assert_eq!(body["thinking"], json!({"type": "adaptive"}), "{dialect:?}");
                 assert_eq!(losses, "", "{dialect:?}");

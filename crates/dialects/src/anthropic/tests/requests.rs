@@ -31,7 +31,7 @@ fn every_recorded_request_goes_out_as_it_came_in() {
         let body = read(&format!("anthropic/{name}"));
         let mut expected = normal(body.clone());
         expected["model"] = json!("claude-opus-5-5");
-        let (written, losses) = To::any().told(&decoded(&body));
+        let (written, losses) = to().told(&decoded(&body));
         assert_eq!(normal(written), expected, "{name}");
         assert_eq!(losses, "", "{name}");
     }
@@ -75,7 +75,7 @@ fn what_only_this_dialect_says_goes_out_as_it_came_in() {
         "container": "container_1",
         "inference_geo": "eu"
     });
-    let (written, losses) = To::any().told(&decoded(&body));
+    let (written, losses) = to().told(&decoded(&body));
     assert_eq!(written, body);
     assert_eq!(losses, "");
 }
@@ -86,7 +86,7 @@ fn an_effort_without_thinking_does_not_begin_to_think() {
         "model": "claude-opus-5-5", "max_tokens": 9, "messages": [{"role": "user", "content": "a"}],
         "output_config": {"effort": "xhigh"}
     });
-    assert_eq!(To::any().told(&decoded(&body)).0, body);
+    assert_eq!(to().told(&decoded(&body)).0, body);
 }
 
 #[test]
@@ -152,8 +152,7 @@ fn an_unsound_request_is_refused_by_the_path_of_the_field() {
         (json!({"messages": [], "thinking": {"type": "enabled"}}), "thinking.budget_tokens"),
     ];
     for (body, field) in cases {
-        let refused =
-            super::super::decode_request(Fields::of(body.clone(), String::new()).unwrap()).unwrap_err();
+        let refused = scene::decoded(OWN, &body).unwrap_err();
         assert_eq!(refused.field, field, "{body}");
     }
 }
@@ -164,19 +163,16 @@ fn counting_leaves_out_what_says_how_an_answer_is_made() {
     body["stop_sequences"] = json!(["END"]);
     body["metadata"] = json!({"user_id": "u"});
     body["inference_geo"] = json!("eu");
-    let to = To::any();
-    let mut notes = Notes::new(to.policy);
     let mut request = decoded(&body);
     request.stream = true;
-    let counted = super::super::encode_count(&request, &to.target(), &mut notes).unwrap();
-    let counted: Value = serde_json::from_slice(&counted).unwrap();
+    let (counted, notes) = to().counted(&request).unwrap();
     let fields: Vec<_> = counted.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(fields, ["model", "system", "messages"]);
     assert!(notes.losses.is_empty());
 
     let recorded = read("anthropic/count-tokens.request.json");
-    let counted = super::super::encode_count(&decoded(&recorded), &to.target(), &mut notes).unwrap();
-    assert_eq!(normal(serde_json::from_slice(&counted).unwrap()), normal(recorded));
+    let (counted, _) = to().counted(&decoded(&recorded)).unwrap();
+    assert_eq!(normal(counted), normal(recorded));
 }
 
 #[test]

@@ -214,8 +214,8 @@ proptest! {
             written(&events, context(Dialect::Gemini));
         }
         _ = super::super::decode_reply(&bytes);
-        if let Ok(request) = Fields::parse(&bytes).and_then(super::super::decode_request) {
-            _ = super::super::encode_request(&request, &To::any().target(), &mut Notes::default());
+        if let Ok(request) = decode_request(OWN, &bytes, "m", false) {
+            _ = encode_request(&request, &to().target("asked"));
         }
     }
 }

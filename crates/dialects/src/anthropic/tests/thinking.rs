@@ -10,14 +10,14 @@ fn asking(effort: Effort) -> Request {
 }
 
 fn manual() -> To {
-    To::with(|traits| traits.thinking = Thinking::Budget)
+    to().knowing(|traits| traits.thinking = Thinking::Budget)
 }
 
 #[test]
 fn efforts_are_written_as_the_golden_table_says() {
     let golden = read("golden/effort.json");
     for effort in Effort::ALL {
-        let (body, losses) = To::any().told(&asking(effort));
+        let (body, losses) = to().told(&asking(effort));
         let expected = &golden["effort_to_anthropic"][effort.as_str()];
         assert_eq!(body["thinking"], expected["thinking"], "{effort:?}");
         assert_eq!(body.get("output_config"), expected.get("output_config"), "{effort:?}");
@@ -42,7 +42,7 @@ fn budgets_are_written_as_the_golden_table_says() {
 
 #[test]
 fn thinking_is_never_invented() {
-    for to in [To::any(), manual()] {
+    for to in [to(), manual()] {
         let body = to.told(&chat("a")).0;
         assert_eq!((body.get("thinking"), body.get("output_config")), (None, None));
     }
@@ -81,7 +81,7 @@ fn a_limit_that_the_client_did_not_set_makes_room_for_thinking() {
 
 #[test]
 fn an_effort_that_the_model_lacks_becomes_the_nearest_with_a_warning() {
-    let to = To::with(|traits| traits.efforts = vec![Effort::Low, Effort::Medium, Effort::High]);
+    let to = to().knowing(|traits| traits.efforts = vec![Effort::Low, Effort::Medium, Effort::High]);
     let (body, losses) = to.told(&asking(Effort::Max));
     assert_eq!(body["output_config"]["effort"], "high");
     assert_eq!(losses, "reasoning_effort=lowered");
@@ -91,7 +91,7 @@ fn an_effort_that_the_model_lacks_becomes_the_nearest_with_a_warning() {
 
 #[test]
 fn a_model_that_always_thinks_does_so_as_little_as_it_can() {
-    let to = To::with(|traits| traits.thinking_optional = false);
+    let to = to().knowing(|traits| traits.thinking_optional = false);
     let (body, losses) = to.told(&asking(Effort::None));
     assert_eq!(body["thinking"], json!({"type": "adaptive"}));
     assert_eq!(body["output_config"]["effort"], "low");
@@ -100,7 +100,7 @@ fn a_model_that_always_thinks_does_so_as_little_as_it_can() {
 
 #[test]
 fn a_model_that_cannot_think_is_not_told_to() {
-    let to = To::with(|traits| traits.thinking = Thinking::Never);
+    let to = to().knowing(|traits| traits.thinking = Thinking::Never);
     let (body, losses) = to.told(&asking(Effort::High));
     assert_eq!((body.get("thinking"), losses.as_str()), (None, "reasoning_effort=dropped"));
     assert_eq!(to.told(&asking(Effort::None)).1, "");
@@ -116,7 +116,7 @@ fn forcing(mut request: Request) -> Request {
 
 #[test]
 fn a_forced_choice_switches_thinking_off() {
-    let (body, losses) = To::any().told(&forcing(asking(Effort::High)));
+    let (body, losses) = to().told(&forcing(asking(Effort::High)));
     assert_eq!(body["tool_choice"], json!({"type": "any"}));
     assert_eq!(body["thinking"], json!({"type": "disabled"}));
     assert_eq!(body.get("output_config"), None);
@@ -125,7 +125,7 @@ fn a_forced_choice_switches_thinking_off() {
 
 #[test]
 fn a_model_that_always_thinks_is_left_its_choice() {
-    let to = To::with(|traits| traits.thinking_optional = false);
+    let to = to().knowing(|traits| traits.thinking_optional = false);
     let (body, losses) = to.told(&forcing(asking(Effort::High)));
     assert_eq!(body["tool_choice"], json!({"type": "auto"}));
     assert_eq!(body["thinking"], json!({"type": "adaptive"}));
@@ -134,7 +134,7 @@ fn a_model_that_always_thinks_is_left_its_choice() {
 
 #[test]
 fn a_model_that_can_do_both_is_asked_for_both() {
-    let to = To::with(|traits| traits.forced_tools_while_thinking = true);
+    let to = to().knowing(|traits| traits.forced_tools_while_thinking = true);
     let (body, losses) = to.told(&forcing(asking(Effort::High)));
     assert_eq!(body["tool_choice"], json!({"type": "any"}));
     assert_eq!(body["thinking"], json!({"type": "adaptive"}));
@@ -155,7 +155,7 @@ fn thought(state: State) -> Part {
 #[test]
 fn a_call_whose_thinking_was_dropped_goes_without_thinking_for_this_request() {
     let foreign = || thought(State::native(Dialect::Gemini, "sig"));
-    for to in [To::any(), manual()] {
+    for to in [to(), manual()] {
         let request = looped(asking(Effort::High), vec![foreign(), call("c1", "{}")]);
         let (body, losses) = to.told(&request);
         assert_eq!(body["thinking"], json!({"type": "disabled"}));
@@ -164,13 +164,13 @@ fn a_call_whose_thinking_was_dropped_goes_without_thinking_for_this_request() {
     let mut over = looped(asking(Effort::High), vec![foreign(), call("c1", "{}")]);
     over.turns.push(Turn::new(Role::Assistant, vec![Part::text("done")]));
     over.turns.push(Turn::new(Role::User, vec![Part::text("next")]));
-    assert_eq!(To::any().told(&over).0["thinking"], json!({"type": "adaptive"}), "the loop is over");
+    assert_eq!(to().told(&over).0["thinking"], json!({"type": "adaptive"}), "the loop is over");
 }
 
 #[test]
 fn a_covered_call_goes_with_thinking() {
     let own = || thought(State::native(Dialect::Anthropic, "sig"));
-    for to in [To::any(), manual()] {
+    for to in [to(), manual()] {
         let request = looped(asking(Effort::High), vec![own(), call("c1", "{}")]);
         let (body, losses) = to.told(&request);
         assert_ne!(body["thinking"]["type"], "disabled");
@@ -180,7 +180,7 @@ fn a_covered_call_goes_with_thinking() {
 
 #[test]
 fn a_client_that_carries_no_state_has_lost_the_thinking_of_its_calls() {
-    for to in [To::any(), manual()] {
+    for to in [to(), manual()] {
         let request = looped(asking(Effort::High), vec![call("c1", "{}")]);
         assert_eq!(to.told(&request).0["thinking"], json!({"type": "disabled"}));
     }
@@ -193,7 +193,7 @@ fn only_manual_thinking_asks_for_thinking_at_the_begin_of_a_loop() {
     request.turns.push(Turn::new(Role::Assistant, vec![own, Part::text("b")]));
     request.turns.push(Turn::new(Role::User, vec![Part::text("and?")]));
     let request = looped(request, vec![call("c1", "{}")]);
-    assert_eq!(To::any().told(&request).0["thinking"], json!({"type": "adaptive"}), "it did not think");
+    assert_eq!(to().told(&request).0["thinking"], json!({"type": "adaptive"}), "it did not think");
     assert_eq!(manual().told(&request).0["thinking"], json!({"type": "disabled"}));
 }
 
@@ -201,11 +201,11 @@ fn only_manual_thinking_asks_for_thinking_at_the_begin_of_a_loop() {
 fn sampling_does_not_go_with_thinking() {
     let mut request = asking(Effort::High);
     request.sampling.temperature = serde_json::Number::from_f64(0.2);
-    let (body, notes) = To::any().noted(&request);
+    let (body, notes) = to().encoded(&request).unwrap();
     assert_eq!((body.get("temperature"), &body["thinking"]), (None, &json!({"type": "adaptive"})));
     assert_eq!(notes.losses.header().unwrap(), "temperature=dropped");
     request.reasoning.effort = Some(Effort::None);
-    assert_eq!(To::any().told(&request).0["temperature"], json!(0.2));
+    assert_eq!(to().told(&request).0["temperature"], json!(0.2));
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn a_client_of_this_dialect_goes_without_thinking_when_its_envelope_is_anothers(
             {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": "1"}]}
         ]
     });
-    let (written, losses) = To::any().told(&decoded(&body));
+    let (written, losses) = to().told(&decoded(&body));
     assert_eq!(written["thinking"], json!({"type": "disabled"}));
     assert_eq!(written.get("output_config"), None);
     assert_eq!(losses, "thinking=disabled");

@@ -1,7 +1,10 @@
-use super::super::scene::{decode, fixture, sealer};
-use crate::form::{
-    Args, Detail, Media, Opaque, OutputFormat, Part, PartKind, ReasoningForm, Role, State, Tier, ToolChoice,
-    ToolKind,
+use super::super::testing::{decode, fixture};
+use crate::{
+    form::{
+        Args, Detail, Media, Opaque, OutputFormat, Part, PartKind, ReasoningForm, Role, State, Tier,
+        ToolChoice, ToolKind,
+    },
+    scene::sealer,
 };
 use cliproxy_domain::{Dialect, Effort, Need};
 use serde_json::{Value, json};

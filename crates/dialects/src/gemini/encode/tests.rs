@@ -1,9 +1,12 @@
-use super::super::scene::{Scene, decode, fixture};
-use crate::form::{
-    Args, CacheMark, Detail, FreeFormat, Media, OutputFormat, Part, PartKind, Refused, Request, Role, Tier,
-    Tool, ToolCall, ToolChoice, ToolKind, ToolResult, Turn,
+use super::super::testing::{decode, fixture, to};
+use crate::{
+    form::{
+        Args, CacheMark, Detail, FreeFormat, Media, OutputFormat, Part, PartKind, Refused, Request, Role,
+        Tier, Tool, ToolCall, ToolChoice, ToolKind, ToolResult, Turn,
+    },
+    scene::To,
+    schema,
 };
-use crate::schema;
 use cliproxy_domain::{
     Dialect, Effort, ModelTraits, Need, Needs, OnLoss, Thinking, TranslationPolicy, UnsupportedTools,
 };
@@ -19,15 +22,15 @@ pub(super) fn chat() -> Request {
 }
 
 pub(super) fn written(request: &Request) -> Value {
-    Scene::default().encode(request).unwrap().0
+    to().encoded(request).unwrap().0
 }
 
-fn warnings(scene: &Scene, request: &Request) -> Option<String> {
-    scene.encode(request).unwrap().1.losses.header()
+fn warnings(to: &To, request: &Request) -> Option<String> {
+    to.encoded(request).unwrap().1.losses.header()
 }
 
 fn refused(request: &Request) -> Refused {
-    Scene::default().encode(request).unwrap_err()
+    to().encoded(request).unwrap_err()
 }
 
 fn function(name: &str) -> Tool {
@@ -61,7 +64,7 @@ fn every_recorded_request_goes_to_gemini_as_it_came_but_for_the_spelling_of_name
             continue;
         }
         let body = fixture(&name);
-        let (sent, notes) = Scene::default().encode(&decode(body.clone()).unwrap()).unwrap();
+        let (sent, notes) = to().encoded(&decode(body.clone()).unwrap()).unwrap();
         assert_eq!(camel(sent), camel(body), "{name}");
         assert!(notes.losses.is_empty(), "{name}");
     }
@@ -141,7 +144,7 @@ fn what_gemini_cannot_be_told_is_warned_of_and_never_copied() {
     request.tier = Some(Tier::Fast);
     request.turns[0].name = Some("ann".into());
     request.sampling.seed = Some(9_999_999_999_u64.into());
-    let (sent, notes) = Scene::default().encode(&request).unwrap();
+    let (sent, notes) = to().encoded(&request).unwrap();
     let names: Vec<&String> = sent.as_object().unwrap().keys().collect();
     assert_eq!(names, ["contents", "tools"]);
     assert_eq!(
@@ -150,11 +153,9 @@ fn what_gemini_cannot_be_told_is_warned_of_and_never_copied() {
          safety_identifier=dropped, parallel_tool_calls=dropped, messages.name=dropped, seed=dropped, \
          service_tier=dropped"
     );
-    let strict = Scene {
-        policy: TranslationPolicy { on_loss: OnLoss::Refuse, ..TranslationPolicy::default() },
-        ..Scene::default()
-    };
-    assert_eq!(strict.encode(&request).unwrap_err().field, "logit_bias");
+    let strict =
+        To { policy: TranslationPolicy { on_loss: OnLoss::Refuse, ..TranslationPolicy::default() }, ..to() };
+    assert_eq!(strict.encoded(&request).unwrap_err().field, "logit_bias");
 }
 
 #[test]
@@ -163,7 +164,7 @@ fn prompt_caching_is_left_out_without_a_word() {
     request.cache_key = Some("k".into());
     request.cache = Some(CacheMark::default());
     request.turns[0].parts[0].cache = Some(CacheMark::default());
-    let (sent, notes) = Scene::default().encode(&request).unwrap();
+    let (sent, notes) = to().encoded(&request).unwrap();
     assert_eq!(sent, written(&chat()));
     assert!(notes.losses.is_empty());
 }
@@ -187,9 +188,8 @@ fn state_that_another_provider_keeps_is_refused() {
 fn sampling_is_dropped_for_models_that_refuse_it() {
     let mut request = chat();
     request.sampling.temperature = Some(1.into());
-    let scene =
-        Scene { traits: ModelTraits { sampling: false, ..ModelTraits::default() }, ..Scene::default() };
-    assert_eq!(warnings(&scene, &request).as_deref(), Some("temperature=dropped"));
+    let to = To { traits: ModelTraits { sampling: false, ..ModelTraits::default() }, ..to() };
+    assert_eq!(warnings(&to, &request).as_deref(), Some("temperature=dropped"));
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn efforts_become_levels_or_budgets_as_the_golden_table_says_and_never_both() {
         let expected = golden["effort_to_gemini_level"][effort.as_str()].as_str().unwrap_or("MINIMAL");
         assert_eq!(level, json!({ "thinkingLevel": expected }), "{effort:?}");
         let traits = ModelTraits { thinking: Thinking::Budget, ..ModelTraits::default() };
-        let budget = Scene { traits, ..Scene::default() }.encode(&request).unwrap().0;
+        let budget = To { traits, ..to() }.encoded(&request).unwrap().0;
         let expected = &golden["effort_to_budget"][effort.as_str()];
         assert_eq!(
             budget["generationConfig"]["thinkingConfig"],
@@ -216,9 +216,9 @@ fn efforts_become_levels_or_budgets_as_the_golden_table_says_and_never_both() {
 fn an_effort_that_the_model_lacks_becomes_the_nearest_with_a_warning() {
     let traits = |thinking, efforts: &[Effort]| {
         let efforts = efforts.to_vec();
-        Scene {
+        To {
             traits: ModelTraits { thinking, efforts, thinking_optional: false, ..ModelTraits::default() },
-            ..Scene::default()
+            ..to()
         }
     };
     let known = [Effort::Low, Effort::High];
@@ -230,8 +230,8 @@ fn an_effort_that_the_model_lacks_becomes_the_nearest_with_a_warning() {
     ] {
         let mut request = chat();
         request.reasoning.effort = Some(asked);
-        let scene = traits(thinking, &known);
-        let (body, notes) = scene.encode(&request).unwrap();
+        let to = traits(thinking, &known);
+        let (body, notes) = to.encoded(&request).unwrap();
         assert_eq!(body["generationConfig"]["thinkingConfig"], sent);
         assert_eq!(notes.losses.header().as_deref(), Some(warning));
     }
@@ -244,7 +244,7 @@ fn a_clients_own_budget_is_used_where_the_model_takes_budgets() {
     request.reasoning.budget = Some(3000);
     request.reasoning.shown = Some(true);
     let traits = ModelTraits { thinking: Thinking::Budget, ..ModelTraits::default() };
-    let body = Scene { traits, ..Scene::default() }.encode(&request).unwrap().0;
+    let body = To { traits, ..to() }.encoded(&request).unwrap().0;
     let expected = json!({"thinkingBudget": 3000, "includeThoughts": true});
     assert_eq!(body["generationConfig"]["thinkingConfig"], expected);
     let level = written(&request);
@@ -275,13 +275,13 @@ fn a_schema_goes_into_the_field_for_json_schema() {
 #[test]
 fn a_model_without_schemas_is_made_to_call_a_tool_of_that_schema() {
     let lacks = Needs::of(&[Need::StructuredOutput]);
-    let scene = Scene { traits: ModelTraits { lacks, ..ModelTraits::default() }, ..Scene::default() };
+    let to = To { traits: ModelTraits { lacks, ..ModelTraits::default() }, ..to() };
     let mut request = chat();
     let wanted = json!({"type": "object", "properties": {"a": {"type": "string"}}});
     request.format =
         Some(OutputFormat::Schema { name: None, description: None, schema: wanted.clone(), strict: None });
     request.tool_choice = Some(ToolChoice::None);
-    let (sent, notes) = scene.encode(&request).unwrap();
+    let (sent, notes) = to.encoded(&request).unwrap();
     assert!(notes.structured_tool);
     assert_eq!(notes.losses.header().as_deref(), Some("response_format=emulated"));
     let declared = &sent["tools"][0]["functionDeclarations"][0];
@@ -322,7 +322,7 @@ fn names_that_gemini_refuses_are_rewritten_the_same_everywhere() {
     let mut request = chat();
     request.tools = vec![function("fs/read")];
     request.tool_choice = Some(ToolChoice::One("fs/read".into()));
-    let (sent, notes) = Scene::default().encode(&request).unwrap();
+    let (sent, notes) = to().encoded(&request).unwrap();
     let name = sent["tools"][0]["functionDeclarations"][0]["name"].as_str().unwrap();
     assert_eq!(notes.names.original(name), "fs/read");
     assert_eq!(sent["toolConfig"]["functionCallingConfig"]["allowedFunctionNames"], json!([name]));
@@ -332,13 +332,13 @@ fn names_that_gemini_refuses_are_rewritten_the_same_everywhere() {
 fn a_free_form_tool_is_a_function_of_one_text_and_its_grammar_is_lost() {
     let mut request = chat();
     request.tools = vec![tool(ToolKind::Free(Some(FreeFormat(json!({"type": "grammar"}))))), function("f")];
-    let (sent, notes) = Scene::default().encode(&request).unwrap();
+    let (sent, notes) = to().encoded(&request).unwrap();
     assert!(notes.free_tools.contains("t") && notes.free_tools.len() == 1);
     assert_eq!(notes.losses.header().as_deref(), Some("tools[0].format=dropped"));
     let schema = &sent["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"];
     assert_eq!(schema["required"], json!(["input"]));
     request.tools = vec![tool(ToolKind::Free(Some(FreeFormat(json!({"type": "text"})))))];
-    assert_eq!(warnings(&Scene::default(), &request), None);
+    assert_eq!(warnings(&to(), &request), None);
 }
 
 #[test]
@@ -349,8 +349,8 @@ fn tools_that_run_at_another_vendor_are_refused_or_dropped_as_configured() {
     assert_eq!(refused(&request).field, "tools[0]");
     let policy =
         TranslationPolicy { unsupported_tools: UnsupportedTools::Drop, ..TranslationPolicy::default() };
-    let scene = Scene { policy, ..Scene::default() };
-    let (sent, notes) = scene.encode(&request).unwrap();
+    let to = To { policy, ..to() };
+    let (sent, notes) = to.encoded(&request).unwrap();
     assert_eq!(sent.get("tools"), None);
     assert_eq!(notes.losses.header().as_deref(), Some("tools[0].bash_1=dropped"));
 }
@@ -414,16 +414,16 @@ fn instructions_go_where_the_golden_table_says() {
 
 #[test]
 fn counting_takes_bare_contents_or_the_whole_request_with_its_model() {
-    let scene = Scene::default();
-    assert_eq!(scene.count(&chat()).unwrap().0, written(&chat()));
+    let to = to();
+    assert_eq!(to.counted(&chat()).unwrap().0, written(&chat()));
     let full = fixture("count-tokens-full.request.json");
     let request = decode(full["generateContentRequest"].clone()).unwrap();
-    let mut counted = scene.count(&request).unwrap().0;
+    let mut counted = to.counted(&request).unwrap().0;
     assert_eq!(counted["generateContentRequest"]["model"], "models/gemini-3");
     counted["generateContentRequest"]["model"] = full["generateContentRequest"]["model"].clone();
     assert_eq!(counted, full);
     let bare = fixture("count-tokens.request.json");
-    assert_eq!(scene.count(&decode(bare.clone()).unwrap()).unwrap().0, bare);
+    assert_eq!(to.counted(&decode(bare.clone()).unwrap()).unwrap().0, bare);
 }
 
 pub(super) fn call(id: &str, args: &str) -> Part {

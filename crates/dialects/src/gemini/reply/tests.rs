@@ -1,4 +1,4 @@
-use super::super::scene::{context, encode_reply, fixture, sealer};
+use super::super::testing::{context, encode_reply, fixture};
 use super::*;
 use crate::{
     form::{
@@ -6,6 +6,7 @@ use crate::{
         ToolCall,
     },
     framing::Framing,
+    scene::sealer,
     usage::Counts,
 };
 use cliproxy_domain::{Dialect, Failure, TokenUsage};
@@ -275,8 +276,8 @@ fn the_state_of_another_provider_rides_in_an_envelope_on_the_part_after_its_reas
     assert_eq!(parts[0], json!({"text": "aloud", "thought": true}));
     let opened = sealer().open(parts[1]["thoughtSignature"].as_str().unwrap()).unwrap();
     let expected = State {
-        model: Some("given".into()),
-        credential: Some("key".into()),
+        model: Some("upstream-model".into()),
+        credential: Some("key-1".into()),
         text: Some("aloud".into()),
         ..state
     };

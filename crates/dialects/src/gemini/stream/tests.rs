@@ -1,7 +1,8 @@
-use super::super::scene::{chunks, context, events, fixture, sealer, stream};
+use super::super::testing::{chunks, context, events, fixture, stream};
 use crate::{
     form::{BlockKind, Citation, Event, Finish, Opaque, Place, ReasoningForm, State},
     framing::{ArrayPosition, Framing},
+    scene::sealer,
     translate::checks::{assembled, assert_well_formed, comparable},
 };
 use cliproxy_domain::{Dialect, Failure, TokenUsage};

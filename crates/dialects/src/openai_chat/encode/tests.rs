@@ -3,7 +3,11 @@ mod parameters;
 
 use crate::{
     fixtures,
-    openai_chat::testing::{Server, decoded, encoded},
+    openai_chat::{
+        CHAT,
+        testing::{decoded, encoded},
+    },
+    scene::To,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -41,7 +45,7 @@ fn every_recorded_request_comes_out_as_it_came_in() {
         assert_eq!(warnings, None, "{name}");
         // What this dialect says, it reads again, and loses nothing on the way.
         let again = decoded(written).unwrap();
-        let strict = Server::strict().encoded(&again).unwrap();
+        let strict = To::refusing(CHAT).encoded(&again).unwrap();
         assert_eq!(strict.0, encoded(&request).0, "{name}");
     }
 }
@@ -86,7 +90,7 @@ fn nothing_that_a_client_of_this_dialect_can_say_is_lost() {
         "prompt_cache_retention": "24h", "reasoning_effort": "ultra", "n": 2, "logprobs": true
     });
     let request = decoded(body.clone()).unwrap();
-    let (written, notes) = Server::strict().encoded(&request).unwrap();
+    let (written, notes) = To::refusing(CHAT).encoded(&request).unwrap();
     assert_eq!(written, body);
     assert!(notes.names.is_empty() && notes.free_tools.is_empty());
 }
@@ -138,8 +142,8 @@ proptest! {
                 replace(&mut body, &mut at.clone(), value);
             }
             let Ok(request) = decoded(body) else { continue };
-            let Ok((written, _)) = Server::strict().encoded(&request) else { continue };
-            let again = decoded(written.clone()).map(|request| Server::strict().encoded(&request));
+            let Ok((written, _)) = To::refusing(CHAT).encoded(&request) else { continue };
+            let again = decoded(written.clone()).map(|request| To::refusing(CHAT).encoded(&request));
             let Ok(Ok((again, _))) = again else { panic!("{written} is refused: {again:?}") };
             prop_assert_eq!(again, written);
         }

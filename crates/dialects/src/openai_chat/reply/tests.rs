@@ -7,8 +7,9 @@ use crate::{
     },
     openai_chat::{
         CHAT,
-        testing::{context, decoded, sealer},
+        testing::{context, decoded},
     },
+    scene::sealer,
     translate::ReplyContext,
 };
 use cliproxy_domain::{Dialect, Failure, TokenUsage};

@@ -7,12 +7,11 @@ use crate::{
         Bag, CacheMark, FreeFormat, Media, OutputFormat, Part, PartKind, Request, Role, Tier, Tool,
         ToolChoice, ToolKind, Turn,
     },
-    openai_responses::testing::{decoded, encoded, encoded_for, normal_request, sealer, target},
+    openai_responses::testing::{decoded, encoded, normal_request, to},
+    scene::To,
     translate::Notes,
 };
-use cliproxy_domain::{
-    Dialect, Effort, ModelTraits, Need, OnLoss, Profile, TranslationPolicy, UnsupportedTools,
-};
+use cliproxy_domain::{Dialect, Effort, ModelTraits, Need, OnLoss, TranslationPolicy, UnsupportedTools};
 use serde_json::{Value, json};
 
 fn asked(from: Dialect) -> Request {
@@ -76,9 +75,8 @@ fn fields_that_nobody_knows_go_back_to_their_own_dialect() {
 fn the_same_request_gives_the_same_bytes() {
     let mut request = asked(Dialect::OpenAiChat);
     request.metadata = json!({"b": "1", "a": "2"}).as_object().cloned();
-    let traits = ModelTraits::default();
-    let (profile, sealer) = (Profile::default(), sealer());
-    let target = target(&traits, TranslationPolicy::default(), &profile, &sealer);
+    let to = to();
+    let target = to.target("asked");
     let bytes = || super::encode_request(&request, &target, &mut Notes::default()).unwrap();
     assert_eq!(bytes(), bytes());
 }
@@ -140,7 +138,7 @@ fn what_has_no_place_is_dropped_with_a_warning_in_the_clients_words() {
     );
     assert_eq!(body.get("safetySettings"), None);
     let strict = TranslationPolicy { on_loss: OnLoss::Refuse, ..TranslationPolicy::default() };
-    let refused = encoded_for(&request, &ModelTraits::default(), strict).unwrap_err();
+    let refused = To { policy: strict, ..to() }.encoded(&request).unwrap_err();
     assert_eq!(refused.field, "contents.videoMetadata");
 }
 
@@ -149,7 +147,7 @@ fn a_model_that_refuses_sampling_is_sent_none() {
     let mut request = asked(Dialect::OpenAiChat);
     request.sampling.temperature = serde_json::Number::from_f64(0.5);
     let traits = ModelTraits { sampling: false, ..ModelTraits::default() };
-    let (body, notes) = encoded_for(&request, &traits, TranslationPolicy::default()).unwrap();
+    let (body, notes) = To { traits, ..to() }.encoded(&request).unwrap();
     assert_eq!((body.get("temperature"), warnings(&notes).as_str()), (None, "temperature=dropped"));
 }
 
@@ -228,7 +226,7 @@ fn an_effort_that_the_model_lacks_becomes_the_nearest_it_has() {
     request.reasoning.effort = Some(Effort::Max);
     request.reasoning.shown = Some(true);
     let traits = ModelTraits { efforts: vec![Effort::Low, Effort::High], ..ModelTraits::default() };
-    let (body, notes) = encoded_for(&request, &traits, TranslationPolicy::default()).unwrap();
+    let (body, notes) = To { traits, ..to() }.encoded(&request).unwrap();
     assert_eq!(body["reasoning"], json!({"effort": "high", "summary": "auto"}));
     assert_eq!(warnings(&notes), "reasoning_effort=lowered");
     assert_eq!(
@@ -273,10 +271,9 @@ fn a_vendors_tool_is_refused_or_dropped_as_the_policy_says() {
         vec![Tool { name: "bash".into(), description: None, kind, cache: None, bag: Bag::default() }];
     request.tool_choice = Some(ToolChoice::Auto);
     let policy = |unsupported_tools| TranslationPolicy { unsupported_tools, ..TranslationPolicy::default() };
-    let traits = ModelTraits::default();
-    let refused = encoded_for(&request, &traits, policy(UnsupportedTools::Reject)).unwrap_err();
+    let refused = To { policy: policy(UnsupportedTools::Reject), ..to() }.encoded(&request).unwrap_err();
     assert_eq!(refused.field, "tools[0]");
-    let (body, _) = encoded_for(&request, &traits, policy(UnsupportedTools::Drop)).unwrap();
+    let (body, _) = To { policy: policy(UnsupportedTools::Drop), ..to() }.encoded(&request).unwrap();
     assert_eq!((body.get("tools"), body.get("tool_choice")), (None, None));
 }
 
@@ -330,10 +327,7 @@ fn a_count_has_the_fields_of_the_prompt_alone() {
         "max_output_tokens": 20, "reasoning": {"effort": "low"}, "text": {"verbosity": "low"},
         "truncation": "auto", "tools": [{"type": "custom", "name": "f"}], "parallel_tool_calls": true
     });
-    let (profile, sealer, traits) = (Profile::default(), sealer(), ModelTraits::default());
-    let target = target(&traits, TranslationPolicy::default(), &profile, &sealer);
-    let bytes = super::encode_count(&decoded(&body).unwrap(), &target, &mut Notes::default()).unwrap();
-    let written: Value = serde_json::from_slice(&bytes).unwrap();
+    let (written, _) = to().counted(&decoded(&body).unwrap()).unwrap();
     let mut names: Vec<&str> = written.as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();
     let expected =

@@ -5,7 +5,8 @@ use crate::{
         Args, Choice, Citation, Finish, Losses, Opaque, Part, PartKind, Place, ReasoningForm, Reply, State,
         ToolCall,
     },
-    openai_responses::testing::{context, opened, sealer},
+    openai_responses::testing::{context, opened},
+    scene::sealer,
 };
 use cliproxy_domain::{Dialect, Failure};
 use serde_json::{Value, json};

@@ -1,34 +1,17 @@
 use super::*;
 use crate::{
-    envelope::Sealer,
     form::{Args, BlockKind, Event, Part, PartKind, Reply, ToolCall},
-    framing::Framing,
+    scene,
     translate::{
-        Ids, ReplyContext,
+        ReplyContext,
         checks::{assembled, assert_well_formed, comparable, owned},
     },
 };
 use cliproxy_domain::Dialect;
-use serde_json::Map;
 use std::sync::Arc;
 
 fn context(notes: Notes) -> ReplyContext {
-    ReplyContext {
-        client: Dialect::OpenAiChat,
-        framing: Framing::Sse,
-        upstream: Dialect::Anthropic,
-        model: "m".into(),
-        upstream_model: "u".into(),
-        credential: "c".into(),
-        sealer: Sealer::new("p", b"secret"),
-        ids: Ids::new([1, 2]),
-        created: 0,
-        notes,
-        shows_reasoning: false,
-        stream_usage: false,
-        input_estimate: 0,
-        echo: Map::new(),
-    }
+    ReplyContext { notes, ..scene::context(Dialect::Anthropic, Dialect::OpenAiChat) }
 }
 
 fn stopping(stop: &[&str]) -> Notes {

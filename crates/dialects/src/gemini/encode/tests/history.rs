@@ -1,11 +1,12 @@
 //! Calls, results and signatures of a history.
 
 use super::{
-    super::super::scene::{Scene, decode, sealer},
+    super::super::testing::{decode, to},
     call, chat, result, written,
 };
-use crate::form::{
-    Args, Media, Opaque, Part, PartKind, Place, ReasoningForm, Request, Role, State, ToolCall, Turn,
+use crate::{
+    form::{Args, Media, Opaque, Part, PartKind, Place, ReasoningForm, Request, Role, State, ToolCall, Turn},
+    scene::sealer,
 };
 use cliproxy_domain::Dialect;
 use serde_json::{Value, json};
@@ -79,7 +80,7 @@ fn texts_and_media_of_a_result_go_to_their_places() {
 fn arguments_that_are_no_object_are_refused_by_their_message() {
     for args in ["{\"a\":", "[7]", "\"x\""] {
         let request = history(vec![call("a", args)], vec![result("a", vec![], false)]);
-        let refused = Scene::default().encode(&request).unwrap_err();
+        let refused = to().encoded(&request).unwrap_err();
         assert_eq!(refused.field, "messages[1]", "{args}");
         assert!(!refused.message.contains(args));
     }
@@ -91,7 +92,7 @@ fn arguments_keep_the_digits_of_their_numbers() {
         vec![call("a", "{\"id\": 12345678901234567890123}")],
         vec![result("a", vec![Part::text("ok")], false)],
     );
-    let (body, _) = Scene::default().encode(&request).unwrap();
+    let (body, _) = to().encoded(&request).unwrap();
     assert!(body.to_string().contains("12345678901234567890123"), "{body}");
 }
 
@@ -157,7 +158,7 @@ fn reasoning_of_another_provider_is_dropped_without_a_word_and_its_calls_get_the
         vec![native, carrier(&state), call("a", "{}")],
         vec![result("a", vec![Part::text("1")], false)],
     );
-    let (body, notes) = Scene::default().encode(&request).unwrap();
+    let (body, notes) = to().encoded(&request).unwrap();
     assert_eq!(
         body["contents"][1]["parts"],
         json!([{"functionCall": {"name": "f_a", "args": {}},
@@ -178,7 +179,7 @@ fn a_refusal_in_the_history_is_text_and_an_answer_at_the_end_is_continued() {
     let mut request = chat();
     let refusal = PartKind::Refusal("no".into());
     request.turns.push(Turn::new(Role::Assistant, vec![Part::new(refusal)]));
-    let (body, notes) = Scene::default().encode(&request).unwrap();
+    let (body, notes) = to().encoded(&request).unwrap();
     assert_eq!(body["contents"][1]["parts"], json!([{"text": "no"}]));
     assert_eq!(body["contents"][2], json!({"role": "user", "parts": [{"text": "(continue)"}]}));
     assert_eq!(notes.losses.header().as_deref(), Some("messages=continued"));

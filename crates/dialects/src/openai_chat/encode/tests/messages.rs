@@ -7,8 +7,9 @@ use crate::{
     },
     openai_chat::{
         CHAT,
-        testing::{Server, compatible, decoded, encoded, sealer},
+        testing::{compatible, decoded, encoded, to, to_server},
     },
+    scene::{To, sealer},
 };
 use cliproxy_domain::{Dialect, Need, Profile, TranslationPolicy, UnsupportedTools};
 use serde_json::{Map, Value, json};
@@ -53,10 +54,10 @@ fn messages(request: &Request) -> Value {
 #[test]
 fn a_request_that_says_nothing_is_refused_in_the_clients_words() {
     let silent = conversation(Vec::new());
-    assert_eq!(Server::default().encoded(&silent).unwrap_err().field, "messages");
+    assert_eq!(to().encoded(&silent).unwrap_err().field, "messages");
     let mut responses = conversation(vec![assistant(vec![reasoning("", None)])]);
     responses.from = Dialect::OpenAiResponses;
-    assert_eq!(Server::default().encoded(&responses).unwrap_err().field, "input");
+    assert_eq!(to().encoded(&responses).unwrap_err().field, "input");
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn a_developer_is_a_system_to_servers_that_know_none() {
     let mut request = asked(Dialect::OpenAiResponses);
     request.turns.insert(0, Turn::new(Role::Developer, vec![Part::text("a"), Part::text("b")]));
     assert_eq!(messages(&request)[0]["role"], "developer");
-    let (body, _) = Server::of(compatible()).encoded(&request).unwrap();
+    let (body, _) = to_server(compatible()).encoded(&request).unwrap();
     // They may know no lists of parts either.
     assert_eq!(body["messages"][0], json!({"role": "system", "content": "a\n\nb"}));
 }
@@ -127,7 +128,7 @@ fn ids_are_fitted_to_the_server_and_match() {
     ]);
     assert_eq!(messages(&request)[1]["tool_calls"][0]["id"], long);
     let azure = Profile { max_tool_id: 40, ..Profile::default() };
-    let (body, _) = Server::of(azure).encoded(&request).unwrap();
+    let (body, _) = to_server(azure).encoded(&request).unwrap();
     let id = body["messages"][1]["tool_calls"][0]["id"].as_str().unwrap();
     assert_eq!((id.len(), &body["messages"][2]["tool_call_id"]), (40, &json!(id)));
 }
@@ -137,7 +138,7 @@ fn empty_texts_are_left_out_and_an_empty_user_is_refused() {
     let request = conversation(vec![user(vec![Part::text(""), Part::text("a")])]);
     assert_eq!(messages(&request), json!([{"role": "user", "content": "a"}]));
     let silent = conversation(vec![user(vec![Part::text("")])]);
-    assert_eq!(Server::default().encoded(&silent).unwrap_err().field, "messages");
+    assert_eq!(to().encoded(&silent).unwrap_err().field, "messages");
 }
 
 #[test]
@@ -160,7 +161,7 @@ fn refusals_of_the_model_are_its_words_where_none_are_known() {
         user(vec![Part::text("why")]),
     ]);
     assert_eq!(messages(&request)[1], json!({"role": "assistant", "content": null, "refusal": "No."}));
-    let (body, _) = Server::of(compatible()).encoded(&request).unwrap();
+    let (body, _) = to_server(compatible()).encoded(&request).unwrap();
     assert_eq!(body["messages"][1], json!({"role": "assistant", "content": "No."}));
 }
 
@@ -175,7 +176,7 @@ fn reasoning_goes_to_servers_that_take_it_in_their_own_field() {
     assert_eq!(body["messages"][1], json!({"role": "assistant", "content": "No."}));
     assert_eq!(warnings, None);
     let profile = Profile { reasoning_field: "reasoning".into(), ..compatible() };
-    let (body, _) = Server::of(profile).encoded(&request).unwrap();
+    let (body, _) = to_server(profile).encoded(&request).unwrap();
     assert_eq!(body["messages"][1]["reasoning"], "Try 7.");
 }
 
@@ -197,7 +198,7 @@ fn state_comes_back_to_the_server_that_made_it_and_to_no_other() {
         ]),
         user(vec![result("c1", vec![]), result("c2", vec![])]),
     ]);
-    let (body, _) = Server::of(compatible()).encoded(&request).unwrap();
+    let (body, _) = to_server(compatible()).encoded(&request).unwrap();
     let message = &body["messages"][1];
     assert_eq!(message["reasoning_details"], serde_json::from_str::<Value>(details).unwrap());
     assert_eq!(message["reasoning_content"], "a");
@@ -242,16 +243,16 @@ fn media_go_as_this_dialect_carries_them() {
         ])
     );
     let flac = conversation(vec![user(vec![audio("audio/flac")])]);
-    assert!(Server::default().encoded(&flac).unwrap_err().message.contains("WAV nor MP3"));
+    assert!(to().encoded(&flac).unwrap_err().message.contains("WAV nor MP3"));
 }
 
 #[test]
 fn files_by_url_and_files_of_another_provider_are_refused() {
     let file = |media: Media| conversation(vec![user(vec![Part::new(PartKind::File { media, name: None })])]);
     let url = file(Media::Url { url: "https://x/y.pdf".into(), mime: None });
-    assert_eq!(Server::default().encoded(&url).unwrap_err().need, Some(Need::FileUrls));
+    assert_eq!(to().encoded(&url).unwrap_err().need, Some(Need::FileUrls));
     let id = file(Media::FileId { dialect: Dialect::Anthropic, id: "file_1".into() });
-    assert_eq!(Server::default().encoded(&id).unwrap_err().need, Some(Need::ServerState));
+    assert_eq!(to().encoded(&id).unwrap_err().need, Some(Need::ServerState));
     let own = file(Media::FileId { dialect: Dialect::OpenAiResponses, id: "file-1".into() });
     assert_eq!(messages(&own)[0]["content"][0]["file"], json!({"file_id": "file-1"}));
 }
@@ -265,10 +266,10 @@ fn parts_that_only_their_vendor_understands_are_refused_or_dropped() {
         assistant(vec![Part::new(foreign), Part::text("So.")]),
         user(vec![Part::text("and?")]),
     ]);
-    assert_eq!(Server::default().encoded(&request).unwrap_err().field, "messages");
+    assert_eq!(to().encoded(&request).unwrap_err().field, "messages");
     let policy =
         TranslationPolicy { unsupported_tools: UnsupportedTools::Drop, ..TranslationPolicy::default() };
-    let (body, notes) = Server { policy, ..Server::default() }.encoded(&request).unwrap();
+    let (body, notes) = To { policy, ..to() }.encoded(&request).unwrap();
     assert_eq!(body["messages"][1], json!({"role": "assistant", "content": "So."}));
     assert_eq!(notes.losses.header().as_deref(), Some("messages.server_tool_use=dropped"));
 }

@@ -1,6 +1,10 @@
 use crate::{
     form::{Bag, OutputFormat, Part, Request, Role, Tier, Tool, ToolChoice, ToolKind, Turn},
-    openai_chat::testing::{Server, compatible, encoded},
+    openai_chat::{
+        CHAT,
+        testing::{compatible, encoded, to, to_server},
+    },
+    scene::To,
 };
 use cliproxy_domain::{
     Dialect, Effort, MaxTokensName, ModelTraits, Need, Profile, Thinking, TranslationPolicy, UnsupportedTools,
@@ -33,7 +37,7 @@ fn effort(asked_for: Effort, traits: ModelTraits, tools: bool) -> (Value, Option
     if tools {
         request.tools.push(function("f"));
     }
-    let (body, notes) = Server { traits, ..Server::default() }.encoded(&request).unwrap();
+    let (body, notes) = To { traits, ..to() }.encoded(&request).unwrap();
     (body["reasoning_effort"].clone(), notes.losses.header())
 }
 
@@ -43,7 +47,7 @@ fn the_limit_has_the_name_that_the_server_knows() {
     request.max_output = Some(9);
     assert_eq!(encoded(&request).0["max_completion_tokens"], 9);
     let older = Profile { max_tokens: MaxTokensName::MaxTokens, ..Profile::default() };
-    let (body, _) = Server::of(older).encoded(&request).unwrap();
+    let (body, _) = to_server(older).encoded(&request).unwrap();
     assert_eq!((&body["max_tokens"], body.get("max_completion_tokens")), (&json!(9), None));
 }
 
@@ -54,7 +58,7 @@ fn usage_is_asked_for_of_every_stream_but_where_the_server_refuses() {
     request.stream = true;
     let (body, _) = encoded(&request);
     assert_eq!((&body["stream"], &body["stream_options"]), (&json!(true), &json!({"include_usage": true})));
-    let server = Server::of(Profile { stream_usage: false, ..Profile::default() });
+    let server = to_server(Profile { stream_usage: false, ..Profile::default() });
     let (body, notes) = server.encoded(&request).unwrap();
     assert_eq!((body.get("stream_options"), notes.losses.header()), (None, None));
     let mut own = asked(Dialect::OpenAiChat);
@@ -72,7 +76,7 @@ fn what_this_dialect_cannot_say_is_dropped_in_the_clients_words() {
     let (body, warnings) = encoded(&request);
     assert_eq!(warnings.as_deref(), Some("generationConfig.topK=dropped, safetySettings=dropped"));
     assert_eq!(body.as_object().unwrap().len(), 2, "{body}");
-    assert_eq!(Server::strict().encoded(&request).unwrap_err().field, "generationConfig.topK");
+    assert_eq!(To::refusing(CHAT).encoded(&request).unwrap_err().field, "generationConfig.topK");
 }
 
 #[test]
@@ -81,7 +85,7 @@ fn sampling_is_dropped_for_models_that_refuse_it_and_for_no_other() {
     request.sampling.temperature = number("0.70");
     assert_eq!(encoded(&request).0["temperature"].to_string(), "0.70");
     let traits = ModelTraits { sampling: false, ..ModelTraits::default() };
-    let (body, notes) = Server { traits, ..Server::default() }.encoded(&request).unwrap();
+    let (body, notes) = To { traits, ..to() }.encoded(&request).unwrap();
     assert_eq!(
         (body.get("temperature"), notes.losses.header().as_deref()),
         (None, Some("temperature=dropped"))
@@ -92,7 +96,7 @@ fn sampling_is_dropped_for_models_that_refuse_it_and_for_no_other() {
 fn more_stop_texts_than_are_allowed_are_refused() {
     let mut request = asked(Dialect::Anthropic);
     request.stop = (0..5).map(|number| number.to_string()).collect();
-    assert_eq!(Server::default().encoded(&request).unwrap_err().field, "stop_sequences");
+    assert_eq!(to().encoded(&request).unwrap_err().field, "stop_sequences");
     request.stop.pop();
     assert_eq!(encoded(&request).0["stop"], json!(["0", "1", "2", "3"]));
 }
@@ -129,7 +133,7 @@ fn tiers_and_users_have_the_names_of_this_dialect() {
     (request.tier, request.user) = (Some(Tier::Standard), Some("u".into()));
     let (body, _) = encoded(&request);
     assert_eq!((&body["service_tier"], &body["safety_identifier"]), (&json!("default"), &json!("u")));
-    let (body, _) = Server::of(compatible()).encoded(&request).unwrap();
+    let (body, _) = to_server(compatible()).encoded(&request).unwrap();
     assert_eq!((&body["user"], body.get("safety_identifier")), (&json!("u"), None));
     request.tier = Some(Tier::Other("batch".into()));
     let (body, warnings) = encoded(&request);
@@ -140,11 +144,11 @@ fn tiers_and_users_have_the_names_of_this_dialect() {
 fn state_of_another_provider_and_media_in_answers_are_refused() {
     let mut request = asked(Dialect::OpenAiResponses);
     request.server_state.push("previous_response_id");
-    let refused = Server::default().encoded(&request).unwrap_err();
+    let refused = to().encoded(&request).unwrap_err();
     assert_eq!((&*refused.field, refused.need), ("previous_response_id", Some(Need::ServerState)));
     let mut request = asked(Dialect::Gemini);
     request.media_output = true;
-    assert_eq!(Server::default().encoded(&request).unwrap_err().need, Some(Need::MediaOutput));
+    assert_eq!(to().encoded(&request).unwrap_err().need, Some(Need::MediaOutput));
 }
 
 #[test]
@@ -163,7 +167,7 @@ fn a_schema_is_told_in_words_to_servers_that_know_none() {
     let mut request = asked(Dialect::Anthropic);
     let schema = json!({"type": "object", "title": "T"});
     request.format = Some(OutputFormat::Schema { name: None, description: None, schema, strict: None });
-    let server = Server::of(Profile { strict_schemas: false, ..Profile::default() });
+    let server = to_server(Profile { strict_schemas: false, ..Profile::default() });
     let (body, notes) = server.encoded(&request).unwrap();
     assert_eq!(body["response_format"], json!({"type": "json_object"}));
     assert_eq!(body["messages"][0]["role"], "system");
@@ -189,7 +193,7 @@ fn tools_are_written_and_the_choice_among_them() {
     request.tools = vec![function("f"), function("mcp.fs/read")];
     request.tool_choice = Some(ToolChoice::One("mcp.fs/read".into()));
     request.parallel_tools = Some(false);
-    let (body, notes) = Server::default().encoded(&request).unwrap();
+    let (body, notes) = to().encoded(&request).unwrap();
     let sent = body["tools"][1]["function"]["name"].as_str().unwrap();
     assert_eq!(notes.names.original(sent), "mcp.fs/read");
     assert_eq!(body["tool_choice"], json!({"type": "function", "function": {"name": sent}}));
@@ -198,7 +202,7 @@ fn tools_are_written_and_the_choice_among_them() {
         (&json!(false), &json!(true))
     );
     let plain = Profile { strict_schemas: false, parallel_tool_calls: false, ..Profile::default() };
-    let (body, notes) = Server::of(plain).encoded(&request).unwrap();
+    let (body, notes) = to_server(plain).encoded(&request).unwrap();
     assert_eq!((body.get("parallel_tool_calls"), body["tools"][0]["function"].get("strict")), (None, None));
     let warnings =
         "tools[0].strict=dropped, tools[1].strict=dropped, tool_choice.disable_parallel_tool_use=dropped";
@@ -213,7 +217,7 @@ fn a_subset_of_tools_is_chosen_by_name_or_sent_alone() {
     let (body, _) = encoded(&request);
     let allowed = json!({"mode": "required", "tools": [{"type": "function", "function": {"name": "g"}}]});
     assert_eq!(body["tool_choice"], json!({"type": "allowed_tools", "allowed_tools": allowed}));
-    let (body, _) = Server::of(compatible()).encoded(&request).unwrap();
+    let (body, _) = to_server(compatible()).encoded(&request).unwrap();
     assert_eq!((&body["tool_choice"], body["tools"].as_array().unwrap().len()), (&json!("required"), 1));
 }
 
@@ -227,7 +231,7 @@ fn free_form_tools_go_as_they_are_or_as_functions_of_one_text() {
         body["tools"][0],
         json!({"type": "custom", "custom": {"name": "t", "format": {"type": "grammar"}}})
     );
-    let (body, notes) = Server::of(compatible()).encoded(&request).unwrap();
+    let (body, notes) = to_server(compatible()).encoded(&request).unwrap();
     assert_eq!(body["tools"][0]["function"]["parameters"]["required"], json!(["input"]));
     assert!(notes.free_tools.contains("t"));
     assert_eq!(notes.losses.header().as_deref(), Some("tools[0].format=dropped"));
@@ -243,10 +247,10 @@ fn tools_of_another_vendor_are_refused_or_dropped_with_the_choice_of_them() {
         json,
     })];
     request.tool_choice = Some(ToolChoice::Required);
-    assert_eq!(Server::default().encoded(&request).unwrap_err().field, "tools[0]");
+    assert_eq!(to().encoded(&request).unwrap_err().field, "tools[0]");
     let policy =
         TranslationPolicy { unsupported_tools: UnsupportedTools::Drop, ..TranslationPolicy::default() };
-    let (body, notes) = Server { policy, ..Server::default() }.encoded(&request).unwrap();
+    let (body, notes) = To { policy, ..to() }.encoded(&request).unwrap();
     assert_eq!((body.get("tools"), body.get("tool_choice")), (None, None));
     let warnings = "tools[0].web_search_20260318=dropped, tool_choice=dropped";
     assert_eq!(notes.losses.header().as_deref(), Some(warnings));

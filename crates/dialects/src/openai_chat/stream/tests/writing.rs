@@ -2,8 +2,9 @@ use crate::{
     form::{BlockKind, Citation, Event, Finish, Opaque, Place, ReasoningForm, State},
     openai_chat::{
         pocket::Pocket,
-        testing::{chunks, context, data, deltas, sealer, write_stream},
+        testing::{chunks, context, data, deltas, write_stream},
     },
+    scene::sealer,
     translate::ReplyContext,
 };
 use cliproxy_domain::{Dialect, TokenUsage};

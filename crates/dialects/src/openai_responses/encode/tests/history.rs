@@ -6,7 +6,8 @@ use crate::{
         Args, Detail, Media, Opaque, Part, PartKind, Place, ReasoningForm, Role, State, ToolCall, ToolResult,
         Turn,
     },
-    openai_responses::testing::{encoded, sealer},
+    openai_responses::testing::encoded,
+    scene::sealer,
 };
 use cliproxy_domain::Dialect;
 use serde_json::json;

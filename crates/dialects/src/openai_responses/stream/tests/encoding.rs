@@ -7,8 +7,9 @@ use crate::{
     framing::Framing,
     openai_responses::{
         StreamEncoder,
-        testing::{context, data_of, sealer, stream_of},
+        testing::{context, data_of, stream_of},
     },
+    scene::sealer,
 };
 use cliproxy_domain::{Dialect, ErrorClass};
 use serde_json::{Value, json};
