@@ -3,7 +3,7 @@
 
 use cliproxy_domain::Dialect;
 use sha2::{Digest as _, Sha256};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// Characters of an id at most, for OpenAI.
 pub(crate) const OPENAI_MAX: usize = 64;
@@ -33,6 +33,16 @@ pub(crate) fn made(answer: &str, ordinal: u32) -> String {
     hash.update(answer.as_bytes());
     hash.update(ordinal.to_be_bytes());
     format!("call_{}", hex::encode(&hash.finalize()[..12]))
+}
+
+/// Gives the id of a call of a later part of an answer: its own, or another where a call of an earlier part has that.
+/// Parts come on requests of their own, and a provider may number the calls of each from the beginning.
+pub(crate) fn of_later_part<'i>(id: Cow<'i, str>, earlier: &BTreeSet<String>) -> Cow<'i, str> {
+    if !earlier.contains(&*id) {
+        return id;
+    }
+    let other = (0..=u32::MAX).map(|ordinal| made(&id, ordinal)).find(|other| !earlier.contains(other));
+    other.map_or(id, Cow::Owned)
 }
 
 #[cfg(test)]
@@ -73,5 +83,16 @@ mod tests {
         assert_ne!(made("r1", 0), made("r1", 1));
         assert_ne!(made("r1", 0), made("r2", 0));
         assert_eq!(made("r1", 0).len(), "call_".len() + 24);
+    }
+
+    #[test]
+    fn a_later_part_keeps_its_ids_unless_an_earlier_one_has_them() {
+        let mut earlier = BTreeSet::from(["a".to_owned()]);
+        assert_eq!(of_later_part("b".into(), &earlier), "b");
+        let second = of_later_part("a".into(), &earlier).into_owned();
+        earlier.insert(second.clone());
+        let third = of_later_part("a".into(), &earlier).into_owned();
+        assert!(second != "a" && third != "a" && third != second, "{second} {third}");
+        assert_eq!(of_later_part("a".into(), &BTreeSet::from(["a".to_owned()])), second, "the same again");
     }
 }

@@ -1,8 +1,12 @@
 //! An answer that its provider gives in several parts, each on a request of its own: Gemini ends a part with
 //! `CONTINUATION` and a token, and goes on when it gets the same request with that token (§10 of the wire formats).
 
-use crate::form::{Choice, Event, Finish, Part, PartKind, Reply};
+use crate::{
+    form::{BlockKind, Choice, Event, Finish, Part, PartKind, Reply},
+    tool_ids,
+};
 use cliproxy_domain::TokenUsage;
+use std::collections::BTreeSet;
 
 /// How often an answer is resumed at most. A provider that never ends must not keep a client for ever.
 pub const MAX_PARTS: u32 = 16;
@@ -20,6 +24,8 @@ pub(crate) struct Joined {
     spent: TokenUsage,
     current: TokenUsage,
     paused: Option<String>,
+    /// The ids of all calls so far.
+    calls: BTreeSet<String>,
 }
 
 impl Joined {
@@ -32,7 +38,7 @@ impl Joined {
                 if choice == 0 {
                     self.next_block = self.next_block.max(base.saturating_add(block).saturating_add(1));
                 }
-                sink(Event::Open { choice, block: base.saturating_add(block), kind });
+                sink(Event::Open { choice, block: base.saturating_add(block), kind: self.own(kind) });
             }
             Event::Delta { choice, block, text } => {
                 sink(Event::Delta { choice, block: base.saturating_add(block), text });
@@ -62,6 +68,17 @@ impl Joined {
         }
     }
 
+    /// Gives a call of a later part an id that no call before it has.
+    fn own<'k>(&mut self, mut kind: BlockKind<'k>) -> BlockKind<'k> {
+        if let BlockKind::ToolCall { id, .. } = &mut kind {
+            if self.parts > 0 {
+                *id = tool_ids::of_later_part(std::mem::take(id), &self.calls);
+            }
+            self.calls.insert(id.clone().into_owned());
+        }
+        kind
+    }
+
     /// Gives the token to go on with, when this part has ended with one.
     pub(crate) fn paused(&self) -> Option<&str> {
         self.paused.as_deref()
@@ -87,6 +104,7 @@ pub fn continuation(reply: &Reply) -> Option<&str> {
 /// Adds the next part of an answer to those before it.
 pub fn join(reply: &mut Reply, next: Reply) {
     if let (Some(choice), Some(mut later)) = (reply.choices.first_mut(), next.choices.into_iter().next()) {
+        own_ids(&choice.parts, &mut later.parts);
         join_text(&mut choice.parts, &mut later.parts);
         choice.parts.append(&mut later.parts);
         choice.finish = later.finish;
@@ -98,6 +116,21 @@ pub fn join(reply: &mut Reply, next: Reply) {
         (Some(usage), Some(more)) => *usage += more,
         (usage @ None, more) => *usage = more,
         (Some(_), None) => {}
+    }
+}
+
+/// Gives the calls of the next part ids that no call before them has.
+fn own_ids(parts: &[Part], later: &mut [Part]) {
+    let call_id = |part: &Part| match &part.kind {
+        PartKind::ToolCall(call) => Some(call.id.clone()),
+        _ => None,
+    };
+    let mut earlier: BTreeSet<String> = parts.iter().filter_map(call_id).collect();
+    for part in later {
+        if let PartKind::ToolCall(call) = &mut part.kind {
+            call.id = tool_ids::of_later_part(std::mem::take(&mut call.id).into(), &earlier).into_owned();
+            earlier.insert(call.id.clone());
+        }
     }
 }
 
@@ -130,89 +163,4 @@ pub fn continued(body: &[u8], token: &str) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::form::BlockKind;
-
-    fn text_part(words: &str, finish: Finish) -> Vec<Event<'static>> {
-        let usage = TokenUsage { input: 10, output: 2, ..TokenUsage::default() };
-        vec![
-            Event::Start { id: None, model: None, created: None },
-            Event::Open { choice: 0, block: 0, kind: BlockKind::Text },
-            Event::Delta { choice: 0, block: 0, text: words.to_owned().into() },
-            Event::Close { choice: 0, block: 0 },
-            Event::Usage(usage),
-            Event::Finish { choice: 0, finish },
-            Event::End,
-        ]
-    }
-
-    fn pause(token: &str) -> Finish {
-        Finish::Pause { token: Some(token.to_owned()) }
-    }
-
-    fn played(joined: &mut Joined, events: Vec<Event<'static>>) -> Vec<String> {
-        let mut out = Vec::new();
-        for event in events {
-            joined.event(event, &mut |event| out.push(format!("{event:?}")));
-        }
-        out
-    }
-
-    #[test]
-    fn parts_are_one_answer_with_blocks_of_their_own_numbers_and_all_tokens() {
-        let mut joined = Joined::default();
-        let first = played(&mut joined, text_part("one", pause("t1")));
-        assert!(first.iter().all(|event| !event.starts_with("Finish") && event != "End"), "{first:?}");
-        assert_eq!(joined.paused(), Some("t1"));
-        joined.resume();
-        assert_eq!(joined.paused(), None);
-        let second = played(&mut joined, text_part("two", Finish::End));
-        assert!(
-            second[0].starts_with("Open") && second[0].contains("block: 1"),
-            "no second start: {second:?}"
-        );
-        assert!(second.iter().any(|event| event.contains("input: 20, output: 4")), "{second:?}");
-        assert_eq!(second.last().map(String::as_str), Some("End"));
-    }
-
-    #[test]
-    fn a_provider_that_never_ends_is_not_resumed_for_ever() {
-        let mut joined = Joined::default();
-        let mut rounds = 0;
-        loop {
-            let events = played(&mut joined, text_part("more", pause("t")));
-            if events.last().map(String::as_str) == Some("End") {
-                break;
-            }
-            joined.resume();
-            rounds += 1;
-        }
-        assert_eq!(rounds, MAX_PARTS);
-    }
-
-    #[test]
-    fn whole_parts_are_joined_where_the_text_was_cut() {
-        let part = |text: &str, finish| Reply {
-            id: None,
-            model: None,
-            created: None,
-            choices: vec![Choice { index: 0, parts: vec![Part::text(text)], finish, logprobs: None }],
-            usage: Some(TokenUsage { input: 3, output: 1, ..TokenUsage::default() }),
-            tier: None,
-            fingerprint: None,
-        };
-        let mut reply = part("Part o", pause("t"));
-        assert_eq!(continuation(&reply), Some("t"));
-        join(&mut reply, part("ne", Finish::End));
-        assert_eq!(continuation(&reply), None);
-        assert_eq!(reply.choices[0].parts, [Part::text("Part one")]);
-        assert_eq!(reply.usage.map(|usage| usage.input), Some(6));
-    }
-
-    #[test]
-    fn the_token_is_put_into_the_same_body() {
-        let body = continued(br#"{"contents":[]}"#, "a\"b");
-        assert_eq!(body, br#"{"continuationToken":"a\"b","contents":[]}"#);
-    }
-}
+mod tests;
