@@ -2,6 +2,7 @@
 
 use crate::{
     form::{Media, OutputFormat, Part, PartKind, Request, ToolKind},
+    places,
     words::{Word, word},
 };
 use cliproxy_domain::{Dialect, Need, Needs};
@@ -45,7 +46,7 @@ fn walk(request: &Request, found: Found<'_>) {
     let fixed = |name: &'static str| move || Cow::Borrowed(name);
     for (at, turn) in request.turns.iter().enumerate() {
         for part in &turn.parts {
-            walk_part(part, found, &|| turn_path(from, at));
+            walk_part(part, found, &|| places::turn(from, at));
         }
     }
     let called = request.tools.iter().any(|tool| !matches!(tool.kind, ToolKind::Vendor { .. }));
@@ -110,16 +111,6 @@ fn walk_media(media: &Media, found: Found<'_>, path: &dyn Fn() -> Cow<'static, s
     if let Media::FileId { dialect, .. } = media {
         found(Need::ServerState, Some(*dialect), path);
     }
-}
-
-fn turn_path(from: Dialect, at: usize) -> Cow<'static, str> {
-    let list = match from {
-        Dialect::OpenAiChat | Dialect::Anthropic => "messages",
-        Dialect::OpenAiResponses => "input",
-        Dialect::Gemini => "contents",
-    };
-    // Instructions outside the list shift the places, so that only the list is named with certainty.
-    if from == Dialect::OpenAiChat { Cow::Owned(format!("{list}[{at}]")) } else { Cow::Borrowed(list) }
 }
 
 #[cfg(test)]

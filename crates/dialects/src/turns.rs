@@ -8,6 +8,7 @@ mod tests;
 
 use crate::{
     form::{Part, Refused, Request, Role},
+    places,
     translate::Notes,
 };
 use cliproxy_domain::Dialect;
@@ -87,36 +88,13 @@ impl<'r> Conversation<'r> {
         let stand_in = || Turn { role: Role::User, parts: vec![Cow::Owned(Part::text(CONTINUE))] };
         let speaks = |turn: Option<&Turn<'r>>| turn.is_some_and(|turn| turn.role == Role::Assistant);
         if speaks(self.turns.first()) {
-            notes.losses.changed(list_path(from), "continued")?;
+            notes.losses.changed(places::list(from), "continued")?;
             self.turns.insert(0, stand_in());
         }
         if !rules.prefill && speaks(self.turns.last()) {
-            notes.losses.changed(list_path(from), "continued")?;
+            notes.losses.changed(places::list(from), "continued")?;
             self.turns.push(stand_in());
         }
         Ok(())
     }
-}
-
-/// Names the list of messages in the client's words.
-pub(crate) fn list_path(from: Dialect) -> &'static str {
-    match from {
-        Dialect::OpenAiChat | Dialect::Anthropic => "messages",
-        Dialect::OpenAiResponses => "input",
-        Dialect::Gemini => "contents",
-    }
-}
-
-/// Names the message that turn number `at` was, as far as its place is known. Instructions that stand outside the
-/// list shift the places in it; of a Responses request several items may be one turn.
-pub(crate) fn turn_path(request: &Request, at: usize) -> Cow<'static, str> {
-    let list = list_path(request.from);
-    let outside = match request.from {
-        Dialect::OpenAiChat => 0,
-        Dialect::OpenAiResponses => return Cow::Borrowed(list),
-        Dialect::Anthropic | Dialect::Gemini => {
-            request.turns.iter().take_while(|turn| turn.role.is_instruction()).count()
-        }
-    };
-    Cow::Owned(format!("{list}[{}]", at.saturating_sub(outside)))
 }

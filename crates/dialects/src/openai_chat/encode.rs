@@ -10,10 +10,11 @@ use super::{CHAT, nested};
 use crate::{
     form::{Refused, Request},
     json::Object,
+    places,
     translate::{Notes, Target},
     words::{Word, word},
 };
-use cliproxy_domain::{Dialect, Need, Profile};
+use cliproxy_domain::{Need, Profile};
 use std::borrow::Cow;
 
 /// Writes a request.
@@ -69,19 +70,12 @@ impl<'s> Scope<'s> {
 
     /// Names the list of messages in the client's words.
     fn list(&self) -> &'static str {
-        match self.request.from {
-            Dialect::OpenAiChat | Dialect::Anthropic => "messages",
-            Dialect::OpenAiResponses => "input",
-            Dialect::Gemini => "contents",
-        }
+        places::list(self.request.from)
     }
 
     /// Names the message of turn number `at` in the client's words, as closely as that is known.
     fn message(&self, at: usize) -> Cow<'static, str> {
-        match self.request.from {
-            Dialect::OpenAiChat => Cow::Owned(format!("messages[{at}]")),
-            Dialect::Anthropic | Dialect::OpenAiResponses | Dialect::Gemini => Cow::Borrowed(self.list()),
-        }
+        places::turn(self.request.from, at)
     }
 
     fn refuse_what_is_of_another_provider(&self) -> Result<(), Refused> {

@@ -8,6 +8,7 @@ mod tools;
 use crate::{
     form::{Args, PartKind, Refused, Request, ToolCall, Turn},
     json::{Array, Object},
+    places,
     translate::{Notes, Target},
 };
 use cliproxy_domain::{Dialect, Need};
@@ -136,21 +137,12 @@ impl<'w> Writer<'w> {
     /// Names the place of a turn in the client's words. Instructions outside the list shift the places in it, but
     /// for chat, so that only the list is named with certainty.
     fn place(&self, at: usize) -> Cow<'static, str> {
-        match self.request.from {
-            Dialect::OpenAiChat => Cow::Owned(format!("messages[{at}]")),
-            Dialect::Anthropic => Cow::Borrowed("messages"),
-            Dialect::OpenAiResponses => Cow::Borrowed("input"),
-            Dialect::Gemini => Cow::Borrowed("contents"),
-        }
+        places::turn(self.request.from, at)
     }
 
     /// Names a list of turns in the client's words.
     fn list(&self) -> &'static str {
-        match self.request.from {
-            Dialect::OpenAiChat | Dialect::Anthropic => "messages",
-            Dialect::OpenAiResponses => "input",
-            Dialect::Gemini => "contents",
-        }
+        places::list(self.request.from)
     }
 }
 

@@ -4,7 +4,7 @@
 use super::{Notes, Target};
 use crate::{
     form::{Part, PartKind, Refused, Request, Role, ToolChoice, ToolKind},
-    turns::{list_path, turn_path},
+    places,
 };
 use cliproxy_domain::{Dialect, Need, UnsupportedTools};
 use std::borrow::Cow;
@@ -57,12 +57,12 @@ fn leave_out_parts(request: &mut Request, target: &Target<'_>, notes: &mut Notes
             match &part.kind {
                 PartKind::Foreign { dialect, name, .. } if *dialect != target.dialect => {
                     if name == "item_reference" {
-                        return Err(Refused::lacking(Need::ServerState, turn_path(request, at)));
+                        return Err(Refused::lacking(Need::ServerState, places::turn_of(request, at)));
                     }
                     if !drops || turn.role != Role::Assistant {
                         return Err(unknown(name, request, at));
                     }
-                    notes.losses.tell(format!("{}.{name}", list_path(request.from)), "dropped");
+                    notes.losses.tell(format!("{}.{name}", places::list(request.from)), "dropped");
                 }
                 PartKind::ToolResult(result) => {
                     for part in &result.content {
@@ -86,7 +86,7 @@ fn leave_out_parts(request: &mut Request, target: &Target<'_>, notes: &mut Notes
 }
 
 fn unknown(name: &str, request: &Request, at: usize) -> Refused {
-    let place = turn_path(request, at);
+    let place = places::turn_of(request, at);
     let name: String = name.chars().take(60).collect();
     let message = format!(
         "`{place}` has a part of type {name}, which only its own API understands: leave it out, or use a model of that vendor"

@@ -1,7 +1,9 @@
 //! The first step: what is empty is left out, and neighbours of one role become one turn.
 
-use super::{list_path, turn_path};
-use crate::form::{CacheMark, Part, PartKind, Refused, Request, Role};
+use crate::{
+    form::{CacheMark, Part, PartKind, Refused, Request, Role},
+    places,
+};
 use std::{borrow::Cow, mem};
 
 /// A part, and the number of the turn that it came in.
@@ -84,7 +86,7 @@ impl<'r> Draft<'r> {
             return Ok(());
         }
         if let Some(at) = request.turns.iter().rposition(|turn| turn.role == Role::User) {
-            let path = turn_path(request, at);
+            let path = places::turn_of(request, at);
             let message =
                 format!("`{path}` is empty, as is every user message: send one that says something");
             return Err(Refused::new(path, message));
@@ -93,7 +95,7 @@ impl<'r> Draft<'r> {
             return Ok(());
         }
         let Some((last, _)) = self.system.last() else {
-            let path = list_path(request.from);
+            let path = places::list(request.from);
             return Err(Refused::new(path, format!("`{path}` is empty: send at least one message")));
         };
         let first = self.system.partition_point(|(at, _)| at < last);

@@ -1,10 +1,10 @@
 //! The second step: the results of a turn's calls come right after it, one for each call and in their order.
 
-use super::{
-    draft::{DraftTurn, Placed},
-    turn_path,
+use super::draft::{DraftTurn, Placed};
+use crate::{
+    form::{PartKind, Refused, Request, Role},
+    places,
 };
-use crate::form::{PartKind, Refused, Request, Role};
 use std::{
     collections::{BTreeMap, VecDeque},
     mem,
@@ -94,7 +94,7 @@ impl<'r> Results<'r> {
 }
 
 fn no_result(request: &Request, at: usize) -> Refused {
-    let path = turn_path(request, at);
+    let path = places::turn_of(request, at);
     let message = format!(
         "a tool call in `{path}` has no result before the model's next message: send one result for each call"
     );
@@ -102,7 +102,7 @@ fn no_result(request: &Request, at: usize) -> Refused {
 }
 
 fn no_call(request: &Request, at: usize) -> Refused {
-    let path = turn_path(request, at);
+    let path = places::turn_of(request, at);
     let message = format!(
         "a tool result in `{path}` answers no call of the model's message before it: send one result for each call, with the call's id"
     );

@@ -1,8 +1,8 @@
 //! What Anthropic cannot be told: refused, or left out with a warning (§11 of the wire formats).
 
-use super::words::messages;
 use crate::{
     form::{Part, PartKind, Refused, Request, Turn},
+    places,
     translate::Notes,
     words::{Word, word},
 };
@@ -58,7 +58,7 @@ pub(super) fn drop_foreign(request: &Request, notes: &mut Notes) -> Result<(), R
             notes.losses.dropped(name.to_owned())?;
         }
     }
-    let list = messages(request.from);
+    let list = places::list(request.from);
     for turn in &request.turns {
         drop_of_turn(turn, list, notes)?;
     }

@@ -1,8 +1,8 @@
 //! What Gemini cannot be told (§11 of the wire formats), as far as it shows before anything is written.
 
-use super::words;
 use crate::{
     form::{Part, PartKind, Refused, Request},
+    places,
     translate::Notes,
     words::{Word, word},
 };
@@ -63,7 +63,7 @@ fn top_level(request: &Request, notes: &mut Notes) -> Result<(), Refused> {
 }
 
 fn messages(request: &Request, notes: &mut Notes) -> Result<(), Refused> {
-    let list = words::list(request.from);
+    let list = places::list(request.from);
     for turn in &request.turns {
         if turn.name.is_some() {
             notes.losses.dropped(format!("{list}.name"))?;

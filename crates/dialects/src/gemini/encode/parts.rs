@@ -98,7 +98,7 @@ impl Writer<'_> {
 
 /// Refuses a part that only its own vendor's servers understand.
 pub(super) fn unknown(request: &Request) -> Refused {
-    let list = words::list(request.from);
+    let list = crate::places::list(request.from);
     Refused::new(
         list,
         format!(

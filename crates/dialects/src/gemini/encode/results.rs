@@ -3,11 +3,12 @@
 use super::{
     super::{fields::within, json_text},
     contents::{self, Called},
-    media, parts, words,
+    media, parts,
 };
 use crate::{
     form::{Bag, Media, PartKind, Refused, Request, ToolResult},
     json::Object,
+    places,
 };
 use cliproxy_domain::Dialect;
 
@@ -71,7 +72,7 @@ fn say(response: &mut Object<'_>, result: &ToolResult) {
 }
 
 fn unknown_call(request: &Request) -> Refused {
-    let list = words::list(request.from);
+    let list = places::list(request.from);
     Refused::new(
         list,
         format!("`{list}` holds a tool result that answers no call: send the call that it answers before it"),

@@ -1,32 +1,17 @@
 //! Places of messages and schemas in the words of the client's dialect.
 
-use crate::form::{PartKind, Request};
+use crate::{
+    form::{PartKind, Request},
+    places,
+};
 use cliproxy_domain::Dialect;
 use std::borrow::Cow;
 
-/// Names the list of messages.
-pub(super) fn list(from: Dialect) -> &'static str {
-    match from {
-        Dialect::OpenAiChat | Dialect::Anthropic => "messages",
-        Dialect::OpenAiResponses => "input",
-        Dialect::Gemini => "contents",
-    }
-}
-
-/// Names the message that holds the call `id`, as far as its place is known: several items of a Responses request may
-/// be one turn, and system prompts stand outside the list in other dialects than chat.
+/// Names the message that holds the call `id`, as far as its place is known.
 pub(super) fn message_of_call(request: &Request, id: &str) -> Cow<'static, str> {
-    let list = list(request.from);
-    let outside = match request.from {
-        Dialect::OpenAiChat => 0,
-        Dialect::OpenAiResponses => return Cow::Borrowed(list),
-        Dialect::Anthropic | Dialect::Gemini => {
-            request.turns.iter().take_while(|turn| turn.role.is_instruction()).count()
-        }
-    };
     let calls = |kind: &PartKind| matches!(kind, PartKind::ToolCall(call) if call.id == id);
     let place = request.turns.iter().position(|turn| turn.parts.iter().any(|part| calls(&part.kind)));
-    place.map_or(Cow::Borrowed(list), |at| Cow::Owned(format!("{list}[{}]", at.saturating_sub(outside))))
+    place.map_or(Cow::Borrowed(places::list(request.from)), |at| places::turn_of(request, at))
 }
 
 /// Names the schema of tool number `at`.
