@@ -1,10 +1,12 @@
 //! Every lossy point of the wire formats (§9 to §11) as a row: the smallest request that has it, and what each dialect
 //! makes of it. `docs/reference/translation.md` says the same to people.
 
+mod answers;
 mod conversation;
 mod effort;
 mod format;
 mod media;
+mod page;
 mod parameters;
 mod tools;
 mod vendors;
