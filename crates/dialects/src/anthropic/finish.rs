@@ -40,11 +40,13 @@ pub(super) fn write(finish: &Finish, object: &mut Object<'_>) {
     let reason = match finish {
         Finish::End => "end_turn",
         Finish::StopSequence(_) => "stop_sequence",
-        Finish::MaxTokens => "max_tokens",
+        // A client that is told of a pause asks again, and for ever where Gemini never ends: what the gateway did not
+        // go on with is cut.
+        Finish::MaxTokens | Finish::Pause { token: Some(_) } => "max_tokens",
         Finish::ContextWindow => "model_context_window_exceeded",
         Finish::ToolUse => "tool_use",
         Finish::ContentFilter { .. } | Finish::Refusal { .. } => "refusal",
-        Finish::Pause { .. } => "pause_turn",
+        Finish::Pause { token: None } => "pause_turn",
     };
     let sequence = match finish {
         Finish::StopSequence(sequence) => sequence.as_deref(),
