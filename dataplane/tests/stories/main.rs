@@ -15,3 +15,7 @@ mod requests;
 mod script;
 mod timeouts;
 mod translation;
+mod translation_continued;
+mod translation_elsewhere;
+mod translation_needs;
+mod translation_reasoning;

@@ -11,41 +11,41 @@ use cliproxy_domain::{
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const MESSAGES: &str = "/v1/messages";
-const ASK: &str = r#"{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"hi"}]}"#;
+pub const MESSAGES: &str = "/v1/messages";
+pub const ASK: &str = r#"{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"hi"}]}"#;
 const ASK_STREAM: &str =
     r#"{"model":"m","max_tokens":99,"stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
-const CHAT_REPLY: &str = r#"{"id":"c1","object":"chat.completion","created":1,"model":"up","choices":[{"index":0,"message":{"role":"assistant","content":"Hello","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}"#;
+pub const CHAT_REPLY: &str = r#"{"id":"c1","object":"chat.completion","created":1,"model":"up","choices":[{"index":0,"message":{"role":"assistant","content":"Hello","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}"#;
 
-fn chunk(delta: &Value, finish: Option<&str>) -> String {
+pub fn chunk(delta: &Value, finish: Option<&str>) -> String {
     let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
     let chunk = json!({"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "up",
         "choices": [choice]});
     format!("data: {chunk}\n\n")
 }
 
-fn text(text: &str) -> String {
+pub fn text(text: &str) -> String {
     chunk(&json!({ "content": text }), None)
 }
 
-fn end() -> String {
+pub fn end() -> String {
     chunk(&json!({}), Some("stop")) + "data: [DONE]\n\n"
 }
 
-fn names(stream: &str) -> Vec<&str> {
+pub fn names(stream: &str) -> Vec<&str> {
     stream.lines().filter_map(|line| line.strip_prefix("event: ")).collect()
 }
 
-fn body_of(request: &str) -> Value {
+pub fn body_of(request: &str) -> Value {
     let (_, body) = request.split_once("\r\n\r\n").expect("a head");
     serde_json::from_str(body).expect("JSON")
 }
 
-fn error_of(answer: &Answer) -> Value {
+pub fn error_of(answer: &Answer) -> Value {
     serde_json::from_str::<Value>(&answer.body).expect("JSON")["error"].take()
 }
 
-async fn with(net: &MemoryNet, providers: Vec<Provider>) -> Node {
+pub async fn with(net: &MemoryNet, providers: Vec<Provider>) -> Node {
     Node::start(net, in_turn(providers)).await
 }
 
@@ -197,7 +197,7 @@ fn with_seed() -> &'static str {
     r#"{"model":"m","seed":7,"messages":[{"role":"user","content":"hi"}]}"#
 }
 
-const MESSAGE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model":"up","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}"#;
+pub const MESSAGE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model":"up","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}"#;
 
 #[tokio::test(start_paused = true)]
 async fn what_is_lost_is_told_in_a_header() {
