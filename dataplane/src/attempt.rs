@@ -51,6 +51,8 @@ pub struct Reply {
     pub target: Target,
     /// Upstream calls made for this request, this one included.
     pub attempts: u32,
+    /// Whether it was in another dialect than the client's.
+    pub translated: bool,
     /// What translation lost, as `x-cliproxy-warnings` tells it.
     pub warnings: Option<String>,
 }
@@ -205,6 +207,7 @@ impl Attempter {
                 source: answered.source.started(in_flight, call, time_left),
                 target: choice.target.clone(),
                 attempts,
+                translated: prepared.dialect(call) != call.dialect,
                 warnings: answered.warnings,
             }),
             Err(failed) => {

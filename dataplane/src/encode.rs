@@ -24,13 +24,19 @@ pub type PendingReply = Pin<Box<dyn Future<Output = Result<Reply, Exhausted>> + 
 
 /// Encodes the answer of an upstream that has begun.
 pub fn reply(call: &Arc<Call>, node: &NodeId, reply: Reply) -> Response<ReplyBody> {
-    let Reply { status, headers, source, target, attempts, warnings } = reply;
+    let Reply { status, headers, source, target, attempts, translated, warnings } = reply;
     let mut answer_headers = answer_headers(&headers);
     set(&mut answer_headers, "x-cliproxy-provider", target.provider.as_str());
     set(&mut answer_headers, "x-cliproxy-model", target.model.as_str());
     set(&mut answer_headers, "x-cliproxy-attempts", itoa(attempts).as_str());
     if let Some(warnings) = warnings {
+        tracing::debug!(request_id = %call.id, provider = %target.provider, model = %target.model, warnings,
+            "an answer lost something in translation");
         set(&mut answer_headers, "x-cliproxy-warnings", &warnings);
+    }
+    // Its SDK reads the id there; an answer that passes has the provider's own.
+    if translated && call.dialect == Dialect::Anthropic {
+        set(&mut answer_headers, "request-id", call.id.as_str());
     }
     let served = Served { target, attempts };
     let body = match source {
@@ -80,7 +86,16 @@ pub fn exhausted(call: &Call, node: &NodeId, exhausted: Exhausted) -> Response<R
             response
         }
         None => {
-            let encoded = encode(call.dialect, &error_reply(&error.message, error.failure, &call.id));
+            // The client has sent no key of this provider: what is said of one is not for it to mend.
+            let message = match error.failure {
+                Failure::CredentialRejected => {
+                    format!(
+                        "the provider `{provider}` refused the gateway's key; whoever runs the gateway has to mend it"
+                    )
+                }
+                _ => error.message,
+            };
+            let encoded = encode(call.dialect, &error_reply(&message, error.failure, &call.id));
             encoded_response(encoded, ending)
         }
     };
@@ -93,9 +108,9 @@ pub fn exhausted(call: &Call, node: &NodeId, exhausted: Exhausted) -> Response<R
 /// Encodes that no target can do what the request needs, or that the request cannot be read: the field is the
 /// client's to change.
 pub fn unable(call: &Call, node: &NodeId, refused: Refused) -> Response<ReplyBody> {
-    let code = if refused.need.is_some() { "capability" } else { "untranslatable" };
+    let code = refused.need.map(|_| "capability");
     let param = (!refused.field.is_empty()).then_some(refused.field);
-    let refusal = Refusal::new(ErrorClass::InvalidRequest, refused.message).with_code(code);
+    let refusal = Refusal { code, ..Refusal::new(ErrorClass::InvalidRequest, refused.message) };
     self::refused(call.dialect, &call.id, node, &Refusal { param, ..refusal })
 }
 

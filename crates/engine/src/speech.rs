@@ -96,7 +96,7 @@ fn lacks(dialect: Dialect, client: Dialect, asks: &Asks, traits: &ModelTraits) -
         // A field of its own that a dialect has and the form has not passes only as it came.
         lacks = lacks.or(dialect.lacks()).or(Needs::of(&[Need::MediaOutput]));
         // Where a schema cannot be asked for, it is emulated by a forced call.
-        if dialect == Dialect::Anthropic && !traits.lacks.has(Need::Tools) {
+        if matches!(dialect, Dialect::Anthropic | Dialect::Gemini) && !traits.lacks.has(Need::Tools) {
             lacks.remove(Need::StructuredOutput);
         }
     }

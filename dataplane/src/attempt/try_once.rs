@@ -208,8 +208,12 @@ async fn refused(
     let body = all.freeze();
     let (kind, rules) = (prepared.upstream.provider.kind, &prepared.upstream.profile.errors);
     let error = classify(kind, rules, head.status.as_u16(), &head.headers, &body, clock.wall());
+    // What a profile says of an error is for the client to know as well: the provider's own status would deny it.
+    let as_said = rules.is_empty()
+        || classify(kind, &[], head.status.as_u16(), &head.headers, &body, clock.wall()).failure
+            == error.failure;
     // A page of a load balancer is not what the client's SDK reads; an envelope of its dialect is.
-    let answer = (complete && prepared.dialect(call) == call.dialect && has_error_envelope(&body))
+    let answer = (complete && as_said && prepared.dialect(call) == call.dialect && has_error_envelope(&body))
         .then_some(UpstreamAnswer { status: head.status, headers: head.headers, body });
     Failed { error, answer }
 }

@@ -19,3 +19,4 @@ mod translation_continued;
 mod translation_elsewhere;
 mod translation_needs;
 mod translation_reasoning;
+mod translation_told;

@@ -109,10 +109,30 @@ impl Refused {
     pub fn lacking(need: Need, field: impl Into<Cow<'static, str>>) -> Self {
         let field = field.into();
         let message = format!(
-            "`{field}` needs {}, which no provider of this model has: leave it out, or use another model",
+            "`{field}` asks for {}, which no provider of this model has (`{}` in model_traits): leave it out, or use another model",
+            described(need),
             need.as_str()
         );
         Self { field, message, need: Some(need) }
+    }
+}
+
+/// Says what a need is, to somebody who does not know its name.
+fn described(need: Need) -> &'static str {
+    match need {
+        Need::Images => "images in the prompt",
+        Need::Files => "files in the prompt",
+        Need::FileUrls => "a file by its URL",
+        Need::Audio => "sound in the prompt",
+        Need::MediaOutput => "sound or images in the answer",
+        Need::Tools => "tools",
+        Need::StructuredOutput => "an answer that follows a schema",
+        Need::Choices => "more than one answer",
+        Need::Logprobs => "log probabilities",
+        Need::ServerState => "something that only the provider that keeps it knows",
+        Need::Embeddings => "embeddings",
+        Need::TokenArrays => "embeddings of token numbers",
+        Need::TokenCounts => "a count of tokens",
     }
 }
 

@@ -93,6 +93,16 @@ impl Request {
         }
     }
 
+    /// Tells whether the client is to read thoughts: it said so, or it asked for thinking in a dialect whose answers
+    /// show it unless they are told otherwise.
+    pub fn wants_thoughts(&self) -> bool {
+        let thinks = self.reasoning.effort.is_some_and(|effort| effort != Effort::None);
+        match self.from {
+            Dialect::OpenAiChat | Dialect::Anthropic => self.reasoning.shown.unwrap_or(thinks),
+            Dialect::OpenAiResponses | Dialect::Gemini => self.reasoning.shown == Some(true),
+        }
+    }
+
     /// Tells whether the history holds reasoning.
     pub fn has_reasoning(&self) -> bool {
         let reasons = |part: &Part| matches!(part.kind, PartKind::Reasoning { .. });

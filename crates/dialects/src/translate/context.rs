@@ -40,13 +40,15 @@ pub struct ReplyContext {
 }
 
 impl ReplyContext {
-    /// Tells whether a client that sent `request` is to see reasoning text where its dialect has no standard place
-    /// for it (§10 of the wire formats).
+    /// Tells whether a client that sent `request` is to see reasoning, where its dialect shows it on demand alone, or
+    /// has no standard place for it (§10 of the wire formats).
     pub fn shows_reasoning(request: &Request) -> bool {
         match request.from {
             Dialect::OpenAiChat => request.reasoning.effort.is_some() || request.has_reasoning(),
             Dialect::Gemini => request.reasoning.shown == Some(true),
-            Dialect::OpenAiResponses | Dialect::Anthropic => true,
+            // Who did not ask for thinking reads the first block as the answer.
+            Dialect::Anthropic => request.wants_thoughts() || request.has_reasoning(),
+            Dialect::OpenAiResponses => true,
         }
     }
 }

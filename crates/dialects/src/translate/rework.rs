@@ -10,8 +10,9 @@ mod tests;
 pub use reply::rework_reply;
 pub(crate) use stream::Rework;
 
-use super::{Notes, target::STRUCTURED_TOOL};
+use super::{Notes, ReplyContext, target::STRUCTURED_TOOL};
 use crate::form::Finish;
+use cliproxy_domain::Dialect;
 
 /// What a call of the provider's is for the client.
 enum Call<'n> {
@@ -30,6 +31,13 @@ fn call<'n>(notes: &'n Notes, sent: &'n str) -> Call<'n> {
     }
     let name = notes.names.original(sent);
     if notes.free_tools.contains(name) { Call::Free(name) } else { Call::Function(name) }
+}
+
+/// Tells whether the client is not to be told of reasoning at all. Anthropic's clients get thinking only when they ask for
+/// it, and read the first block as the answer otherwise; the writers of chat and Gemini leave it out themselves, as they
+/// keep what signs a call.
+fn hides_reasoning(context: &ReplyContext) -> bool {
+    context.client == Dialect::Anthropic && !context.shows_reasoning
 }
 
 /// Gives why an answer ended for a client that does not know of the tool that stood in for its schema.

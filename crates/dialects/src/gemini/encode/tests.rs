@@ -200,13 +200,21 @@ fn efforts_become_levels_or_budgets_as_the_golden_table_says_and_never_both() {
         request.reasoning.effort = Some(effort);
         let level = written(&request)["generationConfig"]["thinkingConfig"].clone();
         let expected = golden["effort_to_gemini_level"][effort.as_str()].as_str().unwrap_or("MINIMAL");
-        assert_eq!(level, json!({ "thinkingLevel": expected }), "{effort:?}");
+        assert_eq!(level["thinkingLevel"], *expected, "{effort:?}");
+        // A chat client that asks for an effort reads the thoughts.
+        let read = if effort == Effort::None { Value::Null } else { json!(true) };
+        assert_eq!(
+            (&level["includeThoughts"], &level["thinkingBudget"]),
+            (&read, &Value::Null),
+            "{effort:?}"
+        );
         let traits = ModelTraits { thinking: Thinking::Budget, ..ModelTraits::default() };
         let budget = To { traits, ..to() }.encoded(&request).unwrap().0;
         let expected = &golden["effort_to_budget"][effort.as_str()];
+        let budget = &budget["generationConfig"]["thinkingConfig"];
         assert_eq!(
-            budget["generationConfig"]["thinkingConfig"],
-            json!({ "thinkingBudget": expected }),
+            (&budget["thinkingBudget"], &budget["thinkingLevel"]),
+            (expected, &Value::Null),
             "{effort:?}"
         );
     }
@@ -223,7 +231,12 @@ fn an_effort_that_the_model_lacks_becomes_the_nearest_with_a_warning() {
     };
     let known = [Effort::Low, Effort::High];
     for (thinking, asked, sent, warning) in [
-        (Thinking::Effort, Effort::Max, json!({"thinkingLevel": "HIGH"}), "reasoning_effort=lowered"),
+        (
+            Thinking::Effort,
+            Effort::Max,
+            json!({"thinkingLevel": "HIGH", "includeThoughts": true}),
+            "reasoning_effort=lowered",
+        ),
         (Thinking::Effort, Effort::None, json!({"thinkingLevel": "LOW"}), "reasoning_effort=raised"),
         (Thinking::Budget, Effort::None, json!({"thinkingBudget": 2048}), "reasoning_effort=raised"),
         (Thinking::Never, Effort::High, Value::Null, "reasoning_effort=dropped"),

@@ -20,7 +20,7 @@ pub(super) fn write(
         config.field("thinkingConfig", spelled);
         return Ok(());
     }
-    let shown = request.reasoning.shown == Some(true);
+    let shown = request.wants_thoughts();
     let amount = amount(request, target, notes)?;
     if target.traits.thinking == Thinking::Never || (!shown && amount.is_none()) {
         return Ok(());

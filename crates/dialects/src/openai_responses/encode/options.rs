@@ -25,7 +25,7 @@ impl Writer<'_> {
     pub(super) fn reasoning(&mut self, object: &mut Object<'_>) -> Result<(), Refused> {
         let request = self.request;
         let effort = self.effort()?;
-        let shown = !self.own && request.reasoning.shown == Some(true) && effort != Some(Effort::None);
+        let shown = !self.own && request.wants_thoughts() && effort != Some(Effort::None);
         let shown = shown && self.target.traits.thinking != Thinking::Never;
         let kept = [request.quiet.get("reasoning"), request.bag.get("reasoning")];
         let kept = kept.into_iter().flatten().filter_map(Value::as_object).filter(|_| self.own);

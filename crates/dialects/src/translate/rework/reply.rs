@@ -1,6 +1,6 @@
 //! Whole answers.
 
-use super::{Call, call, without_stand_in};
+use super::{Call, call, hides_reasoning, without_stand_in};
 use crate::{
     form::{Args, Choice, Finish, Part, PartKind, Reply, ToolCall},
     free_input,
@@ -13,6 +13,9 @@ use serde_json::Value;
 pub fn rework_reply(reply: &mut Reply, context: &ReplyContext) {
     let stops = Stops::new(&context.notes.stop);
     for choice in &mut reply.choices {
+        if hides_reasoning(context) {
+            choice.parts.retain(|part| !matches!(part.kind, PartKind::Reasoning { .. }));
+        }
         let mut answered = false;
         for part in &mut choice.parts {
             answered |= rework_part(part, &context.notes);

@@ -1,6 +1,6 @@
 //! Streamed answers.
 
-use super::{Call, call, without_stand_in};
+use super::{Call, call, hides_reasoning, without_stand_in};
 use crate::{
     form::{BlockKind, Event, Finish},
     free_input::Unwrap,
@@ -28,6 +28,8 @@ pub(crate) struct Rework {
     called: BTreeSet<u32>,
     /// The choices in which a call was the answer.
     answered: BTreeSet<u32>,
+    /// Open blocks of reasoning that the client is not told of.
+    hidden: BTreeSet<(u32, u32)>,
     over: bool,
     cut: bool,
 }
@@ -54,6 +56,7 @@ impl Rework {
             going: BTreeSet::new(),
             called: BTreeSet::new(),
             answered: BTreeSet::new(),
+            hidden: BTreeSet::new(),
             over: false,
             cut: false,
         }
@@ -63,6 +66,9 @@ impl Rework {
     /// that is nothing more.
     pub(crate) fn event(&mut self, event: Event<'_>, sink: &mut dyn FnMut(Event<'_>)) {
         if self.over {
+            return;
+        }
+        if hides_reasoning(&self.context) && self.is_hidden(&event) {
             return;
         }
         if self.changes_nothing() {
@@ -91,6 +97,20 @@ impl Rework {
             | Event::Cite { .. }
             | Event::Logprobs { .. }
             | Event::Usage(_)) => sink(other),
+        }
+    }
+
+    /// Tells whether an event is of a block of reasoning that the client is not told of.
+    fn is_hidden(&mut self, event: &Event<'_>) -> bool {
+        match event {
+            Event::Open { choice, block, kind: BlockKind::Reasoning(_) } => {
+                self.hidden.insert((*choice, *block))
+            }
+            Event::Delta { choice, block, .. } | Event::State { choice, block, .. } => {
+                self.hidden.contains(&(*choice, *block))
+            }
+            Event::Close { choice, block } => self.hidden.remove(&(*choice, *block)),
+            _ => false,
         }
     }
 
