@@ -3,6 +3,9 @@
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
+/// Types that JSON Schema has, and a few more: longer lists are none.
+const MAX_TYPES: usize = 16;
+
 /// Adds the keywords of `other` to `into`. What cannot be joined is added to `lost` as text.
 pub(super) fn merge<'o>(
     into: &mut Map<String, Value>,
@@ -27,16 +30,15 @@ fn join(key: &str, known: &mut Value, other: &Value) -> bool {
             for (name, schema) in other {
                 match known.get_mut(name) {
                     None => _ = known.insert(name.clone(), schema.clone()),
-                    Some(both) if both != schema => *both = json!({"allOf": [both.take(), schema]}),
+                    Some(both) if both != schema => add_to_all(both, schema),
                     Some(_) => {}
                 }
             }
             true
         }
         ("required", Value::Array(known), Value::Array(other)) => {
-            let names: BTreeSet<String> = known.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-            let new = other.iter().filter(|name| name.as_str().is_some_and(|name| !names.contains(name)));
-            known.extend(new.cloned());
+            // Names that both have are taken out once, when all is joined.
+            known.extend(other.iter().filter(|name| name.is_string()).cloned());
             true
         }
         ("type", known, other) => join_types(known, other),
@@ -54,6 +56,28 @@ fn join(key: &str, known: &mut Value, other: &Value) -> bool {
     }
 }
 
+/// Makes `both` ask for what `other` asks for as well. Of many schemas this is one list: each wrapped in the next
+/// would be as deep as they are many.
+fn add_to_all(both: &mut Value, other: &Value) {
+    if let Value::Object(map) = both
+        && map.len() == 1
+        && let Some(Value::Array(all)) = map.get_mut("allOf")
+    {
+        all.push(other.clone());
+        return;
+    }
+    let all = vec![both.take(), other.clone()];
+    *both = Value::Object(Map::from_iter([("allOf".to_owned(), Value::Array(all))]));
+}
+
+/// Leaves each name once in a joined `required`.
+pub(super) fn settle(joined: &mut Map<String, Value>) {
+    if let Some(Value::Array(names)) = joined.get_mut("required") {
+        let mut seen = BTreeSet::new();
+        names.retain(|name| name.as_str().is_none_or(|name| seen.insert(name.to_owned())));
+    }
+}
+
 fn join_limits(known: &mut Value, other: &Value, stricter: fn(f64, f64) -> f64) -> bool {
     let (Some(left), Some(right)) = (known.as_f64(), other.as_f64()) else { return false };
     if stricter(left, right) == right {
@@ -68,6 +92,9 @@ fn join_types(known: &mut Value, other: &Value) -> bool {
         one => vec![one.clone()],
     };
     let (left, right) = (list(known), list(other));
+    if left.len().max(right.len()) > MAX_TYPES {
+        return false;
+    }
     let within = |of: &Value, types: &[Value]| {
         types.contains(of) || (of == "integer" && types.contains(&json!("number")))
     };

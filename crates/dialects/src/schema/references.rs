@@ -6,26 +6,44 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-/// Gives the JSON pointer that a reference means; none when it leads out of the document or nowhere.
-pub(super) fn pointer<'p>(root: &Value, reference: &'p str) -> Option<Cow<'p, str>> {
-    let id = root.get("$id").and_then(Value::as_str).unwrap_or("");
-    let fragment = reference.strip_prefix(id).unwrap_or(reference).strip_prefix('#')?;
-    let found = if fragment.is_empty() || fragment.starts_with('/') {
-        percent_decoded(fragment)?
-    } else {
-        Cow::Owned(anchored(root, fragment)?)
-    };
-    root.pointer(&found).is_some().then_some(found)
+/// A schema with the names that its references may use.
+pub(super) struct Document<'s> {
+    root: &'s Value,
+    id: &'s str,
+    /// Where the definitions with an `$anchor` stand.
+    anchors: BTreeMap<&'s str, String>,
 }
 
-/// Finds a definition by its `$anchor`.
-fn anchored(root: &Value, anchor: &str) -> Option<String> {
-    ["$defs", "definitions"].into_iter().find_map(|list| {
-        let definitions = root.get(list)?.as_object()?;
-        let named = |value: &Value| value.get("$anchor").and_then(Value::as_str) == Some(anchor);
-        let (name, _) = definitions.iter().find(|(_, value)| named(value))?;
-        Some(format!("/{list}/{}", name.replace('~', "~0").replace('/', "~1")))
-    })
+impl<'s> Document<'s> {
+    pub(super) fn new(root: &'s Value) -> Self {
+        let mut anchors = BTreeMap::new();
+        for list in ["$defs", "definitions"] {
+            let definitions = root.get(list).and_then(Value::as_object).into_iter().flatten();
+            for (name, definition) in definitions {
+                if let Some(anchor) = definition.get("$anchor").and_then(Value::as_str) {
+                    let pointer = || format!("/{list}/{}", name.replace('~', "~0").replace('/', "~1"));
+                    anchors.entry(anchor).or_insert_with(pointer);
+                }
+            }
+        }
+        Self { root, id: root.get("$id").and_then(Value::as_str).unwrap_or(""), anchors }
+    }
+
+    /// Gives the JSON pointer that a reference means; none when it leads out of the document or nowhere.
+    pub(super) fn pointer<'p>(&'p self, reference: &'p str) -> Option<Cow<'p, str>> {
+        let fragment = reference.strip_prefix(self.id).unwrap_or(reference).strip_prefix('#')?;
+        let found = if fragment.is_empty() || fragment.starts_with('/') {
+            percent_decoded(fragment)?
+        } else {
+            Cow::Borrowed(self.anchors.get(fragment)?.as_str())
+        };
+        self.root.pointer(&found).is_some().then_some(found)
+    }
+
+    /// Gives what stands at a pointer.
+    pub(super) fn at(&self, pointer: &str) -> Option<&'s Value> {
+        self.root.pointer(pointer)
+    }
 }
 
 fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
@@ -49,15 +67,15 @@ pub(super) enum Fault {
 
 /// Follows all references from the root. A reference may come back to itself only through a property that is not
 /// required (§5.3 of the wire formats); lists and alternatives do not count as a way out.
-pub(super) fn check(root: &Value, mut steps: usize) -> Result<(), Fault> {
+pub(super) fn check(document: &Document<'_>, mut steps: usize) -> Result<(), Fault> {
     let mut required: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut open = vec![String::new()];
     while let Some(from) = open.pop() {
         if required.contains_key(&from) {
             continue;
         }
-        let schema = root.pointer(&from).ok_or(Fault::Nowhere)?;
-        let mut found = Found { root, always: BTreeSet::new(), all: Vec::new() };
+        let schema = document.at(&from).ok_or(Fault::Nowhere)?;
+        let mut found = Found { document, always: BTreeSet::new(), all: Vec::new() };
         found.walk(schema, true, super::write::MAX_DEPTH, &mut steps)?;
         open.append(&mut found.all);
         required.insert(from, found.always);
@@ -93,7 +111,7 @@ fn is_endless(required: &BTreeMap<String, BTreeSet<String>>) -> bool {
 
 /// The references of one schema.
 struct Found<'s> {
-    root: &'s Value,
+    document: &'s Document<'s>,
     /// Those in required places.
     always: BTreeSet<String>,
     all: Vec<String>,
@@ -128,7 +146,7 @@ impl Found<'_> {
     }
 
     fn reference(&mut self, reference: &str, always: bool) -> Result<(), Fault> {
-        let pointer = pointer(self.root, reference).ok_or(Fault::Nowhere)?.into_owned();
+        let pointer = self.document.pointer(reference).ok_or(Fault::Nowhere)?.into_owned();
         if always {
             self.always.insert(pointer.clone());
         }

@@ -283,3 +283,37 @@ fn openapi_is_read_in_snake_case_too_with_counts_as_texts() {
         .to_string()
     );
 }
+
+#[test]
+fn many_schemas_of_one_property_are_one_list_and_no_tower() {
+    // As many as a body may hold: a tower of them could not even be taken down again.
+    let part = |number: usize| json!({"properties": {"p": {"minimum": number}}, "required": ["p", "q"]});
+    let parts: Vec<Value> = (0..20_000).map(part).collect();
+    let written = gemini(json!({"type": "object", "allOf": parts}));
+    assert_eq!(written["properties"]["p"]["minimum"], 19_999);
+    assert_eq!(written["required"], json!(["p", "q"]));
+}
+
+#[test]
+fn a_type_that_is_named_often_is_one_alternative() {
+    let types = vec!["object"; 1_000];
+    let written = anthropic(json!({"type": types, "properties": {"a": {"type": "null"}}}));
+    let expected = json!({
+        "type": "object", "properties": {"a": {"type": "null"}}, "additionalProperties": false
+    });
+    assert_eq!(written, expected);
+    let unknown = anthropic(json!({"type": ["file", "string", "null", "string"], "format": "date"}));
+    assert_eq!(unknown, json!({"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]}));
+}
+
+#[test]
+fn an_anchor_leads_to_the_first_definition_that_has_it() {
+    let schema = json!({
+        "type": "object", "properties": {"a": {"$ref": "#here"}},
+        "$defs": {"x": {"type": "null"}, "y/z": {"$anchor": "here", "type": "string"}},
+        "definitions": {"w": {"$anchor": "here", "type": "integer"}}
+    });
+    let written = gemini(schema);
+    let name = written["properties"]["a"]["$ref"].as_str().unwrap().strip_prefix("#/$defs/").unwrap();
+    assert_eq!(written["$defs"][name], json!({"type": "string"}));
+}

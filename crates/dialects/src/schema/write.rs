@@ -5,8 +5,8 @@ mod subset;
 pub(super) use subset::{Flavour, told};
 
 use super::{
-    merge::merge,
-    references::{self, Fault},
+    merge::{merge, settle},
+    references::{self, Document, Fault},
 };
 use crate::form::Refused;
 use serde_json::{Map, Value, json};
@@ -24,7 +24,7 @@ const GROWTH_FLOOR: usize = 2_000;
 
 /// Writes one schema.
 pub(super) struct Writer<'s> {
-    root: &'s Value,
+    document: &'s Document<'s>,
     flavour: Flavour,
     path: &'s str,
     /// What may still be written, in units of [`weight`].
@@ -41,14 +41,15 @@ impl<'s> Writer<'s> {
     pub(super) fn write(root: &'s Value, flavour: Flavour, path: &'s str) -> Result<Value, Refused> {
         let room = weight(root).saturating_mul(GROWTH).saturating_add(GROWTH_FLOOR);
         let (names, taken, open) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
-        let mut writer = Self { root, flavour, path, room, names, taken, open };
-        references::check(root, room).map_err(|fault| writer.refused(fault))?;
+        let document = &Document::new(root);
+        let mut writer = Writer { document, flavour, path, room, names, taken, open };
+        references::check(document, room).map_err(|fault| writer.refused(fault))?;
         let Value::Object(map) = root else { return writer.schema(root, MAX_DEPTH) };
         // A root that is a reference is put in: its definitions have to stand beside it.
         let mut written = writer.object(map, map.contains_key("$ref"), MAX_DEPTH)?;
         let mut definitions = Map::new();
         while let Some((pointer, name)) = writer.open.pop() {
-            let source = root.pointer(&pointer).ok_or_else(|| writer.refused(Fault::Nowhere))?;
+            let source = document.at(&pointer).ok_or_else(|| writer.refused(Fault::Nowhere))?;
             let definition = writer.schema(source, MAX_DEPTH)?;
             definitions.insert(name, definition);
         }
@@ -147,6 +148,7 @@ impl<'s> Writer<'s> {
     ) -> Result<Cow<'m, Map<String, Value>>, Refused> {
         let mut source = Cow::Borrowed(source);
         if let Some(reference) = lone_reference(&source) {
+            self.take(weight_of(&source))?;
             let map = source.to_mut();
             map.remove("allOf");
             map.insert("$ref".to_owned(), reference);
@@ -156,6 +158,7 @@ impl<'s> Writer<'s> {
         if inline || crowded || source.contains_key("allOf") {
             let mut all = Map::new();
             self.gather(&mut all, &source, depth, lost)?;
+            settle(&mut all);
             source = Cow::Owned(all);
         }
         Ok(source)
@@ -173,8 +176,7 @@ impl<'s> Writer<'s> {
         self.take(weight_of(source))?;
         merge(into, source.iter().filter(|(key, _)| *key != "$ref" && *key != "allOf"), lost);
         if let Some(reference) = source.get("$ref").and_then(Value::as_str) {
-            let pointer = references::pointer(self.root, reference);
-            let target = pointer.and_then(|pointer| self.root.pointer(&pointer));
+            let target = self.document.pointer(reference).and_then(|pointer| self.document.at(&pointer));
             let target = target.ok_or_else(|| self.refused(Fault::Nowhere))?;
             if let Value::Object(target) = target {
                 self.gather(into, target, depth, lost)?;
@@ -190,8 +192,8 @@ impl<'s> Writer<'s> {
 
     /// Gives the reference as it is written.
     fn reference(&mut self, reference: &str) -> Result<String, Refused> {
-        let pointer =
-            references::pointer(self.root, reference).ok_or_else(|| self.refused(Fault::Nowhere))?;
+        let document = self.document;
+        let pointer = document.pointer(reference).ok_or_else(|| self.refused(Fault::Nowhere))?;
         if pointer.is_empty() {
             return Ok("#".to_owned());
         }

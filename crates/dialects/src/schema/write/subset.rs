@@ -29,6 +29,9 @@ pub(super) enum Keyword {
 const ANTHROPIC_FORMATS: [&str; 10] =
     ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];
 
+/// The types of JSON Schema.
+const TYPES: [&str; 7] = ["null", "boolean", "integer", "number", "string", "array", "object"];
+
 impl Flavour {
     /// Decides on a keyword of `source`.
     pub(super) fn keyword(self, key: &str, value: &Value, source: &Map<String, Value>) -> Keyword {
@@ -180,7 +183,7 @@ fn type_of(value: &Value) -> &'static str {
 /// Makes several types several alternatives, each with the keywords that concern it.
 fn split_types(out: &mut Map<String, Value>) {
     let Some(Value::Array(types)) = out.get("type") else { return };
-    let types: Vec<String> = types.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let types = known_types(types);
     out.remove("type");
     if out.contains_key("anyOf") {
         return;
@@ -201,6 +204,19 @@ fn split_types(out: &mut Map<String, Value>) {
         }
         _ => _ = out.insert("anyOf".to_owned(), Value::Array(alternatives)),
     }
+}
+
+/// Lists the types that values have, each once: each gets a copy of the keywords that concern it.
+fn known_types(named: &[Value]) -> Vec<&'static str> {
+    let mut types = Vec::with_capacity(TYPES.len());
+    for name in named.iter().filter_map(Value::as_str) {
+        if let Some(known) = TYPES.into_iter().find(|known| *known == name)
+            && !types.contains(&known)
+        {
+            types.push(known);
+        }
+    }
+    types
 }
 
 /// Gives what a schema says of values of one type; none when it allows none.
