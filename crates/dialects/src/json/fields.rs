@@ -1,5 +1,6 @@
 //! Reading a client's JSON object field by field: what is known is taken out, what is left rides in a bag.
 
+use super::mended;
 use crate::form::{Bag, Refused};
 use cliproxy_domain::Dialect;
 use serde_json::{Map, Number, Value};
@@ -13,12 +14,17 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// Reads a whole body.
+    /// Reads a whole body. Half of a surrogate pair alone becomes U+FFFD: models write such, and clients send them
+    /// back.
     ///
     /// # Errors
     /// When it is not a JSON object.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Refused> {
-        match serde_json::from_slice(body) {
+        let read = serde_json::from_slice(body).or_else(|error| match mended(body) {
+            Some(mended) => serde_json::from_slice(&mended),
+            None => Err(error),
+        });
+        match read {
             Ok(Value::Object(map)) => Ok(Self { path: String::new(), map }),
             Ok(_) => Err(Refused::new(
                 "",
@@ -189,6 +195,15 @@ mod tests {
         let refused = part.text("text").unwrap_err();
         assert_eq!(refused.field, "messages[0].content[0].text");
         assert_eq!(refused.message, "`messages[0].content[0].text` must be a string");
+    }
+
+    #[test]
+    fn half_a_character_costs_no_request() {
+        let mut body = Fields::parse(br#"{"text": "a\ud83d", "other": "\ud83d\ude00"}"#).unwrap();
+        assert_eq!(body.text("text").unwrap().unwrap(), "a\u{fffd}");
+        assert_eq!(body.text("other").unwrap().unwrap(), "\u{1f600}");
+        let refused = Fields::parse(br#"{"text": "a\ud83d""#).unwrap_err();
+        assert!(refused.message.contains("not valid JSON at line 1 column 18"), "{refused}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::super::{decode::block, finish, usage};
 use crate::{
     form::{Choice, Opaque, Part, PartKind, Refused, Reply, State},
-    json::{Fields, mended},
+    json::Fields,
     tool_ids,
     usage::Counts,
 };
@@ -12,14 +12,7 @@ use serde_json::Value;
 
 /// Reads an answer.
 pub(crate) fn decode_reply(body: &[u8]) -> Result<Reply, AttemptError> {
-    let fields = match Fields::parse(body) {
-        Ok(fields) => fields,
-        Err(refused) => match mended(body) {
-            Some(mended) => Fields::parse(&mended).map_err(malformed)?,
-            None => return Err(malformed(refused)),
-        },
-    };
-    reply(fields).map_err(malformed)
+    Fields::parse(body).and_then(reply).map_err(malformed)
 }
 
 /// The texts of [`Refused`] speak to clients; here they name the field alone.
