@@ -190,7 +190,10 @@ impl Writer<'_> {
         }
         object.field("store", &false);
         let mut include = object.array("include");
-        include.element(INCLUDE_STATE);
+        // A model that does not reason refuses to be asked for its reasoning.
+        if self.target.traits.thinking != Thinking::Never {
+            include.element(INCLUDE_STATE);
+        }
         if request.sampling.logprobs == Some(true) {
             include.element(INCLUDE_LOGPROBS);
         }

@@ -93,6 +93,18 @@ fn another_dialects_history_is_whole_so_nothing_is_stored_and_reasoning_comes_ba
 }
 
 #[test]
+fn a_model_that_does_not_reason_is_not_asked_for_its_reasoning() {
+    let traits = ModelTraits { thinking: cliproxy_domain::Thinking::Never, ..ModelTraits::default() };
+    let mut request = asked(Dialect::Anthropic);
+    let to = To { traits, ..to() };
+    let (body, _) = to.encoded(&request).unwrap();
+    assert_eq!(body["include"], json!([]));
+    request.sampling.logprobs = Some(true);
+    let (body, _) = to.encoded(&request).unwrap();
+    assert_eq!(body["include"], json!(["message.output_text.logprobs"]));
+}
+
+#[test]
 fn instructions_stand_where_the_golden_table_says() {
     let golden: Value = serde_json::from_slice(&fixtures::read("golden/system-messages.json")).unwrap();
     let mut request = Request::new(Dialect::OpenAiChat, "m");
