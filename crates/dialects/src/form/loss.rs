@@ -39,10 +39,11 @@ impl Losses {
 
     /// Notes what concerns the answer, where it is too late to refuse.
     pub fn tell(&mut self, field: impl Into<Cow<'static, str>>, how: &'static str) {
-        self.push(field.into(), how);
+        self.push(told(field.into()), how);
     }
 
     fn note(&mut self, field: Cow<'static, str>, how: &'static str) -> Result<(), Refused> {
+        let field = told(field);
         if self.on_loss == OnLoss::Refuse {
             let message = format!(
                 "`{field}` would be {how} on its way to this provider, and translation.on_loss is refuse: leave it out, or use a provider of this API"
@@ -72,18 +73,21 @@ impl Losses {
     }
 
     /// Writes the value of `x-cliproxy-warnings`, as `seed=dropped, temperature=clamped`; none when nothing was
-    /// lost. Names of fields are the client's: what no header can carry becomes `_`.
+    /// lost.
     pub fn header(&self) -> Option<String> {
-        let one = |(field, how): &(Cow<'static, str>, &'static str)| {
-            let name: String = field
-                .chars()
-                .take(MAX_NAME)
-                .map(|c| if c.is_ascii_alphanumeric() || "._-[]".contains(c) { c } else { '_' })
-                .collect();
-            format!("{name}={how}")
-        };
+        let one = |(field, how): &(Cow<'static, str>, &'static str)| format!("{field}={how}");
         (!self.list.is_empty()).then(|| self.list.iter().map(one).collect::<Vec<_>>().join(", "))
     }
+}
+
+/// Gives a field's name as it may be told. Names are the client's, of any length: what no header can carry becomes
+/// `_`, and the rest of a long one is left out.
+fn told(field: Cow<'static, str>) -> Cow<'static, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-[]".contains(c);
+    if field.len() <= MAX_NAME && field.chars().all(plain) {
+        return field;
+    }
+    Cow::Owned(field.chars().take(MAX_NAME).map(|c| if plain(c) { c } else { '_' }).collect())
 }
 
 /// Why a request cannot be read, or not be said in another dialect. Told as 400; `field` names the place in the
@@ -155,6 +159,13 @@ mod tests {
         let refused = Losses::new(OnLoss::Refuse).dropped("seed").unwrap_err();
         assert_eq!(refused.field, "seed");
         assert!(refused.message.contains("translation.on_loss"), "{refused}");
+    }
+
+    #[test]
+    fn a_refusal_repeats_no_more_of_a_clients_name_than_the_header() {
+        let refused = Losses::new(OnLoss::Refuse).dropped("x\n".repeat(10_000)).unwrap_err();
+        assert_eq!(refused.field, "x_".repeat(32));
+        assert!(refused.message.len() < 300, "{refused}");
     }
 
     #[test]
