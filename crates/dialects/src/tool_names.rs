@@ -14,6 +14,7 @@ pub struct ToolNames {
     sent: BTreeMap<String, String>,
     /// By the target's name.
     original: BTreeMap<String, String>,
+    /// Names that went as they are.
     taken: BTreeSet<String>,
 }
 
@@ -29,7 +30,10 @@ impl ToolNames {
             }
             return Cow::Borrowed(name);
         }
-        let fitted = rewritten(name, dialect);
+        let mut fitted = rewritten(name, dialect);
+        while self.taken.contains(&fitted) || self.original.contains_key(&fitted) {
+            fitted = rewritten(&fitted, dialect);
+        }
         self.sent.insert(name.to_owned(), fitted.clone());
         self.original.insert(fitted.clone(), name.to_owned());
         Cow::Owned(fitted)
@@ -109,6 +113,16 @@ mod tests {
                 assert_eq!(names.fitted(name, dialect), sent, "the same name twice");
             }
         }
+    }
+
+    #[test]
+    fn a_name_that_another_tool_has_already_is_given_to_none() {
+        let mut names = ToolNames::default();
+        let wanted = rewritten("a.b", Dialect::Anthropic);
+        assert_eq!(names.fitted(&wanted, Dialect::Anthropic), wanted);
+        let other = names.fitted("a.b", Dialect::Anthropic).into_owned();
+        assert_ne!(other, wanted);
+        assert_eq!((names.original(&wanted), names.original(&other)), (wanted.as_str(), "a.b"));
     }
 
     #[test]
