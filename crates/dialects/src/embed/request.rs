@@ -7,6 +7,7 @@ use crate::{
 };
 use cliproxy_domain::{Dialect, Need};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Reads a client's request; `verb` is that of Gemini's path.
 pub(crate) fn decode(
@@ -84,6 +85,7 @@ fn decode_batch(mut request: EmbedRequest, mut fields: Fields) -> Result<EmbedRe
     if list.is_empty() {
         return Err(fields.wrong("requests", "an array of at least one request"));
     }
+    let mut unknown = BTreeSet::new();
     for (at, fields) in list.into_iter().enumerate() {
         let path = fields.here().to_owned();
         let one = GeminiOne::read(fields, "requests.")?;
@@ -95,10 +97,9 @@ fn decode_batch(mut request: EmbedRequest, mut fields: Fields) -> Result<EmbedRe
             return Err(differs(&path, "taskType"));
         }
         request.input.push(EmbedInput::Text(one.text));
-        let new = one.unknown.into_iter().filter(|name| !request.unknown.contains(name));
-        let new: Vec<String> = new.collect();
-        request.unknown.extend(new);
+        unknown.extend(one.unknown);
     }
+    request.unknown.extend(unknown);
     request.unknown.extend(left(fields, Dialect::Gemini, ""));
     Ok(request)
 }
@@ -130,6 +131,7 @@ impl GeminiOne {
             texts.push(part.required_text("text")?);
             if let Some(other) = left(part, Dialect::Gemini, "").first() {
                 let path = content.path("parts");
+                let other: String = other.chars().take(60).collect();
                 let message = format!("`{path}` may hold texts alone for this provider: leave out `{other}`");
                 return Err(Refused::new(path, message));
             }

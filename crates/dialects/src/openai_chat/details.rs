@@ -22,13 +22,13 @@ impl Details {
     pub(super) fn take(&mut self, raw: &RawValue) -> String {
         let list: Vec<Map<String, Value>> = json::read(raw.get().as_bytes()).unwrap_or_default();
         let mut said = String::new();
+        self.kept = self.kept.saturating_add(raw.get().len());
         for entry in list {
             for key in ["text", "summary"] {
                 said.push_str(entry.get(key).and_then(Value::as_str).unwrap_or_default());
             }
             self.keep(entry);
         }
-        self.kept = self.kept.saturating_add(raw.get().len());
         if self.kept > MAX_KEPT {
             self.entries.clear();
         }

@@ -14,6 +14,8 @@ pub(super) struct Draft<'r> {
     pub(super) system: Vec<Placed<'r>>,
     pub(super) turns: Vec<DraftTurn<'r>>,
     system_anywhere: bool,
+    /// The last part that takes marks has one, so that a further mark says nothing more.
+    marked: bool,
 }
 
 /// A turn whose parts may come from several messages.
@@ -25,7 +27,7 @@ pub(super) struct DraftTurn<'r> {
 impl<'r> Draft<'r> {
     /// Gathers the parts that say something.
     pub(super) fn of(request: &'r Request, system_anywhere: bool) -> Self {
-        let mut draft = Self { system: Vec::new(), turns: Vec::new(), system_anywhere };
+        let mut draft = Self { system: Vec::new(), turns: Vec::new(), system_anywhere, marked: false };
         for (at, turn) in request.turns.iter().enumerate() {
             for part in &turn.parts {
                 if is_empty(part) {
@@ -42,6 +44,9 @@ impl<'r> Draft<'r> {
 
     fn push(&mut self, role: Role, at: usize, part: &'r Part) {
         let part = without_empty_content(part);
+        if takes_marks(&part) {
+            self.marked = part.cache.is_some();
+        }
         let role = match &part.kind {
             PartKind::ToolResult(_) => Role::User,
             PartKind::ToolCall(_) => Role::Assistant,
@@ -68,10 +73,12 @@ impl<'r> Draft<'r> {
 
     /// Moves the mark of a part that is left out to the part before it: the prefix is the same.
     fn mark_last(&mut self, mark: &CacheMark) {
+        if mem::replace(&mut self.marked, true) {
+            return;
+        }
         let said = self.turns.iter_mut().rev().flat_map(|turn| turn.parts.iter_mut().rev());
         let mut places = said.chain(self.system.iter_mut().rev());
-        // Reasoning takes no marks.
-        let last = places.find(|(_, part)| !matches!(part.kind, PartKind::Reasoning { .. }));
+        let last = places.find(|(_, part)| takes_marks(part));
         if let Some((_, part)) = last
             && part.cache.is_none()
         {
@@ -111,6 +118,10 @@ pub(super) fn as_user_text(part: Cow<'_, Part>) -> Cow<'_, Part> {
     let mut said = Part::text(format!("<system>\n{text}\n</system>"));
     said.cache = part.cache.clone();
     Cow::Owned(said)
+}
+
+fn takes_marks(part: &Part) -> bool {
+    !matches!(part.kind, PartKind::Reasoning { .. })
 }
 
 /// Tells whether a part says nothing. Gemini may sign an empty text: that is kept.

@@ -282,15 +282,16 @@ fn empty_texts_go_and_leave_their_cache_marks_to_the_part_before() {
         (Role::System, vec![Part::text("a"), marked(Part::text(""))]),
         (Role::User, vec![Part::text(""), Part::text("b")]),
         (Role::User, vec![marked(Part::text(""))]),
-        (Role::Assistant, vec![Part::text("c"), thought, marked(Part::text(""))]),
-        (Role::User, vec![Part::text(""), Part::text("d")]),
+        (Role::Assistant, vec![Part::text("c"), thought, marked(Part::text("")), marked(Part::text(""))]),
+        (Role::User, vec![Part::text(""), Part::text("d"), marked(Part::text("")), Part::text("e")]),
+        (Role::User, vec![marked(Part::text("f")), marked(Part::text(""))]),
     ]);
     let (shown, _) = order(&request, OLD).unwrap();
     assert_eq!(
         shown,
         json!({
             "system": ["a*"],
-            "turns": [{"User": ["b*"]}, {"Assistant": ["c*", "reasoning"]}, {"User": ["d"]}]
+            "turns": [{"User": ["b*"]}, {"Assistant": ["c*", "reasoning"]}, {"User": ["d*", "e", "f*"]}]
         })
     );
 }

@@ -157,6 +157,24 @@ fn calls_without_ids_get_some_that_their_results_share_in_order() {
 }
 
 #[test]
+fn a_result_with_an_id_leaves_the_other_calls_of_its_name_to_those_without() {
+    let call = |id: Option<&str>| json!({"functionCall": {"name": "f", "id": id}});
+    let result = |id: Option<&str>| json!({"functionResponse": {"name": "f", "id": id, "response": {}}});
+    let request = decode(json!({"contents": [
+        {"role": "model", "parts": [call(Some("x")), call(None), call(Some("y"))]},
+        {"role": "user", "parts": [result(Some("x")), result(None), result(None), result(None)]}
+    ]}))
+    .unwrap();
+    let id = |turn: usize, part: usize| match &request.turns[turn].parts[part].kind {
+        PartKind::ToolCall(call) => call.id.clone(),
+        PartKind::ToolResult(result) => result.id.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([id(1, 0), id(1, 1), id(1, 2)], [id(0, 0), id(0, 1), id(0, 2)]);
+    assert!((0..3).all(|part| id(0, part) != id(1, 3)), "a result of no call has an id of its own");
+}
+
+#[test]
 fn results_are_read_as_text_whatever_their_object_holds() {
     for (response, text, error) in [
         (json!({"output": "fine"}), "fine", false),

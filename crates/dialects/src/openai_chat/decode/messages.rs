@@ -8,13 +8,13 @@ use crate::{
     tool_ids,
 };
 use serde_json::Value;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What later messages need of earlier ones.
 #[derive(Default)]
 struct History {
-    /// Calls of the older `function_call`, which had no ids, that have no result yet.
-    older: VecDeque<(String, String)>,
+    /// The ids of calls of the older `function_call`, which had none, that have no result yet, by their name.
+    older: BTreeMap<String, VecDeque<String>>,
     older_count: u32,
     /// The ids of free-form calls.
     free: BTreeSet<String>,
@@ -43,8 +43,7 @@ fn turn(mut message: Fields, history: &mut History) -> Result<Turn, Refused> {
         }
         "function" => {
             let name = message.required_text("name")?;
-            let place = history.older.iter().position(|(called, _)| *called == name);
-            let Some((_, id)) = place.and_then(|place| history.older.remove(place)) else {
+            let Some(id) = history.older.get_mut(&name).and_then(VecDeque::pop_front) else {
                 return Err(message.wrong("name", "the name of a function that an earlier message calls"));
             };
             result(message, id, history)
@@ -88,13 +87,14 @@ fn assistant(mut message: Fields, history: &mut History) -> Result<Turn, Refused
     if let Some(refusal) = message.text("refusal")? {
         parts.push(Part::new(PartKind::Refusal(refusal)));
     }
+    let mut before_text: Vec<Part> = Vec::new();
     for call in message.objects("tool_calls")? {
         let (pocket, call) = tool_call(call, history)?;
-        let carriers = pocket.before_text.into_iter().map(carrier);
-        parts.splice(said_at..said_at, carriers);
+        before_text.extend(pocket.before_text.into_iter().map(carrier));
         parts.extend(pocket.before_call.into_iter().map(carrier));
         parts.push(call);
     }
+    parts.splice(said_at..said_at, before_text);
     if let Some(call) = message.object("function_call")? {
         parts.push(older_call(call, history)?);
     }
@@ -183,6 +183,6 @@ fn older_call(mut call: Fields, history: &mut History) -> Result<Part, Refused> 
     // Made from the place in the history, so that a history sent again gives the same ids.
     let id = tool_ids::made("function_call", history.older_count);
     history.older_count = history.older_count.saturating_add(1);
-    history.older.push_back((name.clone(), id.clone()));
+    history.older.entry(name.clone()).or_default().push_back(id.clone());
     Ok(Part::new(PartKind::ToolCall(ToolCall { id, name, args })))
 }

@@ -80,6 +80,23 @@ fn functions_of_the_older_kind_are_tools_and_their_calls_get_ids() {
 }
 
 #[test]
+fn results_of_the_older_kind_answer_calls_of_their_name_in_order() {
+    let call = |name: &str| json!({"role": "assistant", "function_call": {"name": name, "arguments": "{}"}});
+    let result = |name: &str| json!({"role": "function", "name": name, "content": "1"});
+    let messages = [call("f"), call("g"), call("f"), result("g"), result("f"), result("f")];
+    let request = decoded(json!({"model": "m", "messages": messages})).unwrap();
+    let id = |turn: usize| match &request.turns[turn].parts[0].kind {
+        PartKind::ToolCall(call) => call.id.clone(),
+        PartKind::ToolResult(result) => result.id.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([id(3), id(4), id(5)], [id(1), id(0), id(2)]);
+    let once_more = [call("f"), result("f"), result("f")];
+    let refused = decoded(json!({"model": "m", "messages": once_more})).unwrap_err();
+    assert_eq!(refused.field, "messages[2].name");
+}
+
+#[test]
 fn a_result_of_a_function_that_was_not_called_is_refused() {
     let messages = json!([{"role": "function", "name": "f", "content": "1"}]);
     assert_eq!(refused(json!({"messages": messages})), "messages[0].name");

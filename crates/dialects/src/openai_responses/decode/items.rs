@@ -76,7 +76,11 @@ fn foreign(item: Fields, kind: String) -> Part {
 /// Adds a part to the turn before when that is of the same role and not a message of the user.
 fn join(request: &mut Request, role: Role, part: Part) {
     match request.turns.last_mut() {
-        Some(turn) if turn.role == role && (role == Role::Assistant || !has_message(turn)) => {
+        // A user's turn is a message or has none in it: its first part tells.
+        Some(turn)
+            if turn.role == role
+                && (role == Role::Assistant || !turn.parts.first().is_some_and(is_message_part)) =>
+        {
             turn.parts.push(part);
         }
         _ => request.turns.push(Turn::new(role, vec![part])),
@@ -134,6 +138,13 @@ fn read_message(mut item: Fields, request: &mut Request) -> Result<(), Refused> 
         first.state = Some(item_id(id));
     }
     let bag = rest_of_item(item);
+    // The model said nothing: its turn goes on as it is.
+    if role == Role::Assistant
+        && parts.is_empty()
+        && request.turns.last().is_some_and(|turn| turn.role == role)
+    {
+        return Ok(());
+    }
     match request.turns.last_mut() {
         Some(turn) if role == Role::Assistant && turn.role == role && !has_message(turn) => {
             turn.parts.append(&mut parts);
