@@ -4,6 +4,7 @@ use super::{Bag, CacheMark, Part, PartKind};
 use crate::needs;
 use cliproxy_domain::{Dialect, Effort, Need, Needs};
 use serde_json::{Map, Number, Value};
+use std::collections::BTreeSet;
 
 /// A request for an answer, whichever dialect it came in.
 ///
@@ -112,6 +113,12 @@ impl Request {
     /// Lists what a target must have to take this request, for the dialect `to`.
     pub fn needs(&self, to: Dialect) -> Needs {
         needs::of(self, to)
+    }
+
+    /// Names the tools that take free text.
+    pub(crate) fn free_tools(&self) -> BTreeSet<&str> {
+        let free = self.tools.iter().filter(|tool| matches!(tool.kind, ToolKind::Free(_)));
+        free.map(|tool| tool.name.as_str()).collect()
     }
 
     /// Names the field because of which `need` is among the needs, in the words of the client's dialect.
@@ -234,6 +241,16 @@ pub enum ToolChoice {
         /// All of it.
         json: Value,
     },
+}
+
+impl ToolChoice {
+    /// Gives the tools that may be called, where only some may.
+    pub(crate) fn subset(&self) -> Option<BTreeSet<&str>> {
+        match self {
+            ToolChoice::Some { names, .. } => Some(names.iter().map(String::as_str).collect()),
+            _ => None,
+        }
+    }
 }
 
 /// How an answer is to be formed.

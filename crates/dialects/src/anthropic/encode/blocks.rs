@@ -5,7 +5,7 @@ use crate::{
     form::{Args, Part, PartKind, Refused, Request, Role, State, ToolCall, ToolResult},
     free_input,
     json::{Array, Object},
-    tool_ids,
+    places, tool_ids,
     translate::{Notes, Target},
 };
 use cliproxy_domain::{Dialect, Need, UnsupportedTools};
@@ -155,9 +155,9 @@ impl Writer<'_, '_> {
                 object.field("type", "text").field("text", text);
                 Ok(())
             }
-            PartKind::Image { media, .. } => media::image(media, &self.place(part), object),
+            PartKind::Image { media, .. } => media::image(media, &|| self.place(part), object),
             PartKind::File { media, name } => {
-                media::document(media, name.as_deref(), &self.place(part), object)
+                media::document(media, name.as_deref(), &|| self.place(part), object)
             }
             PartKind::ToolCall(call) => self.call(part, call, object),
             PartKind::ToolResult(result) => self.result(result, object),
@@ -207,14 +207,15 @@ impl Writer<'_, '_> {
     /// Decides on a block that only another dialect understands. What the model's own vendor ran for it goes the way
     /// of that vendor's tools; what the user says must not get lost.
     fn foreign(&mut self, part: &Part, name: &str, role: Role) -> Result<(), Refused> {
-        let place = self.place(part);
         if name == "item_reference" {
-            return Err(Refused::lacking(Need::ServerState, place));
+            return Err(Refused::lacking(Need::ServerState, self.place(part)));
         }
         if role == Role::Assistant && self.target.policy.unsupported_tools == UnsupportedTools::Drop {
-            self.notes.losses.tell(place, "dropped");
+            let list = places::list(self.request.from);
+            self.notes.losses.tell(format!("{list}.{name}"), "dropped");
             return Ok(());
         }
+        let place = self.place(part);
         let name: String = name.chars().take(60).collect();
         let message = format!(
             "`{place}` has a part ({name}) that only its own API understands: leave it out, or use a model of that vendor"

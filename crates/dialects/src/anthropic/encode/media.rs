@@ -8,20 +8,22 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use cliproxy_domain::{Dialect, Need};
 use std::borrow::Cow;
 
+/// Names the message that a part stands in. It is looked for only when it has to be told.
+type Place<'p> = &'p dyn Fn() -> Cow<'static, str>;
+
 /// Writes the fields of an image block.
 ///
 /// # Errors
 /// For a type that Anthropic does not take, and for files of another provider; `place` names the message.
-pub(super) fn image(media: &Media, place: &str, object: &mut Object<'_>) -> Result<(), Refused> {
+pub(super) fn image(media: &Media, place: Place<'_>, object: &mut Object<'_>) -> Result<(), Refused> {
     object.field("type", "image");
     let mut source = object.object("source");
     match media {
         Media::Inline { mime, base64 } => {
             let mime = image_type(mime).ok_or_else(|| {
-                Refused::new(
-                    place.to_owned(),
-                    format!("`{place}` has an image of a type that this provider does not take: use JPEG, PNG, GIF or WebP"),
-                )
+                let place = place();
+                let message = format!("`{place}` has an image of a type that this provider does not take: use JPEG, PNG, GIF or WebP");
+                Refused::new(place, message)
             })?;
             source.field("type", "base64").field("media_type", mime).field("data", base64);
         }
@@ -30,9 +32,10 @@ pub(super) fn image(media: &Media, place: &str, object: &mut Object<'_>) -> Resu
         }
         Media::FileId { dialect, id } => file(*dialect, id, place, &mut source)?,
         Media::Text(_) => {
+            let place = place();
             let message =
                 format!("`{place}` has an image that is plain text: send a picture, or the text as text");
-            return Err(Refused::new(place.to_owned(), message));
+            return Err(Refused::new(place, message));
         }
     }
     Ok(())
@@ -60,7 +63,7 @@ fn essence(mime: &str) -> String {
 pub(super) fn document(
     media: &Media,
     name: Option<&str>,
-    place: &str,
+    place: Place<'_>,
     object: &mut Object<'_>,
 ) -> Result<(), Refused> {
     let mime = match media {
@@ -78,10 +81,11 @@ pub(super) fn document(
         }
         Media::Inline { base64, .. } => {
             let text = plain_text(&mime, base64).ok_or_else(|| {
-                Refused::new(
-                    place.to_owned(),
-                    format!("`{place}` has a file of a type that this provider does not take: use PDF or plain text"),
-                )
+                let place = place();
+                let message = format!(
+                    "`{place}` has a file of a type that this provider does not take: use PDF or plain text"
+                );
+                Refused::new(place, message)
             })?;
             text_source(&text, &mut source);
         }
@@ -108,9 +112,9 @@ fn plain_text(mime: &str, base64: &str) -> Option<String> {
     String::from_utf8(STANDARD.decode(base64).ok()?).ok()
 }
 
-fn file(dialect: Dialect, id: &str, place: &str, source: &mut Object<'_>) -> Result<(), Refused> {
+fn file(dialect: Dialect, id: &str, place: Place<'_>, source: &mut Object<'_>) -> Result<(), Refused> {
     if dialect != Dialect::Anthropic {
-        return Err(Refused::lacking(Need::ServerState, Cow::Owned(place.to_owned())));
+        return Err(Refused::lacking(Need::ServerState, place()));
     }
     source.field("type", "file").field("file_id", id);
     Ok(())

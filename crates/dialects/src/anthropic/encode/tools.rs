@@ -11,6 +11,7 @@ use crate::{
 };
 use cliproxy_domain::{Dialect, Need};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The tools of a request as Anthropic is told of them.
 #[derive(Debug)]
@@ -71,12 +72,9 @@ impl<'r> Tools<'r> {
         target: &Target<'_>,
         notes: &mut Notes,
     ) -> Result<(), Refused> {
-        let subset = match &request.tool_choice {
-            Some(ToolChoice::Some { names, .. }) => Some(names),
-            _ => None,
-        };
+        let subset = request.tool_choice.as_ref().and_then(ToolChoice::subset);
         for (at, tool) in request.tools.iter().enumerate() {
-            let wanted = subset.is_none_or(|names| names.contains(&tool.name));
+            let wanted = subset.as_ref().is_none_or(|names| names.contains(tool.name.as_str()));
             match &tool.kind {
                 ToolKind::Vendor { dialect: Dialect::Anthropic, json, .. } if wanted => {
                     self.declared.push(Declared::Vendor(json));
@@ -112,8 +110,8 @@ impl<'r> Tools<'r> {
         self.declared.iter().any(|declared| match declared {
             Declared::Client { tool, .. } => tool.name == wanted,
             Declared::Vendor(json) => json.get("name").and_then(Value::as_str) == Some(wanted),
-            Declared::Called(name) => *name == wanted,
-            Declared::Structured(_) => false,
+            // Both come after the choice.
+            Declared::Called(_) | Declared::Structured(_) => false,
         })
     }
 
@@ -151,9 +149,10 @@ impl<'r> Tools<'r> {
 
     /// Anthropic wants tools whenever the history has calls.
     fn declare_called(&mut self, request: &'r Request) {
+        let mut known = BTreeSet::new();
         for part in request.turns.iter().flat_map(|turn| &turn.parts) {
             if let PartKind::ToolCall(call) = &part.kind
-                && !self.declares(&call.name)
+                && known.insert(call.name.as_str())
             {
                 self.declared.push(Declared::Called(&call.name));
                 self.choice = Some(Choice::None);

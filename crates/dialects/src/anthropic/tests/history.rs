@@ -144,7 +144,7 @@ fn a_part_that_only_its_own_vendor_understands_is_refused_or_left_out() {
     to.policy.unsupported_tools = UnsupportedTools::Drop;
     let (body, losses) = to.told(&request);
     assert_eq!(body["messages"][1], json!({"role": "assistant", "content": [{"type": "text", "text": "b"}]}));
-    assert_eq!(losses, "messages[1]=dropped");
+    assert_eq!(losses, "messages.web_search_call=dropped");
     assert_eq!(to.refused(&said_by_user(vec![foreign("hologram")])), "messages[0]");
     assert_eq!(to.refused(&said_by_user(vec![foreign("item_reference")])), "messages[0]");
 }

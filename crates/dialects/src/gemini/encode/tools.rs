@@ -63,13 +63,20 @@ fn declare<'r>(
     target: &Target<'_>,
     notes: &mut Notes,
 ) -> Result<(), Refused> {
+    // A subset without force is told by declaring no others.
+    let subset = match &request.tool_choice {
+        Some(choice @ ToolChoice::Some { required: false, .. }) if request.from != Dialect::Gemini => {
+            choice.subset()
+        }
+        _ => None,
+    };
+    let left_out = |tool: &Tool| subset.as_ref().is_some_and(|names| !names.contains(tool.name.as_str()));
     let mut functions = Array::new(out);
     for (at, tool) in request.tools.iter().enumerate() {
         match &tool.kind {
             ToolKind::Vendor { dialect: Dialect::Gemini, name, json } => servers.push((name, json)),
             ToolKind::Vendor { .. } => notes.vendor_tool(tool, at, target)?,
-            // A subset without force is told by declaring no others.
-            _ if is_left_out(request, tool) => {}
+            _ if left_out(tool) => {}
             _ => declaration(&mut functions.object(), request, at, target, notes)?,
         }
     }
@@ -85,14 +92,6 @@ fn declare<'r>(
         function.field("parametersJsonSchema", &schema::for_gemini(schema, &path)?);
     }
     Ok(())
-}
-
-fn is_left_out(request: &Request, tool: &Tool) -> bool {
-    request.from != Dialect::Gemini
-        && matches!(
-            &request.tool_choice,
-            Some(ToolChoice::Some { names, required: false }) if !names.contains(&tool.name)
-        )
 }
 
 fn declaration(

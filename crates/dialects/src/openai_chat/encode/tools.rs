@@ -2,7 +2,7 @@
 
 use super::{CHAT, Scope, nested};
 use crate::{
-    form::{FreeFormat, Refused, Request, Tool, ToolChoice, ToolKind},
+    form::{FreeFormat, Refused, Tool, ToolChoice, ToolKind},
     free_input,
     json::{Array, Object},
     translate::Notes,
@@ -10,14 +10,16 @@ use crate::{
 };
 use cliproxy_domain::UnsupportedTools;
 use serde_json::{Value, json};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// Writes `tools`, `tool_choice` and `parallel_tool_calls`.
 pub(super) fn write(body: &mut Object<'_>, scope: &Scope<'_>, notes: &mut Notes) -> Result<(), Refused> {
     let mut list = Vec::new();
     let mut array = Array::new(&mut list);
+    // Servers that know no subsets are sent only the subset.
+    let subset = scope.request.tool_choice.as_ref().filter(|_| scope.plain()).and_then(ToolChoice::subset);
     for (at, tool) in scope.request.tools.iter().enumerate() {
-        if offered(tool, scope) {
+        if subset.as_ref().is_none_or(|names| names.contains(tool.name.as_str())) {
             write_tool(&mut array, tool, at, scope, notes)?;
         }
     }
@@ -31,14 +33,6 @@ pub(super) fn write(body: &mut Object<'_>, scope: &Scope<'_>, notes: &mut Notes)
         write_choice(body, choice, scope, notes)?;
     }
     parallel(body, scope, notes)
-}
-
-/// Tells whether a tool is sent at all: servers that know no subsets are sent only the subset.
-fn offered(tool: &Tool, scope: &Scope<'_>) -> bool {
-    match &scope.request.tool_choice {
-        Some(ToolChoice::Some { names, .. }) if scope.plain() => names.contains(&tool.name),
-        _ => true,
-    }
 }
 
 /// Leaves out what only goes with tools; servers refuse it without.
@@ -135,6 +129,7 @@ fn write_choice(
     scope: &Scope<'_>,
     notes: &mut Notes,
 ) -> Result<(), Refused> {
+    let free = scope.request.free_tools();
     match choice {
         ToolChoice::None => body.field("tool_choice", "none"),
         ToolChoice::Auto => body.field("tool_choice", "auto"),
@@ -143,7 +138,7 @@ fn write_choice(
             body.field("tool_choice", if *required { "required" } else { "auto" })
         }
         ToolChoice::One(name) => {
-            write_named(&mut body.object("tool_choice"), name, scope, notes);
+            write_named(&mut body.object("tool_choice"), name, &free, scope, notes);
             body
         }
         ToolChoice::Some { names, required } => {
@@ -152,7 +147,7 @@ fn write_choice(
             inner.field("mode", if *required { "required" } else { "auto" });
             let mut array = inner.array("tools");
             for name in names {
-                write_named(&mut array.object(), name, scope, notes);
+                write_named(&mut array.object(), name, &free, scope, notes);
             }
             return Ok(());
         }
@@ -173,8 +168,14 @@ fn write_choice(
     Ok(())
 }
 
-fn write_named(object: &mut Object<'_>, name: &str, scope: &Scope<'_>, notes: &mut Notes) {
-    let kind = if is_free(scope.request, name) && !scope.plain() { "custom" } else { "function" };
+fn write_named(
+    object: &mut Object<'_>,
+    name: &str,
+    free: &BTreeSet<&str>,
+    scope: &Scope<'_>,
+    notes: &mut Notes,
+) {
+    let kind = if free.contains(name) && !scope.plain() { "custom" } else { "function" };
     object.field("type", kind);
     object.object(kind).field("name", &notes.tool_name(name, scope.target));
 }
@@ -188,8 +189,4 @@ fn nested_format(format: &FreeFormat) -> Cow<'_, Value> {
     let mut grammar = fields.clone();
     grammar.shift_remove("type");
     Cow::Owned(json!({"type": "grammar", "grammar": grammar}))
-}
-
-fn is_free(request: &Request, name: &str) -> bool {
-    request.tools.iter().any(|tool| tool.name == name && matches!(tool.kind, ToolKind::Free(_)))
 }

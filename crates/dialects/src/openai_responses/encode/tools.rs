@@ -6,7 +6,7 @@ use crate::{
     json::{Array, Object},
 };
 use serde_json::{Map, Value};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 impl Writer<'_> {
     /// Writes `tools`, `tool_choice` and `parallel_tool_calls`.
@@ -89,13 +89,14 @@ impl Writer<'_> {
     }
 
     fn tool_choice(&mut self, choice: &ToolChoice, object: &mut Object<'_>) -> Result<(), Refused> {
+        let free = self.request.free_tools();
         match choice {
             ToolChoice::None => object.field("tool_choice", "none"),
             ToolChoice::Auto => object.field("tool_choice", "auto"),
             ToolChoice::Required => object.field("tool_choice", "required"),
             ToolChoice::One(name) => {
                 let mut choice = object.object("tool_choice");
-                self.chosen(name, &mut choice);
+                self.chosen(name, &free, &mut choice);
                 return Ok(());
             }
             ToolChoice::Some { names, required } => {
@@ -103,7 +104,7 @@ impl Writer<'_> {
                 choice.field("type", "allowed_tools");
                 choice.field("mode", if *required { "required" } else { "auto" });
                 let mut tools = choice.array("tools");
-                names.iter().for_each(|name| self.chosen(name, &mut tools.object()));
+                names.iter().for_each(|name| self.chosen(name, &free, &mut tools.object()));
                 return Ok(());
             }
             ToolChoice::Vendor { dialect: OWN, json } => object.field("tool_choice", json),
@@ -112,10 +113,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn chosen(&mut self, name: &str, choice: &mut Object<'_>) {
-        let mut tools = self.request.tools.iter();
-        let free = tools.any(|tool| tool.name == name && matches!(tool.kind, ToolKind::Free(_)));
-        choice.field("type", if free { "custom" } else { "function" });
+    fn chosen(&mut self, name: &str, free: &BTreeSet<&str>, choice: &mut Object<'_>) {
+        choice.field("type", if free.contains(name) { "custom" } else { "function" });
         choice.field("name", &*self.known_name(name));
     }
 
