@@ -58,7 +58,7 @@ pub struct Call {
 ///
 /// # Errors
 /// A refusal in the words of the client's mistake: encoded body 415, too large 413, too slow 408, malformed or
-/// a model's name too long to keep 400.
+/// a model's name that is too long to keep or leads elsewhere in a path 400.
 pub async fn decode(
     endpoint: CallEndpoint,
     head: http::request::Parts,
@@ -89,7 +89,7 @@ pub async fn decode(
             .with_param(Some("model")));
         }
     };
-    refuse_long(&model)?;
+    refuse_unfit(&model)?;
     Ok(Call {
         id,
         started,
@@ -109,15 +109,17 @@ pub async fn decode(
 /// ones, resources of cloud platforms, have half of it.
 const MAX_MODEL: usize = 256;
 
-fn refuse_long(model: &ModelName) -> Result<(), Refusal> {
-    match model.as_str().len() {
-        0..=MAX_MODEL => Ok(()),
-        length => Err(Refusal::new(
-            ErrorClass::InvalidRequest,
-            format!("`model` has {length} bytes: name a model with at most {MAX_MODEL}"),
-        )
-        .with_param(Some("model"))),
-    }
+fn refuse_unfit(model: &ModelName) -> Result<(), Refusal> {
+    let name = model.as_str();
+    let message = if name.len() > MAX_MODEL {
+        format!("`model` has {} bytes: name a model with at most {MAX_MODEL}", name.len())
+    } else if name.split('/').any(|segment| matches!(segment, "." | "..")) {
+        // The name may become a part of the provider's path, where dots lead elsewhere, with our key.
+        "`model` has a segment of nothing but dots: name a model".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::new(ErrorClass::InvalidRequest, message).with_param(Some("model")))
 }
 
 fn refuse_encoded(headers: &HeaderMap) -> Result<(), Refusal> {
@@ -163,10 +165,21 @@ mod tests {
 
     #[test]
     fn a_name_that_is_too_long_to_keep_is_refused() {
-        assert!(refuse_long(&"x".repeat(MAX_MODEL).into()).is_ok());
-        let refusal = refuse_long(&"x".repeat(MAX_MODEL + 1).into()).unwrap_err();
+        assert!(refuse_unfit(&"x".repeat(MAX_MODEL).into()).is_ok());
+        let refusal = refuse_unfit(&"x".repeat(MAX_MODEL + 1).into()).unwrap_err();
         assert_eq!((refusal.param.as_deref(), refusal.status), (Some("model"), None));
         assert!(refusal.message.len() < 100, "{}", refusal.message);
+    }
+
+    #[test]
+    fn a_name_that_leads_out_of_its_place_in_a_path_is_refused() {
+        for name in ["..", "a/../b", "models/../../files", "gem/.", "./a"] {
+            let refusal = refuse_unfit(&name.into()).unwrap_err();
+            assert_eq!(refusal.param.as_deref(), Some("model"), "{name}");
+        }
+        for name in ["gpt-5.4", "org/model.v2", "a..b", "...", "models/x"] {
+            assert!(refuse_unfit(&name.into()).is_ok(), "{name}");
+        }
     }
 
     #[test]
