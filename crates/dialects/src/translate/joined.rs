@@ -24,6 +24,8 @@ pub(crate) struct Joined {
     spent: TokenUsage,
     current: TokenUsage,
     paused: Option<String>,
+    /// There is more than one choice: a part that follows would tell the others again.
+    several: bool,
     /// The ids of all calls so far.
     calls: BTreeSet<String>,
 }
@@ -35,6 +37,7 @@ impl Joined {
         match event {
             Event::Start { .. } if std::mem::replace(&mut self.started, true) => {}
             Event::Open { choice, block, kind } => {
+                self.several |= choice > 0;
                 if choice == 0 {
                     self.next_block = self.next_block.max(base.saturating_add(block).saturating_add(1));
                 }
@@ -59,7 +62,7 @@ impl Joined {
                 sink(Event::Usage(total));
             }
             Event::Finish { choice: 0, finish: Finish::Pause { token: Some(token) } }
-                if self.parts < MAX_PARTS =>
+                if self.parts < MAX_PARTS && !self.several =>
             {
                 self.paused = Some(token);
             }

@@ -48,6 +48,15 @@ fn parts_are_one_answer_with_blocks_of_their_own_numbers_and_all_tokens() {
 }
 
 #[test]
+fn one_of_several_answers_is_not_resumed() {
+    let mut joined = Joined::default();
+    let mut events = text_part("one", pause("t"));
+    events.insert(1, Event::Open { choice: 1, block: 0, kind: BlockKind::Text });
+    let told = played(&mut joined, events);
+    assert_eq!((joined.paused(), told.last().map(String::as_str)), (None, Some("End")));
+}
+
+#[test]
 fn a_provider_that_never_ends_is_not_resumed_for_ever() {
     let mut joined = Joined::default();
     let mut rounds = 0;
