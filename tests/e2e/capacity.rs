@@ -1,6 +1,7 @@
 //! Many clients, large bodies, slow readers.
 
 mod memory;
+mod streams;
 
 use crate::{CLIPROXY, apis::Api};
 use cliproxy_testkit::{
