@@ -91,8 +91,11 @@ impl StreamTranslator {
                 rework.event(event, &mut |event| encoder.event(&event, out));
             });
         };
-        let fed = observer.feed_each(chunk, |name, data| decoder.event(name, data, &mut write));
-        fed.inspect_err(|error| self.failed = Some(error.clone()))
+        match observer.feed_each(chunk, |name, data| decoder.event(name, data, &mut write)) {
+            // The client has its whole answer: what the provider may still send is not its business.
+            Err(_) if rework.is_over() => Ok(Progress { semantic: true, whole: chunk.len() }),
+            fed => fed.inspect_err(|error| self.failed = Some(error.clone())),
+        }
     }
 
     /// Takes note of the provider's end, and appends what is left to say.

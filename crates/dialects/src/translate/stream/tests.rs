@@ -39,3 +39,22 @@ fn a_stream_that_ends_without_an_answer_is_a_failure_for_every_client() {
         assert!(!translator.is_complete() && out.is_empty(), "{client:?}");
     }
 }
+
+#[test]
+fn what_comes_after_the_end_of_the_answer_cannot_spoil_it() {
+    let good = String::from_utf8(crate::fixtures::read("anthropic/text.stream.sse")).unwrap();
+    for after in ["data: {broken\n\n", "event: error\ndata: {\"type\":\"error\",\"error\":{}}\n\n"] {
+        for client in DIALECTS.into_iter().filter(|client| *client != Dialect::Anthropic) {
+            let mut translator = translator(Dialect::Anthropic, client);
+            let (mut alone, mut out) = (Vec::new(), Vec::new());
+            translator.feed(good.as_bytes(), &mut alone).unwrap();
+            translator.finish(&mut alone).unwrap();
+            let mut translator = self::translator(Dialect::Anthropic, client);
+            translator.feed(format!("{good}{after}").as_bytes(), &mut out).unwrap();
+            translator.feed(after.as_bytes(), &mut out).unwrap();
+            translator.finish(&mut out).unwrap();
+            assert!(translator.is_complete(), "{client:?}");
+            assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&alone), "{client:?}");
+        }
+    }
+}
