@@ -31,7 +31,7 @@ fn generate(from: Dialect, body: &[u8]) {
         let read = decode_request(target.dialect, &written, "upstream-model", request.stream);
         // Base64 goes from one field into another as it came; the provider judges it.
         if let Err(refused) = read
-            && !refused.message.contains("data URL")
+            && !refused.message.contains("base64")
         {
             panic!("{:?} cannot read what was written: {refused}: {written:?}", target.dialect);
         }

@@ -5,9 +5,9 @@ use cliproxy_dialects::translate::{decode_request, encode_request};
 use cliproxy_domain::Dialect;
 use serde_json::{Value, json};
 
-/// Writes `text`, when it is JSON, as the schema of a strict tool and of the answer, and as Gemini's older form.
+/// Writes `text`, when it is a JSON object, as the schema of a strict tool and of the answer, and as Gemini's older form.
 pub fn run(text: &[u8]) {
-    let Ok(schema) = serde_json::from_slice::<Value>(text) else { return };
+    let Ok(schema @ Value::Object(_)) = serde_json::from_slice::<Value>(text) else { return };
     let messages = json!([{"role": "user", "content": "hi"}]);
     let strict = json!({
         "messages": messages,
