@@ -152,7 +152,8 @@ async fn every_answer_says_which_provider_model_and_node_gave_it_and_in_how_many
             assert_eq!(answer.header("x-cliproxy-node"), line["node"].as_str().unwrap());
             let id = answer.header("x-request-id");
             assert!(!id.is_empty());
-            // The same id is in the provider's own log.
+            // The same id is in the provider's own log, which has it when the provider is done.
+            mock.wait_for(cliproxy_testkit::PATIENCE, |totals| totals.in_flight == 0).await.unwrap();
             assert!(
                 mock.log().entries.iter().any(|entry| entry.request_id.as_deref() == Some(id)),
                 "{api:?}"

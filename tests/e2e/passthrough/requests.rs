@@ -102,6 +102,7 @@ async fn every_gemini_path_is_served_under_v1_as_under_v1beta() {
             let path = format!("/{version}/models/m:{verb}");
             let answer = client.post(&path, body).await;
             assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            mock.wait_for(cliproxy_testkit::PATIENCE, |totals| totals.in_flight == 0).await.unwrap();
             let entry = mock.log().entries.pop().unwrap();
             assert_eq!(entry.body.unwrap(), body, "{path}");
             assert_eq!(*entry.path, *path.split('?').next().unwrap());
