@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 #[derive(Default)]
 struct Choice {
+    /// It said something beside its role.
+    spoke: bool,
     role: bool,
     calls: u64,
     finished: bool,
@@ -38,7 +40,10 @@ pub(super) fn check(events: &[Event<'_>], ended: bool) -> Result<(), String> {
         }
     }
     must(!ended || done, "it ended without [DONE]")?;
-    must(!ended || choices.values().all(|choice| choice.finished), "a choice has no finish_reason")
+    // The first choice is announced before it is known which choices there are.
+    let finished = |choice: &Choice| choice.finished || !choice.spoke;
+    let any = choices.values().any(|choice| choice.finished);
+    must(!ended || (any && choices.values().all(finished)), "a choice has no finish_reason")
 }
 
 impl Choice {
@@ -48,6 +53,7 @@ impl Choice {
         let delta = choice["delta"].as_object().ok_or("a choice without a delta")?;
         let role = delta.contains_key("role");
         must(role != self.role, "the role does not come first, and once")?;
+        self.spoke |= self.role;
         self.role = true;
         for call in delta.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
             let index = call["index"].as_u64().ok_or("a call without an index")?;
