@@ -10,6 +10,7 @@ mod hang_ups;
 mod http2;
 mod network;
 mod node;
+mod profiles;
 mod replies;
 mod requests;
 mod script;
