@@ -1,7 +1,7 @@
-//! How cooldowns merge and are numbered, the same for every store.
+//! How hints merge and are numbered, the same for every store.
 
 use crate::HintChange;
-use cliproxy_domain::{Cooldown, CooldownKey, HintVersion};
+use cliproxy_domain::{Hint, HintKey, HintVersion, WallTime};
 use std::collections::BTreeMap;
 
 /// How many of the newest changes a store keeps. Whoever is further behind gets all current hints instead.
@@ -12,26 +12,27 @@ pub const RETAINED_CHANGES: u64 = 10_000;
 /// `current` must hold the stored value of every key of `incoming` that has one. A value that changes nothing
 /// takes no number.
 pub fn merge_and_number(
-    current: &mut BTreeMap<CooldownKey, Cooldown>,
+    current: &mut BTreeMap<HintKey, Hint>,
     newest: HintVersion,
-    incoming: Vec<Cooldown>,
+    incoming: Vec<Hint>,
 ) -> Vec<HintChange> {
     let mut version = newest;
     let mut changes = Vec::new();
-    for cooldown in incoming {
-        let merged = match current.get(&cooldown.key) {
+    for hint in incoming {
+        let key = hint.key();
+        let merged = match current.get(&key) {
             Some(old) => {
-                let merged = old.clone().merge(cooldown);
+                let merged = old.clone().merge(hint);
                 if merged == *old {
                     continue;
                 }
                 merged
             }
-            None => cooldown,
+            None => hint,
         };
         version = version.next();
-        current.insert(merged.key.clone(), merged.clone());
-        changes.push(HintChange { version, cooldown: merged });
+        current.insert(key, merged.clone());
+        changes.push(HintChange { version, hint: merged });
     }
     changes
 }
@@ -39,4 +40,9 @@ pub fn merge_and_number(
 /// Gives the highest version whose change may be forgotten when `newest` is the newest.
 pub fn forgotten_up_to(newest: HintVersion) -> HintVersion {
     HintVersion(newest.0.saturating_sub(RETAINED_CHANGES))
+}
+
+/// Tells whether nothing hangs on a hint any more: a rest that ended long ago and that no operator spoke of.
+pub fn is_forgettable(hint: &Hint, ended_before: WallTime) -> bool {
+    matches!(hint, Hint::Cooldown(rest) if rest.epoch == 0 && rest.until < ended_before)
 }

@@ -15,13 +15,25 @@ pub mod memory;
 pub use memory::MemoryStore;
 
 use cliproxy_domain::{
-    Batch, ConfigId, Cooldown, HintVersion, HistoryId, Incarnation, LedgerRow, NodeId, ProviderName, Seq,
-    UrgentEvent, WallTime,
+    AuditEntry, AuditQuery, Batch, ConfigId, Hint, HintVersion, HistoryId, Incarnation, LedgerRow, NodeId,
+    ProviderName, Seq, UrgentEvent, WallTime,
 };
 use std::{collections::BTreeMap, future::Future, ops::Range, pin::Pin, time::Duration};
 
 /// How long urgent events are kept, counted back from the time at which the newest were recorded.
 pub const RETAINED_EVENTS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How long the records of requests are kept, counted back from the time at which the newest were recorded.
+pub const RETAINED_REQUESTS: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many records of requests are kept at most, the newest.
+pub const MAX_REQUESTS: u32 = 100_000;
+
+/// How long audit entries are kept, counted back from the newest.
+pub const RETAINED_AUDIT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// How long the outcome of an operator's call is remembered, so that a repeated call does nothing.
+pub const RETAINED_OUTCOMES: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What a store method gives: boxed, so that the control plane can hold any store behind one pointer.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -119,7 +131,68 @@ pub struct HintChange {
     /// Its number; numbers have no gaps.
     pub version: HintVersion,
     /// The value after merging.
-    pub cooldown: Cooldown,
+    pub hint: Hint,
+}
+
+/// What changes in one transaction: values of the hint line, and the entries that say who changed them and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Values to merge, in order; only kinds that are stored ([`Hint::is_stored`]).
+    pub hints: Vec<Hint>,
+    /// Entries for the audit log; an id that is there already is not written again.
+    pub audit: Vec<AuditEntry>,
+    /// The id of an operator's call and its outcome, to be remembered.
+    pub outcome: Option<Outcome>,
+}
+
+/// The outcome of an operator's call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The id that the operator gave the call.
+    pub request_id: String,
+    /// What was answered, as text that only the caller reads.
+    pub answer: String,
+    /// When.
+    pub at: WallTime,
+}
+
+/// How many checks of a provider were made within a minute, and how many it passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckCount {
+    /// When the minute begins.
+    pub minute: WallTime,
+    /// The provider.
+    pub provider: ProviderName,
+    /// All checks.
+    pub checks: u64,
+    /// Those that it passed.
+    pub passed: u64,
+}
+
+/// The record of one request, as text that only people and programs outside read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRequest {
+    /// The request's id.
+    pub id: String,
+    /// When it came.
+    pub at: WallTime,
+    /// The record.
+    pub body: String,
+}
+
+/// A numbered configuration as the list of them shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigSummary {
+    /// Its number.
+    pub id: ConfigId,
+    /// The hash of the whole set.
+    pub hash: u64,
+    /// Who made it.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: WallTime,
 }
 
 /// A data-plane node as it last presented itself.
@@ -181,13 +254,40 @@ pub trait Store: Send + Sync + 'static {
     /// Records urgent events, each id once, and forgets those older than [`RETAINED_EVENTS`].
     fn record_events(&self, events: Vec<UrgentEvent>, now: WallTime) -> StoreFuture<'_, ()>;
 
-    /// Merges cooldowns into the current ones and numbers those that changed anything, in order. Gives the
-    /// numbered changes with their merged values; empty when nothing changed. The newest
-    /// [`hints::RETAINED_CHANGES`] changes are kept.
-    fn merge_cooldowns(&self, cooldowns: Vec<Cooldown>) -> StoreFuture<'_, Vec<HintChange>>;
+    /// Merges hints into the current ones, numbers those that changed anything, in order, and writes the audit
+    /// entries and the outcome, all in one transaction. Gives the numbered changes with their merged values; empty
+    /// when no hint changed. The newest [`hints::RETAINED_CHANGES`] changes are kept; audit entries older than
+    /// [`RETAINED_AUDIT`] and outcomes older than [`RETAINED_OUTCOMES`] are forgotten.
+    fn change(&self, change: Change) -> StoreFuture<'_, Vec<HintChange>>;
 
-    /// Gives the newest hint version and all cooldowns that end after `now`, sorted by key.
-    fn cooldowns(&self, now: WallTime) -> StoreFuture<'_, (HintVersion, Vec<Cooldown>)>;
+    /// Gives the newest hint version and all hints, sorted by key.
+    fn hints(&self) -> StoreFuture<'_, (HintVersion, Vec<Hint>)>;
+
+    /// Forgets cooldowns of epoch 0 that ended before `ended_before`: nothing hangs on them any more. Changes no
+    /// version.
+    fn forget_cooldowns(&self, ended_before: WallTime) -> StoreFuture<'_, ()>;
+
+    /// Gives what an operator's call was answered, when it is remembered.
+    fn outcome(&self, request_id: String) -> StoreFuture<'_, Option<String>>;
+
+    /// Gives audit entries, the newest first.
+    fn audit(&self, query: AuditQuery) -> StoreFuture<'_, Vec<AuditEntry>>;
+
+    /// Adds checks to what was counted of their minutes.
+    fn record_checks(&self, checks: Vec<CheckCount>) -> StoreFuture<'_, ()>;
+
+    /// Sums the checks of each provider over the minutes that begin within `minutes`: all, and those passed.
+    fn checks(&self, minutes: Range<WallTime>) -> StoreFuture<'_, BTreeMap<ProviderName, (u64, u64)>>;
+
+    /// Keeps records of requests, each id once; forgets those older than [`RETAINED_REQUESTS`] and all but the newest
+    /// [`MAX_REQUESTS`].
+    fn record_requests(&self, requests: Vec<StoredRequest>, now: WallTime) -> StoreFuture<'_, ()>;
+
+    /// Gives the record of a request.
+    fn request(&self, id: String) -> StoreFuture<'_, Option<String>>;
+
+    /// Lists the newest configurations, the newest first, at most `limit`.
+    fn configs(&self, limit: u32) -> StoreFuture<'_, Vec<ConfigSummary>>;
 
     /// Gives the changes after `version` in order, at most `limit`; `None` when they are no longer all there, or
     /// when `version` is not one of this history as it is higher than the newest.

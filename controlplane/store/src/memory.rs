@@ -2,6 +2,7 @@
 //!
 //! Nothing here depends on anything but what it is given: the same calls give the same answers.
 
+mod book;
 mod faults;
 mod state;
 #[cfg(test)]
@@ -10,10 +11,12 @@ mod tests;
 pub use faults::Faults;
 
 use crate::{
-    Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, Store, StoreError, StoreFuture, StoredConfig,
+    Change, CheckCount, ConfigSummary, Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, Store,
+    StoreError, StoreFuture, StoredConfig, StoredRequest,
 };
 use cliproxy_domain::{
-    ConfigId, Cooldown, HintVersion, HistoryId, LedgerRow, ProviderName, UrgentEvent, WallTime,
+    AuditEntry, AuditQuery, ConfigId, Hint, HintVersion, HistoryId, LedgerRow, ProviderName, UrgentEvent,
+    WallTime,
 };
 use faults::Fate;
 use parking_lot::Mutex;
@@ -115,12 +118,44 @@ impl Store for MemoryStore {
         Box::pin(self.write(move |state| state.record_events(events, now)))
     }
 
-    fn merge_cooldowns(&self, cooldowns: Vec<Cooldown>) -> StoreFuture<'_, Vec<HintChange>> {
-        Box::pin(self.write(|state| state.merge_cooldowns(cooldowns)))
+    fn change(&self, change: Change) -> StoreFuture<'_, Vec<HintChange>> {
+        Box::pin(self.write(|state| state.change(change)))
     }
 
-    fn cooldowns(&self, now: WallTime) -> StoreFuture<'_, (HintVersion, Vec<Cooldown>)> {
-        Box::pin(self.read(move |state| state.cooldowns_after(now)))
+    fn hints(&self) -> StoreFuture<'_, (HintVersion, Vec<Hint>)> {
+        Box::pin(self.read(State::hints))
+    }
+
+    fn forget_cooldowns(&self, ended_before: WallTime) -> StoreFuture<'_, ()> {
+        Box::pin(self.write(move |state| state.forget_cooldowns(ended_before)))
+    }
+
+    fn outcome(&self, request_id: String) -> StoreFuture<'_, Option<String>> {
+        Box::pin(self.read(move |state| state.book.outcome(&request_id)))
+    }
+
+    fn audit(&self, query: AuditQuery) -> StoreFuture<'_, Vec<AuditEntry>> {
+        Box::pin(self.read(move |state| state.book.audit(&query)))
+    }
+
+    fn record_checks(&self, checks: Vec<CheckCount>) -> StoreFuture<'_, ()> {
+        Box::pin(self.write(|state| state.book.record_checks(checks)))
+    }
+
+    fn checks(&self, minutes: Range<WallTime>) -> StoreFuture<'_, BTreeMap<ProviderName, (u64, u64)>> {
+        Box::pin(self.read(move |state| state.book.checks(&minutes)))
+    }
+
+    fn record_requests(&self, requests: Vec<StoredRequest>, now: WallTime) -> StoreFuture<'_, ()> {
+        Box::pin(self.write(move |state| state.book.record_requests(requests, now)))
+    }
+
+    fn request(&self, id: String) -> StoreFuture<'_, Option<String>> {
+        Box::pin(self.read(move |state| state.book.request(&id)))
+    }
+
+    fn configs(&self, limit: u32) -> StoreFuture<'_, Vec<ConfigSummary>> {
+        Box::pin(self.read(move |state| state.configs(limit)))
     }
 
     fn changes_since(&self, version: HintVersion, limit: u32) -> StoreFuture<'_, Option<Vec<HintChange>>> {

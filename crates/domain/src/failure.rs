@@ -13,6 +13,8 @@ pub enum TimeoutPhase {
     Idle,
     /// The whole call.
     Total,
+    /// What earlier attempts had left of the request's time: that says nothing of this provider.
+    Deadline,
 }
 
 /// Why one attempt failed.
@@ -192,20 +194,27 @@ impl Failure {
         )
     }
 
-    /// Tells whether this speaks against the provider. The client's own mistakes and hang-ups never do.
+    /// Tells whether this speaks against the provider. The client's own mistakes, its hang-ups and its haste never
+    /// do.
     pub fn counts_against_provider(self) -> bool {
-        matches!(
-            self,
+        match self {
             Failure::RateLimited { .. }
-                | Failure::LimitSpent { .. }
-                | Failure::Overloaded { .. }
-                | Failure::Upstream
-                | Failure::Timeout(_)
-                | Failure::ConnectFailed
-                | Failure::StreamBroken
-                | Failure::MalformedReply
-                | Failure::Billing
-        )
+            | Failure::LimitSpent { .. }
+            | Failure::Overloaded { .. }
+            | Failure::Upstream
+            | Failure::ConnectFailed
+            | Failure::StreamBroken
+            | Failure::MalformedReply
+            | Failure::Billing => true,
+            Failure::Timeout(phase) => phase != TimeoutPhase::Deadline,
+            Failure::InvalidRequest
+            | Failure::ContextLength
+            | Failure::CredentialRejected
+            | Failure::Permission
+            | Failure::ModelNotFound
+            | Failure::TooLarge
+            | Failure::ClientGone => false,
+        }
     }
 
     /// Gives the wait that the provider asked for.
@@ -229,12 +238,14 @@ pub struct AttemptError {
     pub status: Option<u16>,
     /// The provider's or our own words: at most 1 KiB, without keys and URLs.
     pub message: String,
+    /// Whether the provider spoke of this model alone: the credential may serve others.
+    pub about_model: bool,
 }
 
 impl AttemptError {
     /// Describes a failure that has no HTTP status.
     pub fn new(failure: Failure, message: impl Into<String>) -> Self {
-        Self { failure, status: None, message: message.into() }
+        Self { failure, status: None, message: message.into(), about_model: false }
     }
 }
 

@@ -7,8 +7,13 @@
 
 pub mod ability;
 pub mod api;
+pub mod audit;
+pub mod balancing;
 pub mod cooldown;
+pub mod decision;
 pub mod failure;
+pub mod health;
+pub mod hint;
 pub mod name;
 pub mod pattern;
 pub mod profile;
@@ -21,15 +26,21 @@ pub mod version;
 
 pub use ability::{Effort, ModelTraits, Need, Needs, Thinking, TraitsEntry};
 pub use api::{Dialect, Operation, ProviderKind};
-pub use cooldown::{Cooldown, CooldownCause, CooldownKey, UrgentEvent, UrgentKind};
+pub use audit::{AuditEntry, AuditQuery};
+pub use balancing::{
+    CooldownDurations, CooldownPolicy, HealingPolicy, HealthCheck, HealthPolicy, Hedge, Price, Quota,
+    QuotaReset, QuotaUnit, Retries, SessionAffinity, Strategy,
+};
+pub use cooldown::{Cooldown, CooldownCause, CooldownKey, Evidence, Permit, Scope, UrgentEvent, UrgentKind};
+pub use decision::{AttemptRecord, Considered, Decision, Exclusion, RequestRecord};
 pub use failure::{AttemptError, ErrorClass, Failure, TimeoutPhase};
+pub use health::{Health, HealthState, Measured, ProbeAssignment, ProbeReport, QuotaSignal, Signal};
+pub use hint::{Hint, HintKey};
 pub use name::{CredentialName, ModelName, NodeId, ProviderName, RequestId};
 pub use pattern::ModelPattern;
 pub use profile::{ErrorRule, MaxTokensName, OnLoss, Profile, TranslationPolicy, UnsupportedTools};
 pub use secret::Secret;
-pub use snapshot::{
-    Alias, AliasTarget, Credential, Policy, Provider, Retries, Snapshot, Strategy, Target, Timeouts,
-};
+pub use snapshot::{Alias, AliasTarget, Credential, Policy, Provider, Snapshot, Target, Timeouts};
 pub use time::WallTime;
 pub use usage::{AttemptCounts, Batch, LedgerKey, LedgerRow, TokenUsage};
 pub use version::{ConfigId, HintVersion, HistoryId, Incarnation, Seq};

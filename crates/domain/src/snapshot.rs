@@ -4,12 +4,15 @@
 use crate::{
     ability::TraitsEntry,
     api::ProviderKind,
+    balancing::{
+        CooldownDurations, CooldownPolicy, HealingPolicy, HealthCheck, HealthPolicy, Price, Quota, Retries,
+        SessionAffinity, Strategy,
+    },
     name::{CredentialName, ModelName, ProviderName},
     pattern::ModelPattern,
     profile::{Profile, TranslationPolicy},
     secret::Secret,
 };
-use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
 /// A whole configuration of providers and models, checked and with all defaults filled in.
@@ -48,6 +51,14 @@ pub struct Provider {
     pub profile: Option<Profile>,
     /// What is known of its models, the first entry that names a trait having the word.
     pub traits: Vec<TraitsEntry>,
+    /// How long it rests.
+    pub cooldown: CooldownDurations,
+    /// What it is asked to see whether it is well.
+    pub health_check: HealthCheck,
+    /// How much of it may be used; none for as much as there is.
+    pub quota: Option<Quota>,
+    /// What it charges, when that is known.
+    pub price: Option<Price>,
 }
 
 /// One key of a provider.
@@ -92,47 +103,42 @@ pub struct Target {
     pub model: ModelName,
 }
 
-/// How one target is chosen among equals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Strategy {
-    /// Each in turn, by weight.
-    #[default]
-    RoundRobin,
-}
-
-impl Strategy {
-    /// Names the strategy as the configuration spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Strategy::RoundRobin => "round_robin",
-        }
-    }
-}
-
 /// What holds for all requests.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// How targets are chosen where an alias does not say otherwise.
     pub strategy: Strategy,
+    /// Over how long latency and the mix of tokens are averaged.
+    pub latency_window: Duration,
+    /// What keeps a session on one credential.
+    pub session_affinity: SessionAffinity,
     /// How often a request is tried.
     pub retries: Retries,
     /// How long a request may take over all its attempts.
     pub timeouts: Timeouts,
     /// How requests are translated between dialects.
     pub translation: TranslationPolicy,
+    /// What counts as an error, and how much of it is too much.
+    pub cooldown: CooldownPolicy,
+    /// How often providers are asked whether they are well.
+    pub health_check: HealthPolicy,
+    /// What is done for those that are not.
+    pub self_healing: HealingPolicy,
 }
 
-/// How often a request is tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retries {
-    /// Upstream calls for one request at most, the first included; at least 1.
-    pub max_attempts: u32,
-}
-
-impl Default for Retries {
+impl Default for Policy {
     fn default() -> Self {
-        Self { max_attempts: 3 }
+        Self {
+            strategy: Strategy::default(),
+            latency_window: Duration::from_secs(5 * 60),
+            session_affinity: SessionAffinity::default(),
+            retries: Retries::default(),
+            timeouts: Timeouts::default(),
+            translation: TranslationPolicy::default(),
+            cooldown: CooldownPolicy::default(),
+            health_check: HealthPolicy::default(),
+            self_healing: HealingPolicy::default(),
+        }
     }
 }
 

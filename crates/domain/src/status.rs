@@ -2,11 +2,14 @@
 //! fields.
 
 use crate::{
-    cooldown::CooldownCause,
-    name::{ModelName, ProviderName},
-    snapshot::Strategy,
+    audit::AuditEntry,
+    balancing::{QuotaUnit, Strategy},
+    cooldown::{Cooldown, CooldownCause},
+    decision::{Decision, RequestRecord},
+    health::HealthState,
+    name::{ModelName, NodeId, ProviderName},
     time::WallTime,
-    version::ConfigId,
+    version::{ConfigId, HintVersion, Incarnation},
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -33,19 +36,6 @@ pub struct ProvidersStatus {
     pub providers: BTreeMap<ProviderName, ProviderStatus>,
 }
 
-/// Whether a provider answers, as live traffic shows it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HealthState {
-    /// Nothing was asked of it yet. It takes traffic.
-    #[default]
-    Unknown,
-    /// It answered lately.
-    Healthy,
-    /// All that was asked of it in the last minute failed.
-    Unhealthy,
-}
-
 /// One provider's state; the first seven fields are the guide's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ProviderStatus {
@@ -67,6 +57,9 @@ pub struct ProviderStatus {
     /// Why it rests, when it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cooldown_reason: Option<CooldownCause>,
+    /// For people: what the status was decided on; empty before the first decision.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// The answer of `GET /v0/operations/load_balancing/status`.
@@ -98,6 +91,9 @@ pub struct ProviderShare {
     /// Why it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excluded: Option<String>,
+    /// When it is back, as far as that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<WallTime>,
     /// Upstream calls that ended in the last 60 s.
     pub requests_last_minute: u64,
     /// Its part of all such calls, 0 to 100.
@@ -111,6 +107,8 @@ pub struct AliasShares {
     pub strategy: Strategy,
     /// Its targets in the order of the configuration.
     pub targets: Vec<TargetShare>,
+    /// What would be decided now for a request without a session.
+    pub decision: Decision,
 }
 
 /// One target of an alias.
@@ -126,4 +124,257 @@ pub struct TargetShare {
     pub weight: u32,
     /// Whether it is a candidate now.
     pub available: bool,
+}
+
+/// The answer of `GET /v0/operations/cooldown/status`; the first two fields are the guide's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct CooldownStatus {
+    /// Providers that take no request, as they or all of their credentials rest.
+    pub providers_in_cooldown: Vec<ProviderName>,
+    /// One entry for each of these.
+    pub cooldown_periods: BTreeMap<ProviderName, CooldownPeriod>,
+    /// Everything that rests or is being tried, by what rests, as `claude/main`.
+    pub resting: BTreeMap<String, RestStatus>,
+    /// The newest rests that are over, the newest first.
+    pub history: Vec<RestStatus>,
+    /// Whose knowledge this is.
+    pub source: Source,
+    /// When it was true.
+    pub as_of: WallTime,
+}
+
+/// How long a provider is out, in the guide's words.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct CooldownPeriod {
+    /// When its rest began.
+    pub started_at: WallTime,
+    /// When it, or the first of its credentials, is back.
+    pub ends_at: WallTime,
+    /// What is left until then, rounded up.
+    pub remaining_seconds: u64,
+    /// Why: `rate_limit`, `quota_exhausted`, `credential_rejected`, `error`, or an operator's own words.
+    pub reason: String,
+}
+
+/// One rest with its evidence.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RestStatus {
+    /// What rests, as `claude`, `claude/main` or `claude/main/claude-sonnet-4-5`.
+    pub subject: String,
+    /// How much of the provider: `provider`, `credential` or `model`.
+    pub scope: &'static str,
+    /// `resting`, `half_open` (past its end, one request finds out), `rising` (traffic returns) or `over`.
+    pub stage: &'static str,
+    /// Why.
+    pub cause: CooldownCause,
+    /// When it began.
+    pub started_at: WallTime,
+    /// When it ends or ended.
+    pub ends_at: WallTime,
+    /// What is left, rounded up.
+    pub remaining_seconds: u64,
+    /// The node that saw the cause; absent for an operator's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reporter: Option<NodeId>,
+    /// The operator who said so.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// The operator's reason.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// The status that tripped it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// The failure that tripped it, in the words of the metrics.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub error_type: String,
+    /// The wait that the provider named, as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint_seconds: Option<f64>,
+    /// Whether the rest differs from that for the policy's sake.
+    pub clamped: bool,
+    /// How many errors tripped it; absent when one was enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<u32>,
+    /// The window that they were counted in, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_seconds: Option<u64>,
+    /// How many rests came one after the other.
+    pub streak: u32,
+    /// Who may find out whether it goes on, once it is past its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prober: Option<NodeId>,
+    /// Grows with each word of an operator.
+    pub epoch: u64,
+}
+
+impl RestStatus {
+    /// Shows `rest` as it is at `now`, in the stage that the caller found.
+    pub fn of(rest: &Cooldown, stage: &'static str, now: WallTime) -> Self {
+        let evidence = &rest.evidence;
+        let counted = evidence.errors > 0;
+        Self {
+            subject: rest.key.to_string(),
+            scope: rest.key.scope.as_str(),
+            stage,
+            cause: rest.cause,
+            started_at: rest.started_at,
+            ends_at: rest.until,
+            remaining_seconds: seconds_left(rest.until, now),
+            reporter: (!rest.source.as_str().is_empty()).then(|| rest.source.clone()),
+            by: evidence.by.clone(),
+            note: evidence.note.clone(),
+            http_status: (evidence.http_status > 0).then_some(evidence.http_status),
+            error_type: evidence.error_type.clone(),
+            hint_seconds: evidence.hint.map(|hint| hint.as_secs_f64()),
+            clamped: evidence.clamped,
+            errors: counted.then_some(evidence.errors),
+            window_seconds: counted.then_some(evidence.window.as_secs()),
+            streak: rest.streak,
+            prober: rest.permit.node.clone(),
+            epoch: rest.epoch,
+        }
+    }
+}
+
+/// Gives the seconds from `now` to `until`, rounded up.
+pub fn seconds_left(until: WallTime, now: WallTime) -> u64 {
+    u64::try_from(until.since(now).as_millis().div_ceil(1_000)).unwrap_or(u64::MAX)
+}
+
+/// The answer of `POST …/cooldown` and `POST …/recover`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ChangeStatus {
+    /// The provider.
+    pub provider: ProviderName,
+    /// What was asked to rest or to recover, as `claude` or `claude/main`.
+    pub subject: String,
+    /// What is now; absent when nothing rests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cooldown: Option<CooldownPeriod>,
+    /// Whether it was only tried out.
+    pub dry_run: bool,
+    /// The number of the change; 0 when nothing was changed, or on a node alone.
+    pub hint_version: HintVersion,
+    /// How many of the connected nodes had it when this was answered, of how many.
+    pub applied_nodes: u32,
+    /// See `applied_nodes`.
+    pub total_nodes: u32,
+    /// Whose word this is.
+    pub source: Source,
+    /// When.
+    pub as_of: WallTime,
+}
+
+/// The answer of `GET /v0/operations/explain`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    /// Whose knowledge this is.
+    pub source: Source,
+    /// When it was true.
+    pub as_of: WallTime,
+    /// What would be decided.
+    pub decision: Decision,
+}
+
+/// The answer of `GET /v0/operations/requests/{id}`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RequestStatus {
+    /// Whose knowledge this is.
+    pub source: Source,
+    /// When it was true.
+    pub as_of: WallTime,
+    /// What is kept of the request.
+    pub request: RequestRecord,
+}
+
+/// The answer of `GET /v0/operations/audit`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct AuditLog {
+    /// When it was true.
+    pub as_of: WallTime,
+    /// The entries, the newest first.
+    pub entries: Vec<AuditEntry>,
+}
+
+/// The answer of `GET /v0/operations/alerts`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct AlertsStatus {
+    /// When it was true.
+    pub as_of: WallTime,
+    /// What needs somebody's attention now.
+    pub alerts: Vec<Alert>,
+}
+
+/// Something that needs somebody's attention.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Alert {
+    /// A word of a closed set, as `provider_failed`.
+    pub name: &'static str,
+    /// `warning` or `critical`.
+    pub severity: &'static str,
+    /// The provider that it is about, when it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<ProviderName>,
+    /// Since when.
+    pub since: WallTime,
+    /// For people: what is wrong.
+    pub message: String,
+}
+
+/// The answer of `GET /v0/operations/nodes`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct NodesStatus {
+    /// When it was true.
+    pub as_of: WallTime,
+    /// All nodes ever seen.
+    pub nodes: BTreeMap<NodeId, NodeStatus>,
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NodeStatus {
+    /// Whether it is connected.
+    pub connected: bool,
+    /// Grows with each start of its process.
+    pub incarnation: Incarnation,
+    /// The version of its program.
+    pub build: String,
+    /// Where it listens for clients.
+    pub listen: String,
+    /// When it was last heard of.
+    pub last_seen: WallTime,
+    /// The configuration that it runs; 0 when that is not known.
+    pub config: ConfigId,
+    /// The newest change of the hint line that it has.
+    pub hints: HintVersion,
+    /// The configuration that it refused, with its reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// The answer of `GET /v0/operations/quotas`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct QuotasStatus {
+    /// When it was true.
+    pub as_of: WallTime,
+    /// One entry for each provider that has a quota.
+    pub quotas: BTreeMap<ProviderName, QuotaStatus>,
+}
+
+/// One provider's quota.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QuotaStatus {
+    /// What is counted.
+    pub unit: QuotaUnit,
+    /// All of it, in tokens, requests or US dollars.
+    pub limit: f64,
+    /// What was used in the period that runs.
+    pub used: f64,
+    /// What is left of it.
+    pub remaining: f64,
+    /// When the period began.
+    pub started_at: WallTime,
+    /// When it ends.
+    pub resets_at: WallTime,
 }

@@ -67,6 +67,12 @@ pub struct AttemptCounts {
     pub retried: u64,
     /// Sum of the latencies of the attempts in `ok`, in microseconds.
     pub latency_us: u64,
+    /// Of the attempts in `ok`, those that were streams.
+    pub streams: u64,
+    /// Sum of these streams' latencies, in microseconds.
+    pub stream_us: u64,
+    /// Sum of their times to the first event, in microseconds.
+    pub first_event_us: u64,
 }
 
 impl AttemptCounts {
@@ -109,6 +115,9 @@ impl AddAssign for AttemptCounts {
         self.cancelled += other.cancelled;
         self.retried += other.retried;
         self.latency_us += other.latency_us;
+        self.streams += other.streams;
+        self.stream_us += other.stream_us;
+        self.first_event_us += other.first_event_us;
     }
 }
 

@@ -2,14 +2,17 @@
 
 use crate::speech::has_operation;
 use cliproxy_domain::{
-    Dialect, ModelName, ModelTraits, Operation, Provider, ProviderName, Snapshot, Strategy, Target,
+    Dialect, Exclusion, ModelName, ModelTraits, Operation, Provider, ProviderName, Snapshot, Strategy, Target,
 };
+use std::collections::BTreeMap;
 
 /// One target that may serve a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// What would be called.
     pub target: Target,
+    /// The provider's place in the snapshot.
+    pub slot: usize,
     /// Its tier: lower goes first.
     pub priority: u32,
     /// Its share within the tier, at least 1.
@@ -22,25 +25,6 @@ pub struct Candidate {
     /// Whether it stands behind those of its tier that speak the client's dialect. So it is where a pattern matched: an
     /// alias says itself who shares.
     pub behind: bool,
-}
-
-/// Why a target is not used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Exclusion {
-    /// It cannot do what the request needs.
-    Capability,
-    /// All its credentials rest.
-    Cooldown,
-}
-
-impl Exclusion {
-    /// Names the reason as operations and `explain` show it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Exclusion::Capability => "capability",
-            Exclusion::Cooldown => "cooldown",
-        }
-    }
 }
 
 /// The targets that a model's name stands for.
@@ -92,7 +76,10 @@ pub fn resolve(
         closest: closest(snapshot, model),
     })?;
     let mut set = CandidateSet { candidates: Vec::new(), excluded: Vec::new(), strategy };
+    let slots: BTreeMap<&str, usize> =
+        snapshot.providers.keys().enumerate().map(|(slot, name)| (name.as_str(), slot)).collect();
     for mut candidate in all {
+        candidate.slot = slots.get(candidate.target.provider.as_str()).copied().unwrap_or(usize::MAX);
         let provider = snapshot.providers.get(&candidate.target.provider);
         match provider.filter(|provider| has_operation(provider.kind, operation)) {
             Some(provider) => {
@@ -120,6 +107,7 @@ fn named(snapshot: &Snapshot, model: &str) -> Option<(Vec<Candidate>, Strategy, 
                 let provider = snapshot.providers.get(&entry.target.provider)?;
                 Some(Candidate {
                     target: entry.target.clone(),
+                    slot: 0,
                     priority: entry.priority.unwrap_or(provider.priority),
                     weight: entry.weight.unwrap_or(provider.weight).max(1),
                     plain: false,
@@ -148,6 +136,7 @@ fn named(snapshot: &Snapshot, model: &str) -> Option<(Vec<Candidate>, Strategy, 
 fn of_provider(provider: &Provider, model: &str) -> Candidate {
     Candidate {
         target: Target { provider: provider.name.clone(), model: model.into() },
+        slot: 0,
         priority: provider.priority,
         weight: provider.weight.max(1),
         plain: false,

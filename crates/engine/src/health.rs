@@ -1,6 +1,6 @@
 //! Whether a provider answers, as live traffic shows it.
 
-use cliproxy_domain::{AttemptCounts, WallTime, status::HealthState};
+use cliproxy_domain::{AttemptCounts, HealthState, WallTime};
 
 /// When a provider was last heard of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,12 +4,15 @@
 #![deny(missing_docs)]
 
 pub mod candidates;
+pub mod cooldown;
 pub mod health;
+pub mod outlook;
 pub mod retry;
 pub mod select;
 pub mod speech;
 
-pub use candidates::{Candidate, CandidateSet, Exclusion, ResolveError, known_models, resolve};
+pub use candidates::{Candidate, CandidateSet, ResolveError, known_models, resolve};
+pub use outlook::{CredentialOutlook, Outlook, ProviderOutlook};
 pub use retry::{Standing, Verdict, after_failure};
-pub use select::{Choice, Order, Rest, order};
+pub use select::{Choice, Excluded, Idle, Load, Order, Pick, Scene, order, probed};
 pub use speech::{Asks, has_operation, speech};

@@ -1,6 +1,7 @@
 //! The configuration line: a snapshot as a set of named resources, whose hash tells whether two sets are equal.
 
 mod body;
+mod operations;
 mod profile;
 mod set;
 #[cfg(test)]
@@ -104,7 +105,8 @@ pub fn snapshot<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Snap
                 snapshot.models.insert(alias.name.clone(), alias);
             }
             Ok(v1::Kind::Policy) => policy = Some(body::policy_from_wire(&body::decode(entry, "policy")?)?),
-            Ok(v1::Kind::Unspecified | v1::Kind::Cooldown) | Err(_) => {}
+            // Of the hint line, or of a newer program.
+            Ok(_) | Err(_) => {}
         }
     }
     snapshot.policy = policy.ok_or(ConvertError::Missing { field: "policy" })?;

@@ -1,36 +1,42 @@
-//! The hint line: cooldowns, whose end travels as what is left of it, so that no two clocks need agree.
+//! The hint line. Times travel as what is left of them or how long ago they were, so that no two clocks need agree.
+
+mod cooldown;
+#[cfg(test)]
+mod tests;
 
 use super::{
     ConvertError, millis, required,
     word::{self, Word},
 };
 use crate::v1;
-use cliproxy_domain::{Cooldown, CooldownKey, CredentialName, NodeId, ProviderName, WallTime};
+use cliproxy_domain::{
+    Health, Hint, HintKey, Measured, ModelName, NodeId, ProbeAssignment, ProviderName, QuotaSignal, Signal,
+    WallTime,
+};
 use prost::Message;
 use std::time::Duration;
 
-/// Encodes a cooldown as a change of the hint line, sent at `now`.
-pub fn to_wire(cooldown: &Cooldown, now: WallTime) -> v1::Change {
-    let body = v1::Cooldown {
-        provider: cooldown.key.provider.to_string(),
-        credential: cooldown.key.credential.to_string(),
-        epoch: cooldown.epoch,
-        remaining_ms: millis(cooldown.until.since(now)),
-        cause: cooldown.cause.word().to_owned(),
-        source_node: cooldown.source.to_string(),
-        started_at_ms: cooldown.started_at.0,
+/// Encodes a hint as a change of the hint line, sent at `now`.
+pub fn to_wire(hint: &Hint, now: WallTime) -> v1::Change {
+    let (kind, body) = match hint {
+        Hint::Cooldown(cooldown) => (v1::Kind::Cooldown, cooldown::to_wire(cooldown, now).encode_to_vec()),
+        Hint::Health(health) => (v1::Kind::Health, health_to_wire(health, now).encode_to_vec()),
+        Hint::Probe(assignment) => (v1::Kind::Probe, probe_to_wire(assignment).encode_to_vec()),
+        Hint::Signal(signal) => (v1::Kind::Signal, signal_to_wire(signal).encode_to_vec()),
+        Hint::Quota(quota) => (v1::Kind::Quota, quota_to_wire(quota, now).encode_to_vec()),
     };
-    v1::Change {
-        kind: v1::Kind::Cooldown.into(),
-        key: change_key(&cooldown.key),
-        op: v1::Op::Put.into(),
-        body: body.encode_to_vec().into(),
-    }
+    v1::Change { kind: kind.into(), key: change_key(&hint.key()), op: v1::Op::Put.into(), body: body.into() }
 }
 
-/// Names what rests, as `provider/credential`, so that changes of one key can be merged unread.
-pub fn change_key(key: &CooldownKey) -> String {
-    format!("{}/{}", key.provider, key.credential)
+/// Names what a hint is about, so that changes of one key can be merged unread.
+pub fn change_key(key: &HintKey) -> String {
+    match key {
+        HintKey::Cooldown(key) => key.to_string(),
+        HintKey::Health(provider) | HintKey::Probe(provider) | HintKey::Quota(provider) => {
+            provider.to_string()
+        }
+        HintKey::Signal(provider, model) => format!("{provider}/{model}"),
+    }
 }
 
 /// Decodes a change of the hint line that arrived at `now`; `None` for a kind that this program does not know,
@@ -38,10 +44,14 @@ pub fn change_key(key: &CooldownKey) -> String {
 ///
 /// # Errors
 ///
-/// Fails when the body does not decode, names nothing, or gives a cause that is not known. A receiver skips such
+/// Fails when the body does not decode, names nothing, or gives a word that is not known. A receiver skips such
 /// a hint; it never refuses the line.
-pub fn from_wire(change: &v1::Change, now: WallTime) -> Result<Option<Cooldown>, ConvertError> {
-    if change.kind() != v1::Kind::Cooldown {
+pub fn from_wire(change: &v1::Change, now: WallTime) -> Result<Option<Hint>, ConvertError> {
+    let kind = change.kind();
+    if !matches!(
+        kind,
+        v1::Kind::Cooldown | v1::Kind::Health | v1::Kind::Probe | v1::Kind::Signal | v1::Kind::Quota
+    ) {
         return Ok(None);
     }
     if change.op() != v1::Op::Put {
@@ -51,71 +61,113 @@ pub fn from_wire(change: &v1::Change, now: WallTime) -> Result<Option<Cooldown>,
             expected: "OP_PUT (1) on the hint line; a rest that is over has remaining_ms 0",
         });
     }
-    let wire = v1::Cooldown::decode(change.body.clone()).map_err(|error| ConvertError::Body {
-        kind: "cooldown",
-        key: change.key.clone(),
-        error: error.to_string(),
-    })?;
-    Ok(Some(Cooldown {
-        key: CooldownKey {
-            provider: ProviderName::from(required("Cooldown.provider", &wire.provider)?),
-            credential: CredentialName::from(required("Cooldown.credential", &wire.credential)?),
-        },
-        epoch: wire.epoch,
-        started_at: WallTime(wire.started_at_ms),
-        until: now.plus(Duration::from_millis(wire.remaining_ms)),
-        cause: word::read("Cooldown.cause", &wire.cause)?,
-        source: NodeId::from(wire.source_node),
-    }))
+    let hint = match kind {
+        v1::Kind::Cooldown => Hint::Cooldown(cooldown::from_wire(decode(change, "cooldown")?, now)?),
+        v1::Kind::Health => Hint::Health(health_from_wire(decode(change, "health")?, now)?),
+        v1::Kind::Probe => Hint::Probe(probe_from_wire(decode(change, "probe")?)?),
+        v1::Kind::Signal => Hint::Signal(signal_from_wire(&decode(change, "signal")?)?),
+        _ => Hint::Quota(quota_from_wire(&decode(change, "quota")?, now)?),
+    };
+    Ok(Some(hint))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use cliproxy_domain::CooldownCause;
+fn decode<M: Message + Default>(change: &v1::Change, kind: &'static str) -> Result<M, ConvertError> {
+    M::decode(change.body.clone()).map_err(|error| ConvertError::Body {
+        kind,
+        key: change.key.clone(),
+        error: error.to_string(),
+    })
+}
 
-    fn cooldown() -> Cooldown {
-        Cooldown {
-            key: CooldownKey { provider: "claude".into(), credential: "main".into() },
-            epoch: 3,
-            started_at: WallTime(1_000),
-            until: WallTime(61_000),
-            cause: CooldownCause::RateLimit,
-            source: "node-1".into(),
-        }
+fn health_to_wire(health: &Health, now: WallTime) -> v1::Health {
+    v1::Health {
+        revision: health.revision,
+        provider: health.provider.to_string(),
+        state: health.state.word().to_owned(),
+        age_ms: millis(now.since(health.since)),
+        recovered: health.recovered,
+        recoveries: health.recoveries,
+        why: health.why.clone(),
     }
+}
 
-    #[test]
-    fn the_receivers_clock_counts_what_was_left_at_sending() {
-        let sent = to_wire(&cooldown(), WallTime(21_000));
-        let minute_ahead = WallTime(81_000);
-        let received = from_wire(&sent, minute_ahead).unwrap().unwrap();
-        assert_eq!(received.until, minute_ahead.plus(Duration::from_secs(40)));
-        assert_eq!(received, Cooldown { until: received.until, ..cooldown() });
-    }
+fn health_from_wire(wire: v1::Health, now: WallTime) -> Result<Health, ConvertError> {
+    Ok(Health {
+        revision: wire.revision,
+        provider: ProviderName::from(required("Health.provider", &wire.provider)?),
+        state: word::read("Health.state", &wire.state)?,
+        since: now.minus(Duration::from_millis(wire.age_ms)),
+        recovered: wire.recovered,
+        recoveries: wire.recoveries,
+        why: wire.why,
+    })
+}
 
-    #[test]
-    fn a_rest_that_is_over_stays_over() {
-        let sent = to_wire(&cooldown(), WallTime(500_000));
-        assert_eq!(from_wire(&sent, WallTime(7)).unwrap().unwrap().until, WallTime(7));
+fn probe_to_wire(assignment: &ProbeAssignment) -> v1::ProbeAssignment {
+    v1::ProbeAssignment {
+        revision: assignment.revision,
+        provider: assignment.provider.to_string(),
+        nodes: assignment.nodes.iter().map(ToString::to_string).collect(),
+        at_once: assignment.at_once,
+        node_count: assignment.node_count,
     }
+}
 
-    #[test]
-    fn a_kind_from_the_future_is_skipped() {
-        let change = v1::Change { kind: 99, ..to_wire(&cooldown(), WallTime(0)) };
-        assert_eq!(from_wire(&change, WallTime(0)), Ok(None));
-    }
+fn probe_from_wire(wire: v1::ProbeAssignment) -> Result<ProbeAssignment, ConvertError> {
+    Ok(ProbeAssignment {
+        revision: wire.revision,
+        provider: ProviderName::from(required("ProbeAssignment.provider", &wire.provider)?),
+        nodes: wire.nodes.into_iter().map(NodeId::from).collect(),
+        at_once: wire.at_once,
+        node_count: wire.node_count,
+    })
+}
 
-    #[test]
-    fn a_hint_that_names_nothing_is_an_error() {
-        let change = v1::Change { body: Default::default(), ..to_wire(&cooldown(), WallTime(0)) };
-        let error = from_wire(&change, WallTime(0)).unwrap_err();
-        assert_eq!(error, ConvertError::Missing { field: "Cooldown.provider" });
+fn signal_to_wire(signal: &Signal) -> v1::Signal {
+    let Measured { streams, first_event_us, wholes, whole_us, input_tokens, output_tokens } = signal.measured;
+    v1::Signal {
+        revision: signal.revision,
+        provider: signal.provider.to_string(),
+        model: signal.model.to_string(),
+        streams,
+        first_event_us,
+        wholes,
+        whole_us,
+        input_tokens,
+        output_tokens,
     }
+}
 
-    #[test]
-    fn hints_are_never_deleted() {
-        let change = v1::Change { op: v1::Op::Delete.into(), ..to_wire(&cooldown(), WallTime(0)) };
-        assert!(from_wire(&change, WallTime(0)).is_err());
+fn signal_from_wire(wire: &v1::Signal) -> Result<Signal, ConvertError> {
+    Ok(Signal {
+        revision: wire.revision,
+        provider: ProviderName::from(required("Signal.provider", &wire.provider)?),
+        model: ModelName::from(required("Signal.model", &wire.model)?),
+        measured: Measured {
+            streams: wire.streams,
+            first_event_us: wire.first_event_us,
+            wholes: wire.wholes,
+            whole_us: wire.whole_us,
+            input_tokens: wire.input_tokens,
+            output_tokens: wire.output_tokens,
+        },
+    })
+}
+
+fn quota_to_wire(quota: &QuotaSignal, now: WallTime) -> v1::QuotaSignal {
+    v1::QuotaSignal {
+        revision: quota.revision,
+        provider: quota.provider.to_string(),
+        used: quota.used,
+        resets_in_ms: millis(quota.resets_at.since(now)),
     }
+}
+
+fn quota_from_wire(wire: &v1::QuotaSignal, now: WallTime) -> Result<QuotaSignal, ConvertError> {
+    Ok(QuotaSignal {
+        revision: wire.revision,
+        provider: ProviderName::from(required("QuotaSignal.provider", &wire.provider)?),
+        used: wire.used,
+        resets_at: now.plus(Duration::from_millis(wire.resets_in_ms)),
+    })
 }

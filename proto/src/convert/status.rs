@@ -1,13 +1,9 @@
 //! The answers of the operations calls.
 
-use super::{
-    ConvertError, required,
-    word::{self, Word},
-};
+use super::word::Word;
 use crate::v1;
-use cliproxy_domain::{
-    ConfigId, CooldownCause, ModelName, ProviderName, WallTime,
-    status::{AliasShares, LoadBalancingStatus, ProviderShare, ProviderStatus, ProvidersStatus, TargetShare},
+use cliproxy_domain::status::{
+    AliasShares, LoadBalancingStatus, ProviderShare, ProviderStatus, ProvidersStatus, TargetShare,
 };
 
 /// Turns the providers' states into their message.
@@ -17,22 +13,6 @@ pub fn providers_to_wire(status: &ProvidersStatus) -> v1::GetProviderStatusRespo
         as_of_ms: status.as_of.0,
         providers: status.providers.iter().map(|(name, p)| (name.to_string(), provider_to_wire(p))).collect(),
     }
-}
-
-/// Reads the providers' states.
-///
-/// # Errors
-///
-/// Fails on words that this program does not know.
-pub fn providers_from_wire(wire: &v1::GetProviderStatusResponse) -> Result<ProvidersStatus, ConvertError> {
-    let providers = wire.providers.iter().map(|(name, p)| {
-        Ok((ProviderName::from(required("ProviderStatus.name", name)?), provider_from_wire(p)?))
-    });
-    Ok(ProvidersStatus {
-        source: word::read("GetProviderStatusResponse.source", &wire.source)?,
-        as_of: WallTime(wire.as_of_ms),
-        providers: providers.collect::<Result<_, _>>()?,
-    })
 }
 
 fn provider_to_wire(status: &ProviderStatus) -> v1::ProviderStatus {
@@ -46,22 +26,6 @@ fn provider_to_wire(status: &ProviderStatus) -> v1::ProviderStatus {
         average_latency_ms: status.average_latency_ms,
         cooldown_reason: status.cooldown_reason.map(|cause| cause.word().to_owned()),
     }
-}
-
-fn provider_from_wire(wire: &v1::ProviderStatus) -> Result<ProviderStatus, ConvertError> {
-    let cooldown_reason = wire.cooldown_reason.as_deref();
-    Ok(ProviderStatus {
-        status: word::read("ProviderStatus.status", &wire.status)?,
-        in_cooldown: wire.in_cooldown,
-        last_check: wire.last_check_ms.map(WallTime),
-        uptime_percent: wire.uptime_percent,
-        requests_last_minute: wire.requests_last_minute,
-        errors_last_minute: wire.errors_last_minute,
-        average_latency_ms: wire.average_latency_ms,
-        cooldown_reason: cooldown_reason
-            .map(|word| word::read::<CooldownCause>("ProviderStatus.cooldown_reason", word))
-            .transpose()?,
-    })
 }
 
 /// Turns the balancing state into its message.
@@ -84,31 +48,6 @@ pub fn load_balancing_to_wire(status: &LoadBalancingStatus) -> v1::GetLoadBalanc
     }
 }
 
-/// Reads the balancing state.
-///
-/// # Errors
-///
-/// Fails on words that this program does not know.
-pub fn load_balancing_from_wire(
-    wire: &v1::GetLoadBalancingStatusResponse,
-) -> Result<LoadBalancingStatus, ConvertError> {
-    let models = wire.models.iter().map(|(name, shares)| {
-        Ok((ModelName::from(required("AliasShares.name", name)?), alias_from_wire(shares)?))
-    });
-    Ok(LoadBalancingStatus {
-        source: word::read("GetLoadBalancingStatusResponse.source", &wire.source)?,
-        as_of: WallTime(wire.as_of_ms),
-        config: ConfigId(wire.config),
-        strategy: word::read("GetLoadBalancingStatusResponse.strategy", &wire.strategy)?,
-        providers: wire
-            .providers
-            .iter()
-            .map(|(name, share)| (ProviderName::from(name.as_str()), share_from_wire(share)))
-            .collect(),
-        models: models.collect::<Result<_, _>>()?,
-    })
-}
-
 fn share_to_wire(share: &ProviderShare) -> v1::ProviderShare {
     v1::ProviderShare {
         priority: share.priority,
@@ -117,17 +56,6 @@ fn share_to_wire(share: &ProviderShare) -> v1::ProviderShare {
         excluded: share.excluded.clone(),
         requests_last_minute: share.requests_last_minute,
         share_percent: share.share_percent,
-    }
-}
-
-fn share_from_wire(wire: &v1::ProviderShare) -> ProviderShare {
-    ProviderShare {
-        priority: wire.priority,
-        weight: wire.weight,
-        available: wire.available,
-        excluded: wire.excluded.clone(),
-        requests_last_minute: wire.requests_last_minute,
-        share_percent: wire.share_percent,
     }
 }
 
@@ -141,20 +69,3 @@ fn alias_to_wire(shares: &AliasShares) -> v1::AliasShares {
     });
     v1::AliasShares { strategy: shares.strategy.word().to_owned(), targets: targets.collect() }
 }
-
-fn alias_from_wire(wire: &v1::AliasShares) -> Result<AliasShares, ConvertError> {
-    let targets = wire.targets.iter().map(|target| TargetShare {
-        provider: ProviderName::from(target.provider.as_str()),
-        model: ModelName::from(target.model.as_str()),
-        priority: target.priority,
-        weight: target.weight,
-        available: target.available,
-    });
-    Ok(AliasShares {
-        strategy: word::read("AliasShares.strategy", &wire.strategy)?,
-        targets: targets.collect(),
-    })
-}
-
-#[cfg(test)]
-mod tests;

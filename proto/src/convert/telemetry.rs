@@ -4,7 +4,7 @@ use super::{ConvertError, millis, required};
 use crate::v1;
 use cliproxy_domain::{
     AttemptCounts, Batch, CooldownKey, CredentialName, Incarnation, LedgerKey, LedgerRow, ModelName, NodeId,
-    ProviderName, Seq, TokenUsage, UrgentEvent, UrgentKind, WallTime,
+    ProbeReport, ProviderName, Seq, TokenUsage, UrgentEvent, UrgentKind, WallTime,
 };
 use std::time::Duration;
 
@@ -59,6 +59,9 @@ fn row_to_wire(row: &LedgerRow) -> v1::Row {
         cancelled: attempts.cancelled,
         retried: attempts.retried,
         latency_us: attempts.latency_us,
+        streams: attempts.streams,
+        stream_us: attempts.stream_us,
+        first_event_us: attempts.first_event_us,
         tok_in: tokens.input,
         tok_out: tokens.output,
         tok_cache_read: tokens.cache_read,
@@ -85,6 +88,9 @@ fn row_from_wire(wire: &v1::Row) -> Result<LedgerRow, ConvertError> {
             cancelled: wire.cancelled,
             retried: wire.retried,
             latency_us: wire.latency_us,
+            streams: wire.streams,
+            stream_us: wire.stream_us,
+            first_event_us: wire.first_event_us,
         },
         tokens: TokenUsage {
             input: wire.tok_in,
@@ -103,16 +109,27 @@ pub fn event_to_wire(event: &UrgentEvent) -> v1::UrgentEvent {
         UrgentKind::RateLimited => v1::UrgentKind::RateLimited,
         UrgentKind::QuotaExhausted => v1::UrgentKind::QuotaExhausted,
         UrgentKind::CredentialRejected => v1::UrgentKind::CredentialRejected,
+        UrgentKind::Failed => v1::UrgentKind::Failed,
+        UrgentKind::Recovered => v1::UrgentKind::Recovered,
+        UrgentKind::PermitWanted => v1::UrgentKind::PermitWanted,
     };
     v1::UrgentEvent {
         event_id: event.id.clone(),
         node_id: event.node.to_string(),
         kind: kind.into(),
-        provider: event.key.provider.to_string(),
-        credential: event.key.credential.to_string(),
+        provider: event.subject.provider.to_string(),
+        credential: event.subject.credential.to_string(),
+        model: event.subject.model.to_string(),
+        about_model: event.about_model,
         http_status: event.http_status.into(),
-        rest_ms: millis(event.rest),
+        error_type: event.error_type.clone(),
+        hint_ms: event.hint.map(millis),
         seen_epoch: event.seen_epoch,
+        age_ms: millis(event.age),
+        rest: event
+            .rest
+            .as_ref()
+            .map(|(key, round)| v1::RestName { scope: key.scope.as_str().to_owned(), round: *round }),
     }
 }
 
@@ -120,36 +137,86 @@ pub fn event_to_wire(event: &UrgentEvent) -> v1::UrgentEvent {
 ///
 /// # Errors
 ///
-/// Fails on an empty name or id, an unknown kind and a status above 65535.
+/// Fails on an unknown kind, on an empty id, node, provider, credential or model, and on a rest of unknown scope.
 pub fn event_from_wire(wire: &v1::UrgentEvent) -> Result<UrgentEvent, ConvertError> {
     let kind = match wire.kind() {
         v1::UrgentKind::RateLimited => UrgentKind::RateLimited,
         v1::UrgentKind::QuotaExhausted => UrgentKind::QuotaExhausted,
         v1::UrgentKind::CredentialRejected => UrgentKind::CredentialRejected,
+        v1::UrgentKind::Failed => UrgentKind::Failed,
+        v1::UrgentKind::Recovered => UrgentKind::Recovered,
+        v1::UrgentKind::PermitWanted => UrgentKind::PermitWanted,
         v1::UrgentKind::Unspecified => {
             return Err(ConvertError::OutOfRange {
                 field: "UrgentEvent.kind",
                 value: wire.kind.into(),
-                expected: "a kind from 1 to 3",
+                expected: "1 to 6",
             });
         }
     };
-    let http_status = u16::try_from(wire.http_status).map_err(|_| ConvertError::OutOfRange {
-        field: "UrgentEvent.http_status",
-        value: wire.http_status.into(),
-        expected: "at most 65535",
-    })?;
+    let subject = LedgerKey {
+        provider: ProviderName::from(required("UrgentEvent.provider", &wire.provider)?),
+        credential: CredentialName::from(required("UrgentEvent.credential", &wire.credential)?),
+        model: ModelName::from(required("UrgentEvent.model", &wire.model)?),
+    };
+    let rest =
+        wire.rest.as_ref().map(|rest| Ok((rest_key(&subject, &rest.scope)?, rest.round))).transpose()?;
     Ok(UrgentEvent {
         id: required("UrgentEvent.event_id", &wire.event_id)?.to_owned(),
         node: NodeId::from(required("UrgentEvent.node_id", &wire.node_id)?),
         kind,
-        key: CooldownKey {
-            provider: ProviderName::from(required("UrgentEvent.provider", &wire.provider)?),
-            credential: CredentialName::from(required("UrgentEvent.credential", &wire.credential)?),
-        },
-        http_status,
-        rest: Duration::from_millis(wire.rest_ms),
+        subject,
+        about_model: wire.about_model,
+        rest,
+        http_status: u16::try_from(wire.http_status).unwrap_or(0),
+        error_type: wire.error_type.clone(),
+        hint: wire.hint_ms.map(Duration::from_millis),
         seen_epoch: wire.seen_epoch,
+        age: Duration::from_millis(wire.age_ms),
+    })
+}
+
+/// Names the rest of `scope` that a call of `subject` met.
+fn rest_key(subject: &LedgerKey, scope: &str) -> Result<CooldownKey, ConvertError> {
+    let LedgerKey { provider, credential, model } = subject.clone();
+    match scope {
+        "provider" => Ok(CooldownKey::provider(provider)),
+        "credential" => Ok(CooldownKey::credential(provider, credential)),
+        "model" => Ok(CooldownKey::model(provider, credential, model)),
+        other => Err(ConvertError::UnknownWord {
+            field: "RestName.scope",
+            value: other.to_owned(),
+            expected: "provider, credential, model".to_owned(),
+        }),
+    }
+}
+
+/// Turns a probe's result into its message.
+pub fn probe_to_wire(report: &ProbeReport) -> v1::ProbeReport {
+    v1::ProbeReport {
+        provider: report.provider.to_string(),
+        healthy: report.healthy,
+        http_status: report.http_status.into(),
+        error_type: report.error_type.clone(),
+        took_ms: millis(report.took),
+        age_ms: millis(report.age),
+    }
+}
+
+/// Reads the result of a probe that `node` sent.
+///
+/// # Errors
+///
+/// Fails when no provider is named.
+pub fn probe_from_wire(wire: &v1::ProbeReport, node: NodeId) -> Result<ProbeReport, ConvertError> {
+    Ok(ProbeReport {
+        node,
+        provider: ProviderName::from(required("ProbeReport.provider", &wire.provider)?),
+        healthy: wire.healthy,
+        http_status: u16::try_from(wire.http_status).unwrap_or(0),
+        error_type: wire.error_type.clone(),
+        took: Duration::from_millis(wire.took_ms),
+        age: Duration::from_millis(wire.age_ms),
     })
 }
 

@@ -2,9 +2,8 @@
 
 use super::ConvertError;
 use cliproxy_domain::{
-    CooldownCause, Effort, ErrorClass, MaxTokensName, Need, OnLoss, ProviderKind, Strategy, Thinking,
-    UnsupportedTools,
-    status::{HealthState, Source},
+    CooldownCause, Effort, ErrorClass, Exclusion, HealthState, MaxTokensName, Need, OnLoss, ProviderKind,
+    QuotaUnit, SessionAffinity, Strategy, Thinking, UnsupportedTools, status::Source,
 };
 
 /// A closed set of values, each with its word.
@@ -37,11 +36,24 @@ words!(ProviderKind {
     Gemini => "gemini",
     OpenAiCompatible => "openai_compatible",
 });
-words!(Strategy { RoundRobin => "round_robin" });
+words!(Strategy { RoundRobin => "round_robin", QuotaAware => "quota_aware", Latency => "latency", Cost => "cost" });
+words!(SessionAffinity { Off => "off", Declared => "declared", Opening => "opening" });
+words!(QuotaUnit { Tokens => "tokens", Requests => "requests", Usd => "usd" });
+words!(Exclusion {
+    Disabled => "disabled",
+    Cooldown => "cooldown",
+    Unhealthy => "unhealthy",
+    QuotaExhausted => "quota_exhausted",
+    NoCredential => "no_credential",
+    CircuitHalfOpenBusy => "circuit_half_open_busy",
+    Capability => "capability",
+});
 words!(CooldownCause {
     RateLimit => "rate_limit",
     QuotaExhausted => "quota_exhausted",
     CredentialRejected => "credential_rejected",
+    Error => "error",
+    Manual => "manual",
 });
 words!(ErrorClass {
     InvalidRequest => "invalid_request",
@@ -85,7 +97,12 @@ words!(Need {
     TokenArrays => "token_arrays",
     TokenCounts => "token_counts",
 });
-words!(HealthState { Unknown => "unknown", Healthy => "healthy", Unhealthy => "unhealthy" });
+words!(HealthState {
+    Unknown => "unknown",
+    Healthy => "healthy",
+    Unhealthy => "unhealthy",
+    Failed => "failed",
+});
 words!(Source { Cluster => "cluster", Node => "node" });
 
 /// Reads a word; an empty one is the default, as of senders that do not know the field.
@@ -130,6 +147,9 @@ mod tests {
         each_word_is_read_back::<Need>();
         each_word_is_read_back::<HealthState>();
         each_word_is_read_back::<Source>();
+        each_word_is_read_back::<Exclusion>();
+        each_word_is_read_back::<SessionAffinity>();
+        each_word_is_read_back::<QuotaUnit>();
     }
 
     #[test]
@@ -148,11 +168,19 @@ mod tests {
         the_same(Thinking::as_str);
         the_same(Effort::as_str);
         the_same(Need::as_str);
+        the_same(CooldownCause::as_str);
+        the_same(HealthState::as_str);
+        the_same(Exclusion::as_str);
+        the_same(SessionAffinity::as_str);
+        the_same(QuotaUnit::as_str);
     }
 
     #[test]
     fn an_unknown_word_is_answered_with_the_known_ones() {
         let error = read::<Strategy>("Policy.strategy", "random").unwrap_err();
-        assert_eq!(error.to_string(), "Policy.strategy is \"random\"; it must be one of: round_robin");
+        assert_eq!(
+            error.to_string(),
+            "Policy.strategy is \"random\"; it must be one of: round_robin, quota_aware, latency, cost"
+        );
     }
 }

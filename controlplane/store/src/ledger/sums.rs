@@ -3,7 +3,7 @@
 use cliproxy_domain::{AttemptCounts, LedgerKey, LedgerRow, TokenUsage};
 
 /// How many counters a cell has.
-pub const COUNTERS: usize = 15;
+pub const COUNTERS: usize = 18;
 
 /// The most that a counter of a cell holds: databases have signed integers. A counter that would pass it stays
 /// there, so that a node that reports nonsense cannot make sums overflow or a transaction fail.
@@ -28,6 +28,9 @@ impl Sums {
             attempts.cancelled,
             attempts.retried,
             attempts.latency_us,
+            attempts.streams,
+            attempts.stream_us,
+            attempts.first_event_us,
             tokens.input,
             tokens.output,
             tokens.cache_read,
@@ -64,9 +67,35 @@ impl Sums {
 
     /// Gives the attempts among the counters.
     pub fn attempts(&self) -> AttemptCounts {
-        let [ok, err_4xx, rate_limited, err_5xx, timeout, connect, cancelled, retried, latency_us, ..] =
-            self.0;
-        AttemptCounts { ok, err_4xx, rate_limited, err_5xx, timeout, connect, cancelled, retried, latency_us }
+        let [
+            ok,
+            err_4xx,
+            rate_limited,
+            err_5xx,
+            timeout,
+            connect,
+            cancelled,
+            retried,
+            latency_us,
+            streams,
+            stream_us,
+            first_event_us,
+            ..,
+        ] = self.0;
+        AttemptCounts {
+            ok,
+            err_4xx,
+            rate_limited,
+            err_5xx,
+            timeout,
+            connect,
+            cancelled,
+            retried,
+            latency_us,
+            streams,
+            stream_us,
+            first_event_us,
+        }
     }
 
     /// Gives the tokens among the counters.

@@ -1,11 +1,13 @@
 //! What the store in memory holds, and what each transaction does to it.
 
+use super::book::Book;
 use crate::{
-    Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, RETAINED_EVENTS, StoredConfig, hints,
+    Change, ConfigSummary, Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, RETAINED_EVENTS,
+    StoredConfig, hints,
     ledger::{self, CellKey, CursorKey, Sums},
 };
 use cliproxy_domain::{
-    ConfigId, Cooldown, CooldownKey, HintVersion, HistoryId, LedgerKey, LedgerRow, NodeId, ProviderName, Seq,
+    ConfigId, Hint, HintKey, HintVersion, HistoryId, LedgerKey, LedgerRow, NodeId, ProviderName, Seq,
     UrgentEvent, WallTime,
 };
 use std::{
@@ -17,14 +19,15 @@ use std::{
 #[derive(Clone)]
 pub(super) struct State {
     pub(super) history: HistoryId,
-    configs: BTreeMap<ConfigId, StoredConfig>,
+    configs: BTreeMap<ConfigId, (StoredConfig, ConfigSummary)>,
     cursors: BTreeMap<CursorKey, Seq>,
     cells: BTreeMap<CellKey, Sums>,
     events: BTreeMap<String, WallTime>,
     hint_version: HintVersion,
-    cooldowns: BTreeMap<CooldownKey, Cooldown>,
+    hints: BTreeMap<HintKey, Hint>,
     changes: VecDeque<HintChange>,
     nodes: BTreeMap<NodeId, NodeRecord>,
+    pub(super) book: Book,
 }
 
 impl State {
@@ -36,18 +39,19 @@ impl State {
             cells: BTreeMap::new(),
             events: BTreeMap::new(),
             hint_version: HintVersion(0),
-            cooldowns: BTreeMap::new(),
+            hints: BTreeMap::new(),
             changes: VecDeque::new(),
             nodes: BTreeMap::new(),
+            book: Book::default(),
         }
     }
 
     pub(super) fn active_config(&self) -> Option<&StoredConfig> {
-        self.configs.last_key_value().map(|(_, config)| config)
+        self.configs.last_key_value().map(|(_, (config, _))| config)
     }
 
     pub(super) fn config(&self, id: ConfigId) -> Option<&StoredConfig> {
-        self.configs.get(&id)
+        self.configs.get(&id).map(|(config, _)| config)
     }
 
     pub(super) fn put_config(&mut self, new: NewConfig) -> ConfigId {
@@ -58,7 +62,9 @@ impl State {
         };
         let id = highest.next();
         let hash = new.hash;
-        self.configs.insert(id, StoredConfig { id, hash, entries: new.into_sorted_entries() });
+        let summary =
+            ConfigSummary { id, hash, author: new.author.clone(), reason: new.reason.clone(), at: new.at };
+        self.configs.insert(id, (StoredConfig { id, hash, entries: new.into_sorted_entries() }, summary));
         id
     }
 
@@ -114,8 +120,9 @@ impl State {
         self.events.keys().cloned().collect()
     }
 
-    pub(super) fn merge_cooldowns(&mut self, cooldowns: Vec<Cooldown>) -> Vec<HintChange> {
-        let changes = hints::merge_and_number(&mut self.cooldowns, self.hint_version, cooldowns);
+    pub(super) fn change(&mut self, change: Change) -> Vec<HintChange> {
+        self.book.write(change.audit, change.outcome);
+        let changes = hints::merge_and_number(&mut self.hints, self.hint_version, change.hints);
         if let Some(newest) = changes.last() {
             self.hint_version = newest.version;
         }
@@ -127,9 +134,17 @@ impl State {
         changes
     }
 
-    pub(super) fn cooldowns_after(&self, now: WallTime) -> (HintVersion, Vec<Cooldown>) {
-        let current = self.cooldowns.values().filter(|cooldown| cooldown.until > now).cloned().collect();
-        (self.hint_version, current)
+    pub(super) fn hints(&self) -> (HintVersion, Vec<Hint>) {
+        (self.hint_version, self.hints.values().cloned().collect())
+    }
+
+    pub(super) fn forget_cooldowns(&mut self, ended_before: WallTime) {
+        self.hints.retain(|_, hint| !hints::is_forgettable(hint, ended_before));
+    }
+
+    pub(super) fn configs(&self, limit: u32) -> Vec<ConfigSummary> {
+        let newest = self.configs.values().rev().map(|(_, summary)| summary.clone());
+        newest.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect()
     }
 
     pub(super) fn changes_since(&self, version: HintVersion, limit: u32) -> Option<Vec<HintChange>> {

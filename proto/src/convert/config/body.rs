@@ -5,12 +5,12 @@ use super::{
         ConvertError, at_least_one, millis, required,
         word::{self, Word},
     },
-    Entry, profile, traits,
+    Entry, operations, profile, traits,
 };
 use crate::v1;
 use cliproxy_domain::{
-    Alias, AliasTarget, Credential, CredentialName, ModelName, ModelPattern, Policy, Provider, ProviderKind,
-    ProviderName, Retries, Secret, Target, Timeouts, TranslationPolicy,
+    Alias, AliasTarget, Credential, CredentialName, HealthCheck, ModelName, ModelPattern, Policy, Provider,
+    ProviderKind, ProviderName, Retries, Secret, Target, Timeouts, TranslationPolicy,
 };
 use prost::Message;
 use std::{collections::BTreeSet, time::Duration};
@@ -45,6 +45,10 @@ pub(super) fn provider_to_wire(provider: &Provider) -> v1::Provider {
         timeouts: Some(timeouts_to_wire(&provider.timeouts)),
         profile: provider.profile.as_ref().map(profile::to_wire),
         traits: provider.traits.iter().map(traits::to_wire).collect(),
+        cooldown: Some(operations::durations_to_wire(&provider.cooldown)),
+        health_check: Some(operations::check_to_wire(&provider.health_check)),
+        quota: provider.quota.as_ref().map(operations::quota_to_wire),
+        price: provider.price.map(operations::price_to_wire),
     }
 }
 
@@ -83,6 +87,13 @@ pub(super) fn provider_from_wire(wire: &v1::Provider) -> Result<Provider, Conver
         timeouts: timeouts_from_wire("Provider.timeouts", wire.timeouts.as_ref())?,
         profile: wire.profile.as_ref().map(profile::from_wire).transpose()?,
         traits: wire.traits.iter().map(traits::from_wire).collect::<Result<_, _>>()?,
+        cooldown: wire.cooldown.as_ref().map(operations::durations_from_wire).unwrap_or_default(),
+        health_check: match &wire.health_check {
+            Some(check) => operations::check_from_wire(check)?,
+            None => HealthCheck::default(),
+        },
+        quota: wire.quota.as_ref().map(operations::quota_from_wire).transpose()?,
+        price: wire.price.as_ref().map(operations::price_from_wire),
     })
 }
 
@@ -171,17 +182,46 @@ pub(super) fn policy_to_wire(policy: &Policy) -> v1::Policy {
         max_attempts: policy.retries.max_attempts,
         timeouts: Some(timeouts_to_wire(&policy.timeouts)),
         translation: Some(translation_to_wire(&policy.translation)),
+        latency_window_ms: millis(policy.latency_window),
+        session_affinity: policy.session_affinity.word().to_owned(),
+        retry_budget_percent: Some(policy.retries.budget_percent),
+        hedge: policy.retries.hedge.map(operations::hedge_to_wire),
+        cooldown: Some(operations::cooldown_to_wire(policy.cooldown)),
+        health_check: Some(operations::health_to_wire(policy.health_check)),
+        self_healing: Some(operations::healing_to_wire(policy.self_healing)),
     }
 }
 
 pub(super) fn policy_from_wire(wire: &v1::Policy) -> Result<Policy, ConvertError> {
+    let default = Policy::default();
     Ok(Policy {
         strategy: word::read("Policy.strategy", &wire.strategy)?,
-        retries: Retries { max_attempts: at_least_one("Policy.max_attempts", wire.max_attempts)? },
+        latency_window: match wire.latency_window_ms {
+            0 => default.latency_window,
+            window => Duration::from_millis(window),
+        },
+        session_affinity: word::read_or_default("Policy.session_affinity", &wire.session_affinity)?,
+        retries: Retries {
+            max_attempts: at_least_one("Policy.max_attempts", wire.max_attempts)?,
+            budget_percent: wire.retry_budget_percent.unwrap_or(default.retries.budget_percent),
+            hedge: wire.hedge.as_ref().map(operations::hedge_from_wire),
+        },
         timeouts: timeouts_from_wire("Policy.timeouts", wire.timeouts.as_ref())?,
         translation: match &wire.translation {
             Some(translation) => translation_from_wire(translation)?,
             None => TranslationPolicy::default(),
+        },
+        cooldown: match &wire.cooldown {
+            Some(cooldown) => operations::cooldown_from_wire(cooldown)?,
+            None => default.cooldown,
+        },
+        health_check: match &wire.health_check {
+            Some(health) => operations::health_from_wire(health)?,
+            None => default.health_check,
+        },
+        self_healing: match &wire.self_healing {
+            Some(healing) => operations::healing_from_wire(healing)?,
+            None => default.self_healing,
         },
     })
 }

@@ -1,0 +1,80 @@
+//! The hint line: values that every node should have, merged by key, safe to receive twice or out of order.
+
+use crate::{
+    cooldown::{Cooldown, CooldownKey},
+    health::{Health, ProbeAssignment, QuotaSignal, Signal},
+    name::{ModelName, ProviderName},
+};
+
+/// One value on the hint line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// Something rests, or rested. Stored.
+    Cooldown(Cooldown),
+    /// Whether a provider answers. Stored.
+    Health(Health),
+    /// Who probes a provider. Not stored.
+    Probe(ProbeAssignment),
+    /// What was measured of a target. Not stored.
+    Signal(Signal),
+    /// What is left of a quota. Not stored.
+    Quota(QuotaSignal),
+}
+
+/// What a hint is about. Values of one key merge.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HintKey {
+    /// Of [`Hint::Cooldown`].
+    Cooldown(CooldownKey),
+    /// Of [`Hint::Health`].
+    Health(ProviderName),
+    /// Of [`Hint::Probe`].
+    Probe(ProviderName),
+    /// Of [`Hint::Signal`].
+    Signal(ProviderName, ModelName),
+    /// Of [`Hint::Quota`].
+    Quota(ProviderName),
+}
+
+impl Hint {
+    /// Gives what it is about.
+    pub fn key(&self) -> HintKey {
+        match self {
+            Hint::Cooldown(cooldown) => HintKey::Cooldown(cooldown.key.clone()),
+            Hint::Health(health) => HintKey::Health(health.provider.clone()),
+            Hint::Probe(assignment) => HintKey::Probe(assignment.provider.clone()),
+            Hint::Signal(signal) => HintKey::Signal(signal.provider.clone(), signal.model.clone()),
+            Hint::Quota(quota) => HintKey::Quota(quota.provider.clone()),
+        }
+    }
+
+    /// Gives the provider that it is about.
+    pub fn provider(&self) -> &ProviderName {
+        match self {
+            Hint::Cooldown(cooldown) => &cooldown.key.provider,
+            Hint::Health(health) => &health.provider,
+            Hint::Probe(assignment) => &assignment.provider,
+            Hint::Signal(signal) => &signal.provider,
+            Hint::Quota(quota) => &quota.provider,
+        }
+    }
+
+    /// Tells whether the store keeps it. What it does not keep is sent without a number, and again to every node that
+    /// connects.
+    pub fn is_stored(&self) -> bool {
+        matches!(self, Hint::Cooldown(_) | Hint::Health(_))
+    }
+
+    /// Merges two values of one key: commutative, associative, idempotent. Values of different kinds do not merge;
+    /// the first stays.
+    pub fn merge(self, other: Hint) -> Hint {
+        match (self, other) {
+            (Hint::Cooldown(a), Hint::Cooldown(b)) => Hint::Cooldown(a.merge(b)),
+            (Hint::Health(a), Hint::Health(b)) => Hint::Health(a.merge(b)),
+            (Hint::Probe(a), Hint::Probe(b)) => Hint::Probe(a.max(b)),
+            (Hint::Signal(a), Hint::Signal(b)) => Hint::Signal(a.max(b)),
+            (Hint::Quota(a), Hint::Quota(b)) => Hint::Quota(a.max(b)),
+            (first, _) => first,
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What operators set of balancing, cooldown, health and quotas. What an older sender does not know has its default.
+
+use super::super::{
+    ConvertError, at_least_one, millis, required,
+    word::{self, Word},
+};
+use crate::v1;
+use cliproxy_domain::{
+    CooldownDurations, CooldownPolicy, HealingPolicy, HealthCheck, HealthPolicy, Hedge, Price, Quota,
+    QuotaReset,
+};
+use std::time::Duration;
+
+fn ms(value: u64) -> Duration {
+    Duration::from_millis(value)
+}
+
+pub(super) fn durations_to_wire(durations: &CooldownDurations) -> v1::CooldownDurations {
+    v1::CooldownDurations {
+        enabled: durations.enabled,
+        default_ms: millis(durations.default),
+        rate_limit_ms: millis(durations.rate_limit),
+        error_ms: millis(durations.error),
+    }
+}
+
+pub(super) fn durations_from_wire(wire: &v1::CooldownDurations) -> CooldownDurations {
+    CooldownDurations {
+        enabled: wire.enabled,
+        default: ms(wire.default_ms),
+        rate_limit: ms(wire.rate_limit_ms),
+        error: ms(wire.error_ms),
+    }
+}
+
+pub(super) fn check_to_wire(check: &HealthCheck) -> v1::HealthCheck {
+    v1::HealthCheck { enabled: check.enabled, endpoint: check.endpoint.clone(), method: check.method.clone() }
+}
+
+pub(super) fn check_from_wire(wire: &v1::HealthCheck) -> Result<HealthCheck, ConvertError> {
+    Ok(HealthCheck {
+        enabled: wire.enabled,
+        endpoint: wire.endpoint.clone(),
+        method: required("HealthCheck.method", &wire.method)?.to_owned(),
+    })
+}
+
+pub(super) fn price_to_wire(price: Price) -> v1::Price {
+    v1::Price { input: price.input, output: price.output }
+}
+
+pub(super) fn price_from_wire(wire: &v1::Price) -> Price {
+    Price { input: wire.input, output: wire.output }
+}
+
+pub(super) fn quota_to_wire(quota: &Quota) -> v1::Quota {
+    let (reset, reset_day, every_ms) = match quota.reset {
+        QuotaReset::Hourly => ("hourly", 0, 0),
+        QuotaReset::Daily => ("daily", 0, 0),
+        QuotaReset::Weekly => ("weekly", 0, 0),
+        QuotaReset::Monthly { day } => ("monthly", day.into(), 0),
+        QuotaReset::Every(period) => ("every", 0, millis(period)),
+    };
+    v1::Quota {
+        limit: quota.limit,
+        unit: quota.unit.word().to_owned(),
+        reset: reset.to_owned(),
+        reset_day,
+        every_ms,
+        timezone: quota.timezone.clone(),
+    }
+}
+
+pub(super) fn quota_from_wire(wire: &v1::Quota) -> Result<Quota, ConvertError> {
+    let reset = match wire.reset.as_str() {
+        "hourly" => QuotaReset::Hourly,
+        "daily" => QuotaReset::Daily,
+        "weekly" => QuotaReset::Weekly,
+        "monthly" => QuotaReset::Monthly {
+            day: u8::try_from(wire.reset_day).ok().filter(|day| (1..=28).contains(day)).ok_or(
+                ConvertError::OutOfRange {
+                    field: "Quota.reset_day",
+                    value: wire.reset_day.into(),
+                    expected: "1 to 28",
+                },
+            )?,
+        },
+        "every" if wire.every_ms > 0 => QuotaReset::Every(ms(wire.every_ms)),
+        "every" => {
+            return Err(ConvertError::OutOfRange {
+                field: "Quota.every_ms",
+                value: 0,
+                expected: "at least 1",
+            });
+        }
+        other => {
+            return Err(ConvertError::UnknownWord {
+                field: "Quota.reset",
+                value: other.to_owned(),
+                expected: "hourly, daily, weekly, monthly, every".to_owned(),
+            });
+        }
+    };
+    Ok(Quota {
+        limit: wire.limit,
+        unit: word::read("Quota.unit", &wire.unit)?,
+        reset,
+        timezone: required("Quota.timezone", &wire.timezone)?.to_owned(),
+    })
+}
+
+pub(super) fn hedge_to_wire(hedge: Hedge) -> v1::Hedge {
+    v1::Hedge { after_ms: millis(hedge.after), budget_percent: hedge.budget_percent }
+}
+
+pub(super) fn hedge_from_wire(wire: &v1::Hedge) -> Hedge {
+    Hedge { after: ms(wire.after_ms), budget_percent: wire.budget_percent }
+}
+
+pub(super) fn cooldown_to_wire(policy: CooldownPolicy) -> v1::CooldownPolicy {
+    v1::CooldownPolicy {
+        enabled: policy.enabled,
+        detection_window_ms: millis(policy.detection_window),
+        error_threshold: policy.error_threshold,
+        honor_retry_after: policy.honor_retry_after,
+        max_hint_ms: millis(policy.max_hint),
+    }
+}
+
+pub(super) fn cooldown_from_wire(wire: &v1::CooldownPolicy) -> Result<CooldownPolicy, ConvertError> {
+    Ok(CooldownPolicy {
+        enabled: wire.enabled,
+        detection_window: ms(wire.detection_window_ms),
+        error_threshold: at_least_one("CooldownPolicy.error_threshold", wire.error_threshold)?,
+        honor_retry_after: wire.honor_retry_after,
+        max_hint: ms(wire.max_hint_ms),
+    })
+}
+
+pub(super) fn health_to_wire(policy: HealthPolicy) -> v1::HealthPolicy {
+    v1::HealthPolicy {
+        enabled: policy.enabled,
+        interval_ms: millis(policy.interval),
+        timeout_ms: millis(policy.timeout),
+        unhealthy_threshold: policy.unhealthy_threshold,
+        healthy_threshold: policy.healthy_threshold,
+        daily_budget: policy.daily_budget,
+    }
+}
+
+pub(super) fn health_from_wire(wire: &v1::HealthPolicy) -> Result<HealthPolicy, ConvertError> {
+    Ok(HealthPolicy {
+        enabled: wire.enabled,
+        interval: ms(wire.interval_ms),
+        timeout: ms(wire.timeout_ms),
+        unhealthy_threshold: at_least_one("HealthPolicy.unhealthy_threshold", wire.unhealthy_threshold)?,
+        healthy_threshold: at_least_one("HealthPolicy.healthy_threshold", wire.healthy_threshold)?,
+        daily_budget: at_least_one("HealthPolicy.daily_budget", wire.daily_budget)?,
+    })
+}
+
+pub(super) fn healing_to_wire(policy: HealingPolicy) -> v1::HealingPolicy {
+    v1::HealingPolicy {
+        enabled: policy.enabled,
+        check_interval_ms: millis(policy.check_interval),
+        max_attempts: policy.max_attempts,
+        backoff_ms: millis(policy.backoff),
+    }
+}
+
+pub(super) fn healing_from_wire(wire: &v1::HealingPolicy) -> Result<HealingPolicy, ConvertError> {
+    Ok(HealingPolicy {
+        enabled: wire.enabled,
+        check_interval: ms(wire.check_interval_ms),
+        max_attempts: at_least_one("HealingPolicy.max_attempts", wire.max_attempts)?,
+        backoff: ms(wire.backoff_ms),
+    })
+}

@@ -1,0 +1,60 @@
+use super::*;
+use cliproxy_domain::{Cooldown, CooldownCause, CooldownKey, Evidence, Permit};
+
+fn cooldown() -> Cooldown {
+    Cooldown {
+        key: CooldownKey::credential("claude".into(), "main".into()),
+        epoch: 3,
+        round: 1,
+        started_at: WallTime(1_000),
+        until: WallTime(61_000),
+        cleared: false,
+        cause: CooldownCause::RateLimit,
+        source: "node-1".into(),
+        permit: Permit { number: 2, node: Some("node-2".into()) },
+        streak: 1,
+        evidence: Evidence { http_status: 429, hint: Some(Duration::from_secs(60)), ..Evidence::default() },
+    }
+}
+
+fn received(change: &v1::Change, now: WallTime) -> Cooldown {
+    match from_wire(change, now).unwrap() {
+        Some(Hint::Cooldown(cooldown)) => cooldown,
+        other => panic!("not a cooldown: {other:?}"),
+    }
+}
+
+#[test]
+fn the_receivers_clock_counts_what_was_left_at_sending() {
+    let sent = to_wire(&Hint::Cooldown(cooldown()), WallTime(21_000));
+    let minute_ahead = WallTime(81_000);
+    let received = received(&sent, minute_ahead);
+    assert_eq!(received.until, minute_ahead.plus(Duration::from_secs(40)));
+    assert_eq!(received, Cooldown { until: received.until, ..cooldown() });
+}
+
+#[test]
+fn a_rest_that_is_past_its_end_stays_so_and_keeps_its_age() {
+    let sent = to_wire(&Hint::Cooldown(cooldown()), WallTime(500_000));
+    assert_eq!(received(&sent, WallTime(450_000)).until, WallTime(11_000));
+}
+
+#[test]
+fn a_kind_from_the_future_is_skipped() {
+    let change = v1::Change { kind: 99, ..to_wire(&Hint::Cooldown(cooldown()), WallTime(0)) };
+    assert_eq!(from_wire(&change, WallTime(0)), Ok(None));
+}
+
+#[test]
+fn a_hint_that_names_nothing_is_an_error() {
+    let change = v1::Change { body: Default::default(), ..to_wire(&Hint::Cooldown(cooldown()), WallTime(0)) };
+    let error = from_wire(&change, WallTime(0)).unwrap_err();
+    assert_eq!(error, ConvertError::Missing { field: "Cooldown.provider" });
+}
+
+#[test]
+fn hints_are_never_deleted() {
+    let change =
+        v1::Change { op: v1::Op::Delete.into(), ..to_wire(&Hint::Cooldown(cooldown()), WallTime(0)) };
+    assert!(from_wire(&change, WallTime(0)).is_err());
+}
