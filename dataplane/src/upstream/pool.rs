@@ -3,8 +3,12 @@
 //! hyper-util's client keeps one HTTP/2 connection per origin and queues behind the provider's stream limit, often
 //! 100, so long streams would block one another. A pool therefore has several lanes, each a client of its own,
 //! and fills one before it opens the next. Over HTTP/1.1, where a connection carries one request, one lane does.
+//!
+//! A pool can be renewed: then it forgets all its connections at once, which is the first thing to try with a
+//! provider that does not answer.
 
 use super::connector::{self, ConnectTimedOut, UpstreamConnector};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use cliproxy_domain::{AttemptError, Failure, TimeoutPhase};
 use cliproxy_host::Net;
@@ -46,29 +50,38 @@ pub struct PoolError(#[from] rustls::Error);
 
 /// The connections to one origin.
 pub struct Pool {
-    lanes: [Lane; LANES],
-    /// Set once the origin has answered over HTTP/1.1.
-    one_lane: AtomicBool,
+    /// What requests that begin now use.
+    lanes: ArcSwap<Lanes>,
     net: Arc<dyn Net>,
     tls: Arc<rustls::ClientConfig>,
     connect: Duration,
 }
 
+/// The lanes between two renewals.
 #[derive(Default)]
-struct Lane {
-    client: OnceLock<Client<UpstreamConnector, Full<Bytes>>>,
-    open: AtomicUsize,
+struct Lanes {
+    clients: [OnceLock<Client<UpstreamConnector, Full<Bytes>>>; LANES],
+    taken: Arc<Taken>,
+}
+
+/// What is taken of the lanes. Apart from the clients, so that a long stream of before a renewal does not keep their
+/// idle connections open.
+#[derive(Default)]
+struct Taken {
+    open: [AtomicUsize; LANES],
+    /// Set once the origin has answered over HTTP/1.1.
+    one_lane: AtomicBool,
 }
 
 /// A request's place on a lane, given back when it is dropped: hold it until the answer's body has ended.
 pub struct Place {
-    pool: Arc<Pool>,
+    taken: Arc<Taken>,
     lane: usize,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.pool.lanes[self.lane].open.fetch_sub(1, Ordering::Relaxed);
+        self.taken.open[self.lane].fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -93,22 +106,29 @@ impl SendError {
 
 impl Pool {
     pub(super) fn new(net: Arc<dyn Net>, tls: Arc<rustls::ClientConfig>, connect: Duration) -> Self {
-        Self { lanes: Default::default(), one_lane: AtomicBool::new(false), net, tls, connect }
+        Self { lanes: ArcSwap::default(), net, tls, connect }
+    }
+
+    /// Forgets all connections: idle ones close, those in use end with their answers, and requests from now on open new
+    /// ones, for which the origin's name is looked up anew.
+    pub fn renew(&self) {
+        self.lanes.store(Arc::default());
     }
 
     /// Sends a request and waits for the head of its answer. Cancel by dropping.
     ///
     /// # Errors
     /// When no connection could be opened, or it was closed before a head came.
-    pub async fn send(
-        self: &Arc<Self>,
-        request: Request<Full<Bytes>>,
-    ) -> Result<(Response<Incoming>, Place), SendError> {
-        let place = self.place();
-        let client = self.lanes[place.lane].client.get_or_init(|| self.client());
-        let response = client.request(request).await.map_err(SendError)?;
-        if response.version() < Version::HTTP_2 && !self.one_lane.load(Ordering::Relaxed) {
-            self.one_lane.store(true, Ordering::Relaxed);
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<(Response<Incoming>, Place), SendError> {
+        let (place, answer) = {
+            let lanes = self.lanes.load();
+            let place = lanes.taken.place();
+            let client = lanes.clients[place.lane].get_or_init(|| self.client());
+            (place, client.request(request))
+        };
+        let response = answer.await.map_err(SendError)?;
+        if response.version() < Version::HTTP_2 && !place.taken.one_lane.load(Ordering::Relaxed) {
+            place.taken.one_lane.store(true, Ordering::Relaxed);
         }
         Ok((response, place))
     }
@@ -124,58 +144,25 @@ impl Pool {
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .build(connector::connector(Arc::clone(&self.net), &self.tls, self.connect))
     }
+}
 
+impl Taken {
     /// Takes the first lane that has room, else the one with the fewest requests.
     fn place(self: &Arc<Self>) -> Place {
         let lane = if self.one_lane.load(Ordering::Relaxed) {
             0
         } else {
-            let open = |lane: &Lane| lane.open.load(Ordering::Relaxed);
-            let with_room = self.lanes.iter().position(|lane| open(lane) < LANE_REQUESTS);
+            let open = |lane: &AtomicUsize| lane.load(Ordering::Relaxed);
+            let with_room = self.open.iter().position(|lane| open(lane) < LANE_REQUESTS);
             with_room.unwrap_or_else(|| {
-                let fewest = self.lanes.iter().enumerate().min_by_key(|(_, lane)| open(lane));
+                let fewest = self.open.iter().enumerate().min_by_key(|(_, lane)| open(lane));
                 fewest.map_or(0, |(index, _)| index)
             })
         };
-        self.lanes[lane].open.fetch_add(1, Ordering::Relaxed);
-        Place { pool: Arc::clone(self), lane }
+        self.open[lane].fetch_add(1, Ordering::Relaxed);
+        Place { taken: Arc::clone(self), lane }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use cliproxy_host::SystemNet;
-
-    fn pool() -> Arc<Pool> {
-        let tls = connector::tls_config().unwrap();
-        Arc::new(Pool::new(Arc::new(SystemNet), tls, Duration::from_secs(5)))
-    }
-
-    #[test]
-    fn a_lane_is_filled_before_the_next_is_opened() {
-        let pool = pool();
-        let places: Vec<_> = (0..LANE_REQUESTS + 1).map(|_| pool.place()).collect();
-        assert_eq!(places.first().unwrap().lane, 0);
-        assert_eq!(places.last().unwrap().lane, 1);
-        drop(places);
-        assert_eq!(pool.place().lane, 0);
-    }
-
-    #[test]
-    fn requests_beyond_all_lanes_go_to_the_emptiest() {
-        let pool = pool();
-        let mut places: Vec<_> = (0..LANE_REQUESTS * LANES).map(|_| pool.place()).collect();
-        places.retain(|place| place.lane != 7);
-        let taken: Vec<_> = (0..LANE_REQUESTS).map(|_| pool.place()).collect();
-        assert!(taken.iter().all(|place| place.lane == 7));
-    }
-
-    #[test]
-    fn an_origin_that_speaks_http_1_needs_one_lane() {
-        let pool = pool();
-        pool.one_lane.store(true, Ordering::Relaxed);
-        let places: Vec<_> = (0..LANE_REQUESTS * 2).map(|_| pool.place()).collect();
-        assert!(places.iter().all(|place| place.lane == 0));
-    }
-}
+mod tests;
