@@ -9,6 +9,11 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// Reads the monotonic clock in microseconds since `epoch`.
+pub(crate) fn micros(epoch: Instant) -> u64 {
+    u64::try_from(now().saturating_duration_since(epoch).as_micros()).unwrap_or(u64::MAX)
+}
+
 /// Reads the clock by which answers are paced; tests may pause it.
 #[allow(clippy::disallowed_methods, reason = "a simulated provider has its own clock")]
 pub(crate) fn ticks() -> tokio::time::Instant {

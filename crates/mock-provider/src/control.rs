@@ -2,11 +2,12 @@
 
 use crate::{
     body::MockBody,
+    clock,
     log::Log,
     provider::Server,
     route::query_value,
     rules::ScriptError,
-    script::{Rule, Script},
+    script::{Behaviour, Rule, Script},
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
@@ -30,6 +31,7 @@ pub(crate) async fn serve(server: &Server, request: Request<Incoming>) -> Respon
         ("behaviour", &Method::GET) => json_of(StatusCode::OK, &server.rules().script()),
         ("behaviour", &Method::PUT) => set(body, |script: Script| server.set(script)).await,
         ("behaviour/rules", &Method::PUT) => set(body, |rules: Vec<Rule>| server.set_rules(rules)).await,
+        ("behaviour/health", &Method::PUT) => set(body, |health: Behaviour| server.set_health(health)).await,
         ("behaviour", &Method::DELETE) => done(server.restore()),
         ("log", &Method::GET) => {
             let number = |name| query_value(&head.uri, name).and_then(|value| value.parse::<usize>().ok());
@@ -40,8 +42,11 @@ pub(crate) async fn serve(server: &Server, request: Request<Incoming>) -> Respon
             server.book.clear();
             answer(StatusCode::NO_CONTENT, Bytes::new())
         }
-        ("health", &Method::GET) => json_of(StatusCode::OK, &json!({"status": "ok", "name": server.name})),
-        ("behaviour" | "behaviour/rules" | "log" | "health", method) => {
+        ("health", &Method::GET) => {
+            let health = json!({"status": "ok", "name": server.name, "now_us": clock::micros(server.epoch)});
+            json_of(StatusCode::OK, &health)
+        }
+        ("behaviour" | "behaviour/rules" | "behaviour/health" | "log" | "health", method) => {
             let problem = format!("{method} is not possible on {}", head.uri.path());
             error(StatusCode::METHOD_NOT_ALLOWED, &problem)
         }

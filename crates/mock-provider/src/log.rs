@@ -20,6 +20,8 @@ pub const ENTRIES_KEPT: usize = 100_000;
 pub struct Log {
     /// Counts over all requests.
     pub totals: Totals,
+    /// Of these, the requests for the list of models or one of them: health probes.
+    pub probes: Totals,
     /// Counts by key and model, in that order.
     pub by: Vec<TotalsOf>,
     /// The newest finished requests, oldest first.
@@ -35,6 +37,12 @@ impl Log {
     /// Sums the counts of one key over all models.
     pub fn of_key(&self, key: &str) -> Totals {
         self.sum(|row| *row.key == *key)
+    }
+
+    /// Gives when the newest request with a key began, over all models, in microseconds since the mock started; none
+    /// without any.
+    pub fn last_started_us(&self, key: &str) -> Option<u64> {
+        self.by.iter().filter(|row| *row.key == *key).map(|row| row.last_started_us).max()
     }
 
     fn sum(&self, fits: impl Fn(&TotalsOf) -> bool) -> Totals {
@@ -114,6 +122,8 @@ pub struct TotalsOf {
     /// The counts.
     #[serde(flatten)]
     pub totals: Totals,
+    /// When the headers of the newest of them were read, in microseconds since the mock started.
+    pub last_started_us: u64,
 }
 
 /// How a request ended.

@@ -5,7 +5,7 @@ use crate::{
     link::{Link, LinkedStream},
     log::{Book, Log, Totals},
     rules::{Rules, ScriptError},
-    script::{Family, Rule, Script},
+    script::{Behaviour, Family, Rule, Script},
     serve,
 };
 use http::HeaderValue;
@@ -86,6 +86,11 @@ impl Server {
         self.set(Script { rules, ..self.rules().script().clone() })
     }
 
+    /// Replaces what is done to requests for models alone.
+    pub(crate) fn set_health(&self, health: Behaviour) -> Result<(), ScriptError> {
+        self.set(Script { health, ..self.rules().script().clone() })
+    }
+
     /// Goes back to the script of the start.
     pub(crate) fn restore(&self) -> Result<(), ScriptError> {
         self.set(self.first.clone())
@@ -154,6 +159,15 @@ impl MockProvider {
     /// The rules are refused; the ones in force stay.
     pub fn set_rules(&self, rules: Vec<Rule>) -> Result<(), ScriptError> {
         self.server.set_rules(rules)
+    }
+
+    /// Replaces what is done to requests for the list of models or one of them, and leaves the rest of the script:
+    /// the switch for health probes.
+    ///
+    /// # Errors
+    /// It is refused; what is in force stays.
+    pub fn set_health(&self, health: Behaviour) -> Result<(), ScriptError> {
+        self.server.set_health(health)
     }
 
     /// Copies the log, with all entries that are kept.

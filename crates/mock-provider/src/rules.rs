@@ -16,14 +16,14 @@ use std::{
 /// Why a script is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptError {
-    /// The rule, counted from 0.
-    rule: usize,
+    /// Where, as `rules[0]`: counted from 0.
+    place: String,
     problem: String,
 }
 
 impl fmt::Display for ScriptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rules[{}].{}", self.rule, self.problem)
+        write!(f, "{}.{}", self.place, self.problem)
     }
 }
 
@@ -34,6 +34,8 @@ impl std::error::Error for ScriptError {}
 pub(crate) struct Rules {
     script: Script,
     compiled: Vec<Compiled>,
+    /// What is done to requests for models, when they are not left to the rules.
+    health: Option<Arc<Plan>>,
     /// The state of the generator behind `probability`.
     draws: AtomicU64,
 }
@@ -57,8 +59,12 @@ impl Rules {
     /// Checks and compiles a script.
     pub(crate) fn new(script: Script) -> Result<Self, ScriptError> {
         for (number, rule) in script.rules.iter().enumerate() {
-            check(rule).map_err(|problem| ScriptError { rule: number, problem })?;
+            check(rule).map_err(|problem| ScriptError { place: format!("rules[{number}]"), problem })?;
         }
+        check_behaviour(&script.health)
+            .map_err(|problem| ScriptError { place: "health".to_owned(), problem })?;
+        let health = (script.health != Behaviour::Answer)
+            .then(|| Arc::new(Plan { behaviour: script.health.clone(), ..Plan::default() }));
         let compile = |rule: &Rule| Compiled {
             model: rule.model.as_ref().map(ModelPattern::new),
             left: rule.times.map(AtomicU64::new),
@@ -69,7 +75,7 @@ impl Rules {
             }),
         };
         let compiled = script.rules.iter().map(compile).collect();
-        Ok(Self { compiled, draws: AtomicU64::new(script.seed), script })
+        Ok(Self { compiled, health, draws: AtomicU64::new(script.seed), script })
     }
 
     /// Gives the script as it was set.
@@ -80,6 +86,9 @@ impl Rules {
     /// Gives the plan for a request; it uses up one of the rule's `times`.
     pub(crate) fn plan(&self, model: &str, key: &str, stream: bool, operation: Operation) -> Arc<Plan> {
         static WELL: LazyLock<Arc<Plan>> = LazyLock::new(Arc::default);
+        if let (Operation::Models, Some(health)) = (operation, &self.health) {
+            return Arc::clone(health);
+        }
         for (rule, compiled) in self.script.rules.iter().zip(&self.compiled) {
             let fits = compiled.model.as_ref().is_none_or(|pattern| pattern.matches(model))
                 && rule.key.as_ref().is_none_or(|wanted| is_label_of(key, wanted))
@@ -152,7 +161,11 @@ fn check(rule: &Rule) -> Result<(), String> {
         return Err("reply: total_bytes and tokens exclude each other; keep one".into());
     }
     check_headers("reply.headers", rule.reply.headers.iter())?;
-    match &rule.behaviour {
+    check_behaviour(&rule.behaviour)
+}
+
+fn check_behaviour(behaviour: &Behaviour) -> Result<(), String> {
+    match behaviour {
         Behaviour::Error { status: Some(status), .. }
         | Behaviour::Html { status }
         | Behaviour::Empty { status } => check_status(*status),
@@ -250,5 +263,8 @@ mod tests {
         let reply = Reply { token_bytes: Some(0), ..Reply::default() };
         assert!(refusal(failing().reply(reply)).starts_with("rules[1].reply.token_bytes: 0"));
         assert!(refusal(Rule::new(Behaviour::Html { status: 99 })).contains("status 99"));
+        let script = Script { health: Behaviour::Empty { status: 1 }, ..Script::default() };
+        let refused = Rules::new(script).unwrap_err().to_string();
+        assert_eq!(refused, "health.do: status 1 is not between 200 and 599");
     }
 }

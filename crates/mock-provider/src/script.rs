@@ -66,6 +66,9 @@ pub struct Script {
     pub strict: bool,
     /// Reads request bodies at this pace; 0 never reads them, so that such a request waits for ever.
     pub read_bytes_per_second: Option<u64>,
+    /// What is done to every request for the list of models or one of them, before any rule: the switch for health
+    /// probes. [`Behaviour::Answer`] leaves them to the rules.
+    pub health: Behaviour,
     /// Tried in order; the first that fits decides alone. A request that fits none is answered at once.
     pub rules: Vec<Rule>,
 }

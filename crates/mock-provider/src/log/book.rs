@@ -1,6 +1,7 @@
 //! Where the log is kept: one short lock per start and per end of a request.
 
 use super::{ENTRIES_KEPT, Entry, Log, Totals, TotalsOf};
+use crate::script::Operation;
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -28,7 +29,9 @@ struct Pages {
     /// Grows with each clearing, so that requests of before do not count afterwards.
     era: u64,
     totals: Totals,
-    by: BTreeMap<Row, Totals>,
+    /// Of these, those that asked for models.
+    probes: Totals,
+    by: BTreeMap<Row, Counts>,
     entries: VecDeque<Entry>,
     /// How many of the newest entries may hold a body.
     with_bodies: usize,
@@ -36,8 +39,14 @@ struct Pages {
 
 type Row = (Arc<str>, Arc<str>);
 
+#[derive(Debug, Default)]
+struct Counts {
+    totals: Totals,
+    last_started_us: u64,
+}
+
 impl Pages {
-    fn row(&mut self, key: &Arc<str>, model: &Arc<str>) -> &mut Totals {
+    fn row(&mut self, key: &Arc<str>, model: &Arc<str>) -> &mut Counts {
         let row = (Arc::clone(key), Arc::clone(model));
         if self.by.len() < ROWS_KEPT || self.by.contains_key(&row) {
             return self.by.entry(row).or_default();
@@ -72,10 +81,15 @@ impl Book {
     }
 
     /// Counts a request as begun; gives the era that its end must name.
-    pub(crate) fn start(&self, key: &Arc<str>, model: &Arc<str>) -> u64 {
+    pub(crate) fn start(&self, entry: &Entry) -> u64 {
         let mut pages = self.pages.lock();
         pages.totals.start();
-        pages.row(key, model).start();
+        if entry.operation == Some(Operation::Models) {
+            pages.probes.start();
+        }
+        let counts = pages.row(&entry.key, &entry.model);
+        counts.totals.start();
+        counts.last_started_us = counts.last_started_us.max(entry.started_us);
         pages.era
     }
 
@@ -86,7 +100,10 @@ impl Book {
             return;
         }
         pages.totals.finish(entry.outcome, entry.usage);
-        pages.row(&entry.key, &entry.model).finish(entry.outcome, entry.usage);
+        if entry.operation == Some(Operation::Models) {
+            pages.probes.finish(entry.outcome, entry.usage);
+        }
+        pages.row(&entry.key, &entry.model).totals.finish(entry.outcome, entry.usage);
         if pages.entries.len() == ENTRIES_KEPT {
             pages.entries.pop_front();
             pages.with_bodies = pages.with_bodies.min(pages.entries.len());
@@ -102,14 +119,16 @@ impl Book {
     /// Copies the log with the `newest` entries.
     pub(crate) fn copy(&self, newest: usize) -> Log {
         let pages = self.pages.lock();
-        let row = |((key, model), totals): (&Row, &Totals)| TotalsOf {
+        let row = |((key, model), counts): (&Row, &Counts)| TotalsOf {
             key: Arc::clone(key),
             model: Arc::clone(model),
-            totals: *totals,
+            totals: counts.totals,
+            last_started_us: counts.last_started_us,
         };
         let skipped = pages.entries.len().saturating_sub(newest);
         Log {
             totals: pages.totals,
+            probes: pages.probes,
             by: pages.by.iter().map(row).collect(),
             entries: pages.entries.iter().skip(skipped).cloned().collect(),
         }

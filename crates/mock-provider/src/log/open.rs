@@ -39,7 +39,7 @@ impl Open {
             headers: head.headers.keys().cloned().collect(),
             body_bytes: 0,
             body_xxh3: 0,
-            started_us: micros(epoch),
+            started_us: clock::micros(epoch),
             finished_us: 0,
             status: 0,
             outcome: Outcome::Cancelled,
@@ -110,7 +110,7 @@ impl Open {
 
     fn count(&mut self) {
         if let (None, Some(entry)) = (self.era, &self.entry) {
-            self.era = Some(self.book.start(&entry.key, &entry.model));
+            self.era = Some(self.book.start(entry));
         }
     }
 
@@ -119,7 +119,7 @@ impl Open {
         if let (Some(era), Some(mut entry)) = (self.era, self.entry.take()) {
             entry.outcome = outcome;
             entry.usage = usage;
-            entry.finished_us = micros(self.epoch);
+            entry.finished_us = clock::micros(self.epoch);
             self.book.finish(era, *entry);
         }
     }
@@ -137,8 +137,4 @@ impl Drop for Open {
             self.close(Outcome::Cancelled, None);
         }
     }
-}
-
-fn micros(epoch: Instant) -> u64 {
-    u64::try_from(clock::now().saturating_duration_since(epoch).as_micros()).unwrap_or(u64::MAX)
 }

@@ -104,9 +104,14 @@ pub async fn request(mock: &MockProvider, method: &str, path: &str, body: &str) 
 
 /// Connects and sends a request, but reads nothing.
 pub async fn open(mock: &MockProvider, method: &str, path: &str, body: &str) -> TcpStream {
+    open_with(mock, "sk-test-key", method, path, body).await
+}
+
+/// The same with another key.
+pub async fn open_with(mock: &MockProvider, key: &str, method: &str, path: &str, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(mock.addr()).await.unwrap();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: mock\r\nconnection: close\r\nauthorization: Bearer sk-test-key\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: mock\r\nconnection: close\r\nauthorization: Bearer {key}\r\n\
          anthropic-version: 2023-06-01\r\nx-request-id: from-client\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );

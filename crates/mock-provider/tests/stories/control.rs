@@ -1,7 +1,7 @@
 //! Changing behaviour while the mock runs, and answers given as bytes.
 
-use crate::client::{PATIENCE, chat, generating, mock, open, post, read_until, request};
-use cliproxy_mock_provider::{Behaviour, Ending, ErrorKind, Fixture, Key, Rule, Script};
+use crate::client::{PATIENCE, chat, finish, generating, mock, open, open_with, post, read_until, request};
+use cliproxy_mock_provider::{Behaviour, Ending, ErrorKind, Fixture, Hint, Key, Rule, Script};
 use std::io::ErrorKind::ConnectionReset;
 
 #[tokio::test]
@@ -29,6 +29,41 @@ async fn rules_can_change_while_keys_and_models_stay() {
     assert_eq!(mock.log().of_key("only").requests, 2);
     let [_, _, (_, path, body), _] = generating(false);
     assert_eq!(post(&mock, &path, &body).await.status, 404, "the models stayed");
+}
+
+#[tokio::test]
+async fn health_is_switched_apart_from_the_rules_and_its_probes_are_counted_apart() {
+    let keys = Some(vec![Key { name: "only".into(), key: "sk-test-key".into() }]);
+    let mock = mock(Script { keys, ..Script::default() });
+    let models = || request(&mock, "GET", "/v1/models", "");
+    assert_eq!(models().await.status, 200);
+    let down = r#"{"error":{"kind":"unavailable"}}"#;
+    assert_eq!(request(&mock, "PUT", "/__mock/behaviour/health", down).await.status, 204);
+    assert_eq!(models().await.status, 503);
+    mock.set_rules(Vec::new()).unwrap();
+    assert_eq!(models().await.status, 503, "rules leave health alone");
+    assert_eq!(chat(&mock, false).await.status, 200, "only models are asked in vain");
+    assert_eq!(request(&mock, "PUT", "/__mock/behaviour/health", r#""answer""#).await.status, 204);
+    assert_eq!(models().await.status, 200);
+    let refused = request(&mock, "PUT", "/__mock/behaviour/health", r#"{"html":{"status":1}}"#).await;
+    assert_eq!(refused.status, 400);
+    let log = mock.log();
+    assert_eq!((log.probes.requests, log.probes.errors), (4, 2));
+    assert_eq!((log.totals.requests, log.totals.errors), (5, 2));
+}
+
+#[tokio::test]
+async fn a_rule_for_one_key_leaves_the_others_alone() {
+    let key = |name: &str, key: &str| Key { name: name.into(), key: key.into() };
+    let hint = Hint { retry_after_s: Some(20), ..Hint::default() };
+    let rules = vec![Rule::new(Behaviour::rate_limit(hint)).for_key("first")];
+    let keys = Some(vec![key("first", "sk-test-key"), key("second", "sk-other")]);
+    let mock = mock(Script { keys, rules, ..Script::default() });
+    let limited = chat(&mock, false).await;
+    assert_eq!((limited.status, limited.header("retry-after")), (429, Some("20")));
+    let [(_, path, body), ..] = generating(false);
+    let other = finish(&mut open_with(&mock, "sk-other", "POST", &path, &body).await).await;
+    assert_eq!(other.status, 200);
 }
 
 #[tokio::test]

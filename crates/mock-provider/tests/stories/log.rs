@@ -100,6 +100,24 @@ async fn clearing_forgets_even_what_is_in_flight() {
 }
 
 #[tokio::test]
+async fn the_log_tells_when_a_key_was_last_used_on_its_own_clock() {
+    let latency = Latency { headers_ms: 60_000, ..Latency::default() };
+    let mock = mock(Rule::new(Behaviour::Answer).latency(latency).streamed(true));
+    let now =
+        || async { request(&mock, "GET", "/__mock/health", "").await.json()["now_us"].as_u64().unwrap() };
+    assert_eq!(mock.log().last_started_us("…-key"), None);
+    chat(&mock, false).await;
+    let (between, first) = (now().await, mock.log().last_started_us("…-key").unwrap());
+    assert!(first <= between, "{first} {between}");
+    // One that is not answered yet counts as well.
+    let [(_, path, body), ..] = generating(true);
+    let _open = open(&mock, "POST", &path, &body).await;
+    mock.wait_for(PATIENCE, |totals| totals.in_flight == 1).await.unwrap();
+    let second = mock.log().last_started_us("…-key").unwrap();
+    assert!((between..=now().await).contains(&second), "{second}");
+}
+
+#[tokio::test]
 async fn the_log_over_http_is_the_log() {
     let mock = mock(Script { keep_bodies: 1, ..Script::default() });
     chat(&mock, true).await;
