@@ -119,7 +119,10 @@ impl Pool {
     ///
     /// # Errors
     /// When no connection could be opened, or it was closed before a head came.
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<(Response<Incoming>, Place), SendError> {
+    pub async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(Response<Incoming>, Place), SendError> {
         let (place, answer) = {
             let lanes = self.lanes.load();
             let place = lanes.taken.place();
