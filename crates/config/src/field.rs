@@ -4,6 +4,10 @@
 //! finds everything that is wrong. Shapes (map, list, scalar) were checked before, so a wrong one is passed
 //! over in silence here.
 
+mod decimal;
+
+pub use decimal::DOLLAR;
+
 use crate::{
     environment::Environment,
     error::Report,
@@ -112,6 +116,11 @@ impl<'a> Field<'a> {
     /// Gives a section; one that stands there empty counts as absent.
     pub fn section(&self, key: &str) -> Option<Field<'a>> {
         self.child(key).filter(|field| !field.node.is_null())
+    }
+
+    /// Finds the value at a path of keys, as in `server.timeouts`; a key with a dot in it is not found.
+    pub fn find(&self, path: &str) -> Option<Field<'a>> {
+        path.split('.').try_fold(self.clone(), |field, key| field.child(key))
     }
 
     /// Gives all keys of a map with their values.
@@ -285,14 +294,20 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// Reads a whole number within `range`, of 32 bits.
+    pub fn count(&self, range: RangeInclusive<u32>) -> Option<u32> {
+        let (least, most) = range.into_inner();
+        self.number(least.into()..=most.into()).and_then(|number| u32::try_from(number).ok())
+    }
+
     /// Reads a share within a tier.
     pub fn weight(&self) -> Option<u32> {
-        self.number(1..=10_000).and_then(|number| u32::try_from(number).ok())
+        self.count(1..=10_000)
     }
 
     /// Reads the number of a tier.
     pub fn priority(&self) -> Option<u32> {
-        self.number(0..=10_000).and_then(|number| u32::try_from(number).ok())
+        self.count(0..=10_000)
     }
 
     /// Reads a time such as `500ms`, `90s` or `1h30m`: longer than nothing, at most `most`.
@@ -313,6 +328,20 @@ impl<'a> Field<'a> {
             return None;
         }
         Some(duration)
+    }
+
+    /// Reads a time within `range`, which is said in the terms of whoever writes it.
+    pub fn duration_within(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
+        let duration = self.duration(*range.end())?;
+        if duration >= *range.start() {
+            return Some(duration);
+        }
+        let least = match range.start().as_millis() {
+            short @ ..1_000 => format!("{short}ms"),
+            _ => format!("{}s", range.start().as_secs()),
+        };
+        self.refuse(format!("{} is too short; write at least `{least}`", self.shown()));
+        None
     }
 
     /// Reads a size such as `32M` (millions of bytes), `64KiB` (1024s) or a plain count of bytes.

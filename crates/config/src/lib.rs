@@ -3,12 +3,14 @@
 //! In the order in which a text becomes a configuration: a `source` is parsed into a `tree` whose keys and values
 //! know their places; `overrides` from the command line are put in; `schema` refuses what is unknown or not
 //! available yet; each `section` reads its values through `field`, which fills variables in (`interpolate`) and
-//! collects what is wrong; `error` shows it with line, column and caret, and `mask` keeps secrets out of it.
+//! collects what is wrong; `advice` warns of what does less than it seems to; `error` shows what is wrong with line,
+//! column and caret, and `mask` keeps secrets out of it.
 //! [`reload`] tells when a file has changed.
 //!
 //! Nothing is accepted and ignored.
 #![deny(missing_docs)]
 
+mod advice;
 mod catalogue;
 mod environment;
 mod error;

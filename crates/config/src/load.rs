@@ -1,6 +1,7 @@
 //! Puts the sections together.
 
 use crate::{
+    advice,
     environment::Environment,
     error::{ConfigError, Report},
     field::{Field, Findings},
@@ -138,6 +139,7 @@ fn read(tree: &Node, request: &Load, findings: &Findings<'_>) -> Config {
         );
     }
     let snapshot = Snapshot { providers: providers.sound, models, policy };
+    advice::warn(&root, &snapshot);
     let (metrics, logging) = (metrics::read(&root), logging::read(&root));
     let config =
         Config { server, control_plane, metrics, logging, auths_dir, snapshot, warnings: Vec::new() };
@@ -174,17 +176,12 @@ fn clash(a: SocketAddr, b: SocketAddr) -> bool {
 
 /// Notes a report at the first of the keys that the tree has.
 fn refuse_at(root: &Field<'_>, paths: [&str; 2], message: String) {
-    let field = paths.into_iter().find_map(|path| find(root, path));
+    let field = paths.into_iter().find_map(|path| root.find(path));
     let report = match field {
         Some(field) => Report::at(field.span(), message),
         None => Report::unplaced(message),
     };
     root.findings().refuse(report);
-}
-
-/// Finds the field at a path of keys.
-fn find<'a>(root: &Field<'a>, path: &str) -> Option<Field<'a>> {
-    path.split('.').try_fold(root.clone(), |field, key| field.child(key))
 }
 
 /// Warns of keys that stand where others can read them: in an open file, or on the command line.

@@ -10,6 +10,7 @@ pub mod models;
 pub mod operations;
 pub mod profiles;
 pub mod providers;
+pub mod retries;
 pub mod server;
 pub mod timeouts;
 pub mod translation;

@@ -1,7 +1,14 @@
-//! `server.operations`: how load is spread, and who may operate.
+//! `server.operations`: how load is spread, what rests and is healed, and who may operate.
+
+mod balancing;
+mod cooldown;
+mod healing;
+mod health;
+
+pub use balancing::strategy;
 
 use crate::field::Field;
-use cliproxy_domain::Strategy;
+use cliproxy_domain::Policy;
 
 /// Who may use the operations endpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,32 +21,13 @@ pub struct AdminToken {
     pub sha256: [u8; 32],
 }
 
-/// The strategies that the guide names and that are still to come.
-const LATER_STRATEGIES: [&str; 3] = ["quota_aware", "latency", "cost"];
-
-/// Reads `operations.load_balancing.strategy` of `server`.
-pub fn read_strategy(server: &Field<'_>) -> Strategy {
-    server
-        .section("operations")
-        .and_then(|section| section.section("load_balancing"))
-        .and_then(|section| section.child("strategy"))
-        .and_then(|field| strategy(&field))
-        .unwrap_or_default()
-}
-
-/// Reads the name of a strategy.
-pub fn strategy(field: &Field<'_>) -> Option<Strategy> {
-    let text = field.text()?;
-    if text.value == Strategy::RoundRobin.as_str() {
-        return Some(Strategy::RoundRobin);
-    }
-    if LATER_STRATEGIES.contains(&text.value.as_str()) {
-        field.refuse(format!("the strategy {} is not available yet; write `round_robin`", field.shown()));
-        return None;
-    }
-    let known = [Strategy::RoundRobin.as_str()].into_iter().chain(LATER_STRATEGIES);
-    field.refuse(format!("unknown strategy {}; {}", field.shown(), text.advice(known)));
-    None
+/// Reads what `operations` of `server` says of cooldown, health, self-healing and balancing into `policy`.
+pub fn read_policy(server: &Field<'_>, policy: &mut Policy) {
+    let Some(section) = server.section("operations") else { return };
+    balancing::read(&section, policy);
+    policy.cooldown = cooldown::read(&section);
+    policy.health_check = health::read(&section);
+    policy.self_healing = healing::read(&section);
 }
 
 /// Reads `operations.admin_tokens` of `server`.

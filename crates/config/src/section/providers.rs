@@ -1,6 +1,10 @@
 //! `providers`: the upstreams, their keys and the models they serve.
 
+mod cooldown;
+mod health_check;
 mod known;
+mod price;
+mod quota;
 
 use self::known::{FROM_ENVIRONMENT, KINDS, WELL_KNOWN, WellKnown, default_base_url, default_models};
 use super::{
@@ -17,7 +21,8 @@ use crate::{
     suggest,
 };
 use cliproxy_domain::{
-    Credential, CredentialName, ModelPattern, Profile, Provider, ProviderKind, ProviderName, Secret, Timeouts,
+    CooldownDurations, Credential, CredentialName, HealthCheck, ModelPattern, Profile, Provider,
+    ProviderKind, ProviderName, Secret, Timeouts,
 };
 use std::collections::BTreeMap;
 
@@ -97,6 +102,10 @@ fn without_section(
         timeouts: base,
         profile: None,
         traits: catalogue::entries(known.kind, None),
+        cooldown: CooldownDurations::default(),
+        health_check: HealthCheck::default(),
+        quota: None,
+        price: None,
     })
 }
 
@@ -128,6 +137,8 @@ fn read_provider(
     let priority = field.child("priority").map_or(Some(1), |field| field.priority());
     let models = read_models(field, kind);
     let timeouts = timeouts::read(field, base);
+    let (cooldown, health_check) = (cooldown::read(field), health_check::read(field));
+    let (quota, price) = (quota::read(field), price::read(field));
     let own_traits = model_traits::read(field);
     let profile = read_profile(field, kind, profiles);
     if let (Some(url), Some(Some(resolved))) = (&base_url, &profile) {
@@ -150,6 +161,10 @@ fn read_provider(
         timeouts,
         profile: profile.map(|resolved| resolved.profile),
         traits,
+        cooldown,
+        health_check,
+        quota: quota?,
+        price: price?,
     })
 }
 

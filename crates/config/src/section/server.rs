@@ -1,8 +1,8 @@
 //! `server`: where the data plane listens, and what it grants its clients.
 
-use super::{operations, timeouts};
+use super::{operations, retries, timeouts};
 use crate::field::Field;
-use cliproxy_domain::{Policy, Retries};
+use cliproxy_domain::Policy;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 
 pub use super::operations::AdminToken;
 
-/// The process settings of the data plane. Timeouts, retries and the strategy are part of the snapshot.
+/// The process settings of the data plane. Timeouts, retries and the policy of operations are part of the snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// Where clients connect; 127.0.0.1:8317 unless given.
@@ -81,8 +81,8 @@ pub fn read(root: &Field<'_>) -> (Server, Policy) {
     server.limits = read_limits(&section);
     server.admin_tokens = operations::read_admin_tokens(&section);
     policy.timeouts = timeouts::read(&section, policy.timeouts);
-    policy.retries = read_retries(&section);
-    policy.strategy = operations::read_strategy(&section);
+    policy.retries = retries::read(&section, policy.timeouts);
+    operations::read_policy(&section, &mut policy);
     (server, policy)
 }
 
@@ -107,13 +107,4 @@ fn read_limits(server: &Field<'_>) -> Limits {
     limits.client_header_timeout = read("client_header_timeout", limits.client_header_timeout);
     limits.client_body_timeout = read("client_body_timeout", limits.client_body_timeout);
     limits
-}
-
-fn read_retries(server: &Field<'_>) -> Retries {
-    let attempts = server
-        .section("retries")
-        .and_then(|section| section.child("max_attempts"))
-        .and_then(|field| field.number(1..=10))
-        .and_then(|number| u32::try_from(number).ok());
-    attempts.map_or_else(Retries::default, |max_attempts| Retries { max_attempts })
 }
