@@ -1,9 +1,9 @@
 //! Numbered configurations.
 
 use crate::{fault::Fault, sql};
-use cliproxy_domain::ConfigId;
-use cliproxy_store::{ConfigEntry, NewConfig, StoredConfig};
-use sqlx::SqliteConnection;
+use cliproxy_domain::{ConfigId, WallTime};
+use cliproxy_store::{ConfigEntry, ConfigSummary, NewConfig, StoredConfig};
+use sqlx::{SqliteConnection, SqlitePool};
 
 /// A row of `config_version`: number and hash, their bits read as signed.
 type Head = (i64, i64);
@@ -37,6 +37,19 @@ async fn with_entries(
         hash: hash.cast_unsigned(),
         entries: rows.into_iter().map(entry).collect(),
     }))
+}
+
+pub(crate) async fn newest(readers: &SqlitePool, limit: u32) -> Result<Vec<ConfigSummary>, Fault> {
+    let query = sqlx::query_as(sql::CONFIGS).bind(i64::from(limit));
+    let rows: Vec<(i64, i64, String, String, i64)> = query.fetch_all(readers).await?;
+    let summary = |(id, hash, author, reason, at_ms): (i64, i64, String, String, i64)| ConfigSummary {
+        id: ConfigId(id.cast_unsigned()),
+        hash: hash.cast_unsigned(),
+        author,
+        reason,
+        at: WallTime(at_ms),
+    };
+    Ok(rows.into_iter().map(summary).collect())
 }
 
 pub(crate) async fn put(connection: &mut SqliteConnection, new: NewConfig) -> Result<ConfigId, Fault> {

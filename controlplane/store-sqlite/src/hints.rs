@@ -1,44 +1,36 @@
-//! Cooldowns and the log of their changes.
+//! The hint line: the newest value of every key, and the log of their changes.
 
 use crate::{fault::Fault, sql};
-use cliproxy_domain::{
-    Cooldown, CooldownCause, CooldownKey, CredentialName, HintVersion, NodeId, ProviderName, WallTime,
+use cliproxy_domain::{Hint, HintKey, HintVersion, WallTime};
+use cliproxy_store::{
+    HintChange,
+    hints::{self, stored},
 };
-use cliproxy_store::{HintChange, hints};
-use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use std::collections::BTreeMap;
 
-/// The kind of all changes in the log so far.
-const COOLDOWN_KIND: &str = "cooldown";
+/// Kind and body of a hint.
+type Row = (String, String);
 
-/// Provider, credential, epoch (its bits read as signed), start, end, cause, source: a row of `cooldown`.
-type Row = (String, String, i64, i64, i64, String, String);
-
-/// The body of a change in the log. Fields may be added, with a default; none may change its meaning.
-#[derive(Serialize, Deserialize)]
-struct Body {
-    provider: String,
-    credential: String,
-    epoch: u64,
-    started_ms: i64,
-    until_ms: i64,
-    cause: String,
-    source_node: String,
-}
-
+/// Merges, numbers and logs. The caller commits.
 pub(crate) async fn merge(
     connection: &mut SqliteConnection,
-    cooldowns: Vec<Cooldown>,
+    incoming: Vec<Hint>,
 ) -> Result<Vec<HintChange>, Fault> {
+    if incoming.is_empty() {
+        return Ok(Vec::new());
+    }
     let newest = newest_version(connection).await?;
     let mut current = BTreeMap::new();
-    for cooldown in &cooldowns {
-        if let Some(stored) = read(connection, &cooldown.key).await? {
-            current.insert(stored.key.clone(), stored);
+    for hint in &incoming {
+        let key = hint.key();
+        if !current.contains_key(&key)
+            && let Some(known) = read(connection, &key).await?
+        {
+            current.insert(key, known);
         }
     }
-    let changes = hints::merge_and_number(&mut current, newest, cooldowns);
+    let changes = hints::merge_and_number(&mut current, newest, incoming);
     if let Some(last) = changes.last() {
         for change in &changes {
             write(connection, change).await?;
@@ -53,14 +45,18 @@ pub(crate) async fn merge(
     Ok(changes)
 }
 
-pub(crate) async fn current(
-    connection: &mut SqliteConnection,
-    now: WallTime,
-) -> Result<(HintVersion, Vec<Cooldown>), Fault> {
+pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<(HintVersion, Vec<Hint>), Fault> {
     let version = newest_version(connection).await?;
-    let rows: Vec<Row> = sqlx::query_as(sql::COOLDOWNS).bind(now.0).fetch_all(connection).await?;
-    let cooldowns = rows.into_iter().map(of_row).collect::<Result<_, _>>()?;
-    Ok((version, cooldowns))
+    let rows: Vec<Row> = sqlx::query_as(sql::HINTS).fetch_all(connection).await?;
+    let mut hints = rows.iter().map(of_row).collect::<Result<Vec<_>, _>>()?;
+    // The database sorts by text, which is another order.
+    hints.sort_by_cached_key(Hint::key);
+    Ok((version, hints))
+}
+
+pub(crate) async fn forget(connection: &mut SqliteConnection, ended_before: WallTime) -> Result<(), Fault> {
+    sqlx::query(sql::FORGET_HINTS).bind(ended_before.0).execute(connection).await?;
+    Ok(())
 }
 
 pub(crate) async fn changes_since(
@@ -89,93 +85,42 @@ async fn newest_version(connection: &mut SqliteConnection) -> Result<HintVersion
     Ok(HintVersion(version.cast_unsigned()))
 }
 
-async fn read(connection: &mut SqliteConnection, key: &CooldownKey) -> Result<Option<Cooldown>, Fault> {
-    let query = sqlx::query_as(sql::COOLDOWN).bind(key.provider.as_str()).bind(key.credential.as_str());
+async fn read(connection: &mut SqliteConnection, key: &HintKey) -> Result<Option<Hint>, Fault> {
+    let Some(key) = stored::RowKey::of(key) else {
+        return Ok(None);
+    };
+    let query = sqlx::query_as(sql::HINT).bind(key.kind).bind(key.key);
     let row: Option<Row> = query.fetch_optional(connection).await?;
-    row.map(of_row).transpose()
+    row.as_ref().map(of_row).transpose()
 }
 
 /// Writes the merged value and its entry in the log.
 async fn write(connection: &mut SqliteConnection, change: &HintChange) -> Result<(), Fault> {
-    let cooldown = &change.cooldown;
-    sqlx::query(sql::SET_COOLDOWN)
-        .bind(cooldown.key.provider.as_str())
-        .bind(cooldown.key.credential.as_str())
-        .bind(cooldown.epoch.cast_signed())
-        .bind(cooldown.started_at.0)
-        .bind(cooldown.until.0)
-        .bind(cause_text(cooldown.cause))
-        .bind(cooldown.source.as_str())
+    let Some(row) = stored::Row::of(&change.hint) else {
+        return Ok(());
+    };
+    sqlx::query(sql::SET_HINT)
+        .bind(row.key.kind)
+        .bind(row.key.key)
+        .bind(&row.body)
+        .bind(row.settled_at.map(|time| time.0))
         .execute(&mut *connection)
         .await?;
-    let body =
-        serde_json::to_string(&Body::of(cooldown)).map_err(|error| Fault::Corrupt(error.to_string()))?;
     sqlx::query(sql::ADD_CHANGE)
         .bind(change.version.0.cast_signed())
-        .bind(COOLDOWN_KIND)
-        .bind(body)
+        .bind(row.key.kind)
+        .bind(row.body)
         .execute(connection)
         .await?;
     Ok(())
 }
 
-fn of_row(
-    (provider, credential, epoch, started_ms, until_ms, cause, source_node): Row,
-) -> Result<Cooldown, Fault> {
-    let epoch = epoch.cast_unsigned();
-    Body { provider, credential, epoch, started_ms, until_ms, cause, source_node }.into_cooldown()
+fn of_row((kind, body): &Row) -> Result<Hint, Fault> {
+    stored::read(kind, body).map_err(|error| Fault::Corrupt(error.to_string()))
 }
 
 fn of_log((version, kind, body): &(i64, String, String)) -> Result<HintChange, Fault> {
-    if kind != COOLDOWN_KIND {
-        return Err(Fault::Corrupt(format!("change {version} is of the unknown kind `{kind}`")));
-    }
-    let body: Body = serde_json::from_str(body)
+    let hint = stored::read(kind, body)
         .map_err(|error| Fault::Corrupt(format!("change {version} cannot be read: {error}")))?;
-    Ok(HintChange { version: HintVersion(version.cast_unsigned()), cooldown: body.into_cooldown()? })
-}
-
-impl Body {
-    fn of(cooldown: &Cooldown) -> Self {
-        Self {
-            provider: cooldown.key.provider.to_string(),
-            credential: cooldown.key.credential.to_string(),
-            epoch: cooldown.epoch,
-            started_ms: cooldown.started_at.0,
-            until_ms: cooldown.until.0,
-            cause: cause_text(cooldown.cause).to_owned(),
-            source_node: cooldown.source.to_string(),
-        }
-    }
-
-    fn into_cooldown(self) -> Result<Cooldown, Fault> {
-        Ok(Cooldown {
-            cause: cause_of(&self.cause)?,
-            key: CooldownKey {
-                provider: ProviderName::from(self.provider),
-                credential: CredentialName::from(self.credential),
-            },
-            epoch: self.epoch,
-            started_at: WallTime(self.started_ms),
-            until: WallTime(self.until_ms),
-            source: NodeId::from(self.source_node),
-        })
-    }
-}
-
-fn cause_text(cause: CooldownCause) -> &'static str {
-    match cause {
-        CooldownCause::RateLimit => "rate_limit",
-        CooldownCause::QuotaExhausted => "quota_exhausted",
-        CooldownCause::CredentialRejected => "credential_rejected",
-    }
-}
-
-fn cause_of(text: &str) -> Result<CooldownCause, Fault> {
-    match text {
-        "rate_limit" => Ok(CooldownCause::RateLimit),
-        "quota_exhausted" => Ok(CooldownCause::QuotaExhausted),
-        "credential_rejected" => Ok(CooldownCause::CredentialRejected),
-        other => Err(Fault::Corrupt(format!("unknown cause of a cooldown `{other}`"))),
-    }
+    Ok(HintChange { version: HintVersion(version.cast_unsigned()), hint })
 }

@@ -81,7 +81,7 @@ fn read_row(row: &SqliteRow) -> Result<LedgerRow, Fault> {
 }
 
 /// Puts a sum together that the database keeps in two, staying at the highest number instead of passing it.
-fn join_halves(upper: i64, lower: i64) -> u64 {
+pub(crate) fn join_halves(upper: i64, lower: i64) -> u64 {
     let sum = (i128::from(upper) << 32) + i128::from(lower);
     u64::try_from(sum.max(0)).unwrap_or(u64::MAX)
 }

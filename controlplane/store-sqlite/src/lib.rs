@@ -4,6 +4,8 @@
 //! acknowledged survives a power cut. Not for network file systems: they do not keep SQLite's locks.
 #![deny(missing_docs)]
 
+mod audit;
+mod checks;
 mod config;
 mod events;
 mod fault;
@@ -11,15 +13,18 @@ mod hints;
 mod ledger;
 mod nodes;
 mod open;
+mod requests;
 mod sql;
 #[cfg(test)]
 mod tests;
 
 use cliproxy_domain::{
-    ConfigId, Cooldown, HintVersion, HistoryId, LedgerRow, ProviderName, UrgentEvent, WallTime,
+    AuditEntry, AuditQuery, ConfigId, Hint, HintVersion, HistoryId, LedgerRow, ProviderName, UrgentEvent,
+    WallTime,
 };
 use cliproxy_store::{
-    Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, Store, StoreError, StoreFuture, StoredConfig,
+    Change, CheckCount, ConfigSummary, Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, Store,
+    StoreError, StoreFuture, StoredConfig, StoredRequest,
 };
 use fault::Fault;
 use sqlx::{Sqlite, SqlitePool, Transaction};
@@ -127,17 +132,65 @@ impl Store for SqliteStore {
         })
     }
 
-    fn merge_cooldowns(&self, cooldowns: Vec<Cooldown>) -> StoreFuture<'_, Vec<HintChange>> {
-        Box::pin(async {
+    fn change(&self, change: Change) -> StoreFuture<'_, Vec<HintChange>> {
+        Box::pin(async move {
             let mut transaction = self.begin().await?;
-            let changes = hints::merge(&mut transaction, cooldowns).await?;
+            let changes = hints::merge(&mut transaction, change.hints).await?;
+            audit::write(&mut transaction, &change.audit).await?;
+            if let Some(outcome) = &change.outcome {
+                audit::remember(&mut transaction, outcome).await?;
+            }
             commit(transaction).await?;
             Ok(changes)
         })
     }
 
-    fn cooldowns(&self, now: WallTime) -> StoreFuture<'_, (HintVersion, Vec<Cooldown>)> {
-        Box::pin(async move { Ok(hints::current(&mut *self.begin_read().await?, now).await?) })
+    fn hints(&self) -> StoreFuture<'_, (HintVersion, Vec<Hint>)> {
+        Box::pin(async { Ok(hints::all(&mut *self.begin_read().await?).await?) })
+    }
+
+    fn forget_cooldowns(&self, ended_before: WallTime) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let mut transaction = self.begin().await?;
+            hints::forget(&mut transaction, ended_before).await?;
+            commit(transaction).await
+        })
+    }
+
+    fn outcome(&self, request_id: String) -> StoreFuture<'_, Option<String>> {
+        Box::pin(async move { Ok(audit::outcome(&self.readers, &request_id).await?) })
+    }
+
+    fn audit(&self, query: AuditQuery) -> StoreFuture<'_, Vec<AuditEntry>> {
+        Box::pin(async move { Ok(audit::read(&self.readers, &query).await?) })
+    }
+
+    fn record_checks(&self, checks: Vec<CheckCount>) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let mut transaction = self.begin().await?;
+            checks::record(&mut transaction, &checks).await?;
+            commit(transaction).await
+        })
+    }
+
+    fn checks(&self, minutes: Range<WallTime>) -> StoreFuture<'_, BTreeMap<ProviderName, (u64, u64)>> {
+        Box::pin(async { Ok(checks::sums(&self.readers, minutes).await?) })
+    }
+
+    fn record_requests(&self, requests: Vec<StoredRequest>, now: WallTime) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let mut transaction = self.begin().await?;
+            requests::record(&mut transaction, &requests, now).await?;
+            commit(transaction).await
+        })
+    }
+
+    fn request(&self, id: String) -> StoreFuture<'_, Option<String>> {
+        Box::pin(async move { Ok(requests::read(&self.readers, &id).await?) })
+    }
+
+    fn configs(&self, limit: u32) -> StoreFuture<'_, Vec<ConfigSummary>> {
+        Box::pin(async move { Ok(config::newest(&self.readers, limit).await?) })
     }
 
     fn changes_since(&self, version: HintVersion, limit: u32) -> StoreFuture<'_, Option<Vec<HintChange>>> {

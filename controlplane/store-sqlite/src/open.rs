@@ -34,6 +34,12 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "config", include_str!("../../../migrations/sqlite/0002_config.sql")),
     (3, "hints", include_str!("../../../migrations/sqlite/0003_hints.sql")),
     (4, "usage", include_str!("../../../migrations/sqlite/0004_usage.sql")),
+    (5, "hint", include_str!("../../../migrations/sqlite/0005_hint.sql")),
+    (6, "event_evidence", include_str!("../../../migrations/sqlite/0006_event_evidence.sql")),
+    (7, "stream_usage", include_str!("../../../migrations/sqlite/0007_stream_usage.sql")),
+    (8, "audit", include_str!("../../../migrations/sqlite/0008_audit.sql")),
+    (9, "check", include_str!("../../../migrations/sqlite/0009_check.sql")),
+    (10, "request_record", include_str!("../../../migrations/sqlite/0010_request_record.sql")),
 ];
 
 impl SqliteStore {

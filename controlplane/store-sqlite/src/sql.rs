@@ -18,6 +18,7 @@ statements! {
 
     ACTIVE_CONFIG = "SELECT config_id, set_hash FROM config_version ORDER BY config_id DESC LIMIT 1";
     CONFIG = "SELECT config_id, set_hash FROM config_version WHERE config_id = ?1";
+    CONFIGS = "SELECT config_id, set_hash, author, reason, at_ms FROM config_version ORDER BY config_id DESC LIMIT ?1";
     CONFIG_ENTRIES = "SELECT kind, key, hash FROM config_entry WHERE config_id = ?1 ORDER BY kind, key";
     ADD_CONFIG = "INSERT INTO config_version (config_id, set_hash, author, reason, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
     ADD_CONFIG_ENTRY = "INSERT INTO config_entry (config_id, kind, key, hash) VALUES (?1, ?2, ?3, ?4)";
@@ -31,22 +32,54 @@ statements! {
 
     HINT_VERSION = "SELECT log_version FROM cp_meta";
     SET_HINT_VERSION = "UPDATE cp_meta SET log_version = ?1";
-    COOLDOWN = "SELECT provider, credential, epoch, started_ms, until_ms, cause, source_node FROM cooldown
-        WHERE provider = ?1 AND credential = ?2";
-    COOLDOWNS = "SELECT provider, credential, epoch, started_ms, until_ms, cause, source_node FROM cooldown
-        WHERE until_ms > ?1 ORDER BY provider, credential";
-    SET_COOLDOWN = "INSERT INTO cooldown (provider, credential, epoch, started_ms, until_ms, cause, source_node)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-        ON CONFLICT (provider, credential) DO UPDATE SET epoch = excluded.epoch, started_ms = excluded.started_ms,
-            until_ms = excluded.until_ms, cause = excluded.cause, source_node = excluded.source_node";
+    HINT = "SELECT kind, body FROM hint WHERE kind = ?1 AND key = ?2";
+    HINTS = "SELECT kind, body FROM hint";
+    SET_HINT = "INSERT INTO hint (kind, key, body, settled_ms) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body, settled_ms = excluded.settled_ms";
+    FORGET_HINTS = "DELETE FROM hint WHERE settled_ms < ?1";
     ADD_CHANGE = "INSERT INTO change_log (version, kind, body) VALUES (?1, ?2, ?3)";
     FORGET_CHANGES = "DELETE FROM change_log WHERE version <= ?1";
     CHANGES = "SELECT version, kind, body FROM change_log WHERE version > ?1 ORDER BY version LIMIT ?2";
 
-    ADD_EVENT = "INSERT INTO event (event_id, node_id, kind, provider, credential, http_status, rest_ms, seen_epoch, at_ms)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (event_id) DO NOTHING";
+    /// `rest_ms` is of earlier versions.
+    ADD_EVENT = "INSERT INTO event (event_id, node_id, kind, provider, credential, model, about_model, http_status,
+            error_type, hint_ms, seen_epoch, age_ms, rest_scope, rest_round, rest_ms, at_ms)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 0, ?15) ON CONFLICT (event_id) DO NOTHING";
     FORGET_EVENTS = "DELETE FROM event WHERE at_ms < ?1";
     EVENT_IDS = "SELECT event_id FROM event ORDER BY event_id";
+
+    ADD_AUDIT = "INSERT INTO audit (audit_id, at_ms, actor, origin, action, provider, subject, reason, before_value,
+            after_value)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (audit_id) DO NOTHING";
+    NEWEST_AUDIT = "SELECT max(at_ms) FROM audit";
+    FORGET_AUDIT = "DELETE FROM audit WHERE at_ms < ?1";
+    AUDIT = "SELECT audit_id, at_ms, actor, origin, action, provider, subject, reason, before_value, after_value
+        FROM audit
+        WHERE (?1 IS NULL OR provider = ?1) AND (?2 IS NULL OR action = ?2) AND (?3 IS NULL OR at_ms < ?3)
+        ORDER BY at_ms DESC, audit_id DESC LIMIT ?4";
+    ADD_OUTCOME = "INSERT INTO outcome (request_id, answer, at_ms) VALUES (?1, ?2, ?3)
+        ON CONFLICT (request_id) DO NOTHING";
+    FORGET_OUTCOMES = "DELETE FROM outcome WHERE at_ms < ?1";
+    OUTCOME = "SELECT answer FROM outcome WHERE request_id = ?1";
+
+    /// A count stays at the highest number instead of passing it.
+    ADD_CHECKS = "INSERT INTO check_1m (minute_ms, provider, checks, passed) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (minute_ms, provider) DO UPDATE SET
+            checks = min(checks, 9223372036854775807 - excluded.checks) + excluded.checks,
+            passed = min(passed, 9223372036854775807 - excluded.passed) + excluded.passed";
+    NEWEST_CHECK = "SELECT max(minute_ms) FROM check_1m";
+    FORGET_CHECKS = "DELETE FROM check_1m WHERE minute_ms < ?1";
+    /// In halves, as usage is.
+    CHECKS = "SELECT provider, sum(checks >> 32), sum(checks & 4294967295), sum(passed >> 32), sum(passed & 4294967295)
+        FROM check_1m WHERE minute_ms >= ?1 AND minute_ms < ?2 GROUP BY provider";
+
+    ADD_REQUEST = "INSERT INTO request_record (request_id, at_ms, body) VALUES (?1, ?2, ?3)
+        ON CONFLICT (request_id) DO NOTHING";
+    FORGET_REQUESTS = "DELETE FROM request_record WHERE at_ms < ?1";
+    FORGET_OLDEST_REQUESTS = "DELETE FROM request_record WHERE request_id IN
+        (SELECT request_id FROM request_record ORDER BY at_ms, request_id LIMIT ?1)";
+    COUNT_REQUESTS = "UPDATE cp_meta SET requests = requests + ?1 RETURNING requests";
+    REQUEST = "SELECT body FROM request_record WHERE request_id = ?1";
 
     NODE = "SELECT node_id, incarnation, build, listen, last_seen_ms FROM node WHERE node_id = ?1";
     NODES = "SELECT node_id, incarnation, build, listen, last_seen_ms FROM node ORDER BY node_id";

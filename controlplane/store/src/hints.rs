@@ -1,4 +1,6 @@
-//! How hints merge and are numbered, the same for every store.
+//! How hints merge, are numbered and are written, the same for every store.
+
+pub mod stored;
 
 use crate::HintChange;
 use cliproxy_domain::{Hint, HintKey, HintVersion, WallTime};
@@ -9,8 +11,8 @@ pub const RETAINED_CHANGES: u64 = 10_000;
 
 /// Merges `incoming`, in order, into `current`, and numbers what changed from `newest` on.
 ///
-/// `current` must hold the stored value of every key of `incoming` that has one. A value that changes nothing
-/// takes no number.
+/// `current` must hold the stored value of every key of `incoming` that has one. A value that changes nothing takes
+/// no number, nor does one of a kind that is not stored. Durations are cut to the millisecond.
 pub fn merge_and_number(
     current: &mut BTreeMap<HintKey, Hint>,
     newest: HintVersion,
@@ -18,7 +20,7 @@ pub fn merge_and_number(
 ) -> Vec<HintChange> {
     let mut version = newest;
     let mut changes = Vec::new();
-    for hint in incoming {
+    for hint in incoming.into_iter().filter(Hint::is_stored).map(stored::to_stored_precision) {
         let key = hint.key();
         let merged = match current.get(&key) {
             Some(old) => {
@@ -42,7 +44,11 @@ pub fn forgotten_up_to(newest: HintVersion) -> HintVersion {
     HintVersion(newest.0.saturating_sub(RETAINED_CHANGES))
 }
 
-/// Tells whether nothing hangs on a hint any more: a rest that ended long ago and that no operator spoke of.
-pub fn is_forgettable(hint: &Hint, ended_before: WallTime) -> bool {
-    matches!(hint, Hint::Cooldown(rest) if rest.epoch == 0 && rest.until < ended_before)
+/// Gives the time after which nothing hangs on a hint any more: the end of a rest that no operator spoke of. None for
+/// what must outlive its end, as an operator's word does, and for what has none.
+pub fn settled_at(hint: &Hint) -> Option<WallTime> {
+    match hint {
+        Hint::Cooldown(rest) if rest.epoch == 0 => Some(rest.until),
+        _ => None,
+    }
 }

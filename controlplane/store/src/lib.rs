@@ -32,6 +32,9 @@ pub const MAX_REQUESTS: u32 = 100_000;
 /// How long audit entries are kept, counted back from the newest.
 pub const RETAINED_AUDIT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
+/// How long the counts of checks are kept, counted back from the newest minute that is recorded.
+pub const RETAINED_CHECKS: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// How long the outcome of an operator's call is remembered, so that a repeated call does nothing.
 pub const RETAINED_OUTCOMES: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -45,7 +48,7 @@ pub enum StoreError {
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// The connection broke during the commit: it may have been done or not. Whoever asked asks again; every
-    /// method is safe to repeat.
+    /// method but [`Store::record_checks`] is safe to repeat.
     #[error("the store did not say whether it committed: {0}")]
     CommitUnknown(String),
     /// The database holds something that no version of this program wrote.
@@ -218,7 +221,7 @@ impl NodeRecord {
     }
 }
 
-/// The one authority on state. Each method is one transaction, and safe to repeat.
+/// The one authority on state. Each method is one transaction, and safe to repeat where it does not say otherwise.
 pub trait Store: Send + Sync + 'static {
     /// Names the history of this database: made once, when the database is.
     fn history(&self) -> StoreFuture<'_, HistoryId>;
@@ -273,7 +276,9 @@ pub trait Store: Send + Sync + 'static {
     /// Gives audit entries, the newest first.
     fn audit(&self, query: AuditQuery) -> StoreFuture<'_, Vec<AuditEntry>>;
 
-    /// Adds checks to what was counted of their minutes.
+    /// Adds checks to what was counted of their minutes, no count passing [`ledger::CELL_MAX`], and forgets minutes
+    /// older than [`RETAINED_CHECKS`]. The one method that counts twice when it is repeated: after
+    /// [`StoreError::CommitUnknown`] whoever asked lets the checks go, one observation of many.
     fn record_checks(&self, checks: Vec<CheckCount>) -> StoreFuture<'_, ()>;
 
     /// Sums the checks of each provider over the minutes that begin within `minutes`: all, and those passed.

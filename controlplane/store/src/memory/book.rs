@@ -1,16 +1,16 @@
 //! What the store in memory keeps for people: the audit log, checks, and the records of requests.
 
 use crate::{
-    CheckCount, MAX_REQUESTS, Outcome, RETAINED_AUDIT, RETAINED_OUTCOMES, RETAINED_REQUESTS, StoredRequest,
+    CheckCount, MAX_REQUESTS, Outcome, RETAINED_AUDIT, RETAINED_CHECKS, RETAINED_OUTCOMES, RETAINED_REQUESTS,
+    StoredRequest, ledger::CELL_MAX,
 };
 use cliproxy_domain::{AuditEntry, AuditQuery, ProviderName, WallTime};
-use std::{collections::BTreeMap, ops::Range};
+use std::{cmp::Reverse, collections::BTreeMap, ops::Range};
 
 /// The tables for people.
 #[derive(Clone, Default)]
 pub(super) struct Book {
-    /// By time and id, so that the newest are last.
-    audit: BTreeMap<(WallTime, String), AuditEntry>,
+    audit: BTreeMap<String, AuditEntry>,
     outcomes: BTreeMap<String, Outcome>,
     checks: BTreeMap<(WallTime, ProviderName), (u64, u64)>,
     requests: BTreeMap<String, StoredRequest>,
@@ -19,11 +19,11 @@ pub(super) struct Book {
 impl Book {
     pub(super) fn write(&mut self, audit: Vec<AuditEntry>, outcome: Option<Outcome>) {
         for entry in audit {
-            self.audit.entry((entry.at, entry.id.clone())).or_insert(entry);
+            self.audit.entry(entry.id.clone()).or_insert(entry);
         }
-        if let Some(((newest, _), _)) = self.audit.last_key_value() {
+        if let Some(newest) = self.audit.values().map(|entry| entry.at).max() {
             let horizon = newest.minus(RETAINED_AUDIT);
-            self.audit.retain(|(at, _), _| *at >= horizon);
+            self.audit.retain(|_, entry| entry.at >= horizon);
         }
         if let Some(outcome) = outcome {
             let horizon = outcome.at.minus(RETAINED_OUTCOMES);
@@ -42,15 +42,21 @@ impl Book {
                 && query.action.as_ref().is_none_or(|wanted| entry.action == *wanted)
                 && query.before.is_none_or(|before| entry.at < before)
         };
-        let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-        self.audit.values().rev().filter(fits).take(limit).cloned().collect()
+        let mut entries: Vec<&AuditEntry> = self.audit.values().filter(fits).collect();
+        entries.sort_by_key(|entry| Reverse((entry.at, &entry.id)));
+        entries.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
+        entries.into_iter().cloned().collect()
     }
 
     pub(super) fn record_checks(&mut self, checks: Vec<CheckCount>) {
         for count in checks {
             let (all, passed) = self.checks.entry((count.minute, count.provider)).or_default();
-            *all += count.checks;
-            *passed += count.passed;
+            *all = all.saturating_add(count.checks).min(CELL_MAX);
+            *passed = passed.saturating_add(count.passed).min(CELL_MAX);
+        }
+        if let Some(((newest, _), _)) = self.checks.last_key_value() {
+            let horizon = newest.minus(RETAINED_CHECKS);
+            self.checks.retain(|(minute, _), _| *minute >= horizon);
         }
     }
 
@@ -59,7 +65,7 @@ impl Book {
         for ((minute, provider), (all, passed)) in &self.checks {
             if minutes.contains(minute) {
                 let sum = sums.entry(provider.clone()).or_default();
-                *sum = (sum.0 + all, sum.1 + passed);
+                *sum = (sum.0.saturating_add(*all), sum.1.saturating_add(*passed));
             }
         }
         sums
@@ -72,11 +78,13 @@ impl Book {
         let horizon = now.minus(RETAINED_REQUESTS);
         self.requests.retain(|_, request| request.at >= horizon);
         let surplus = self.requests.len().saturating_sub(usize::try_from(MAX_REQUESTS).unwrap_or(usize::MAX));
-        let mut oldest: Vec<_> =
-            self.requests.values().map(|request| (request.at, request.id.clone())).collect();
-        oldest.sort();
-        for (_, id) in oldest.into_iter().take(surplus) {
-            self.requests.remove(&id);
+        if surplus > 0 {
+            let mut ages: Vec<_> =
+                self.requests.values().map(|request| (request.at, request.id.clone())).collect();
+            ages.sort();
+            for (_, id) in ages.into_iter().take(surplus) {
+                self.requests.remove(&id);
+            }
         }
     }
 

@@ -139,7 +139,7 @@ impl State {
     }
 
     pub(super) fn forget_cooldowns(&mut self, ended_before: WallTime) {
-        self.hints.retain(|_, hint| !hints::is_forgettable(hint, ended_before));
+        self.hints.retain(|_, hint| hints::settled_at(hint).is_none_or(|settled| settled >= ended_before));
     }
 
     pub(super) fn configs(&self, limit: u32) -> Vec<ConfigSummary> {
