@@ -15,6 +15,7 @@ pub mod failure;
 pub mod health;
 pub mod hint;
 pub mod name;
+pub mod operate;
 pub mod pattern;
 pub mod profile;
 pub mod secret;

@@ -11,11 +11,11 @@ use crate::{
     time::WallTime,
     version::{ConfigId, HintVersion, Incarnation},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Whose knowledge an answer is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The control plane's: all nodes together.
@@ -144,7 +144,7 @@ pub struct CooldownStatus {
 }
 
 /// How long a provider is out, in the guide's words.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CooldownPeriod {
     /// When its rest began.
     pub started_at: WallTime,
@@ -243,14 +243,14 @@ pub fn seconds_left(until: WallTime, now: WallTime) -> u64 {
 }
 
 /// The answer of `POST …/cooldown` and `POST …/recover`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChangeStatus {
     /// The provider.
     pub provider: ProviderName,
     /// What was asked to rest or to recover, as `claude` or `claude/main`.
     pub subject: String,
     /// What is now; absent when nothing rests.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<CooldownPeriod>,
     /// Whether it was only tried out.
     pub dry_run: bool,
@@ -291,6 +291,8 @@ pub struct RequestStatus {
 /// The answer of `GET /v0/operations/audit`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct AuditLog {
+    /// Whose knowledge this is.
+    pub source: Source,
     /// When it was true.
     pub as_of: WallTime,
     /// The entries, the newest first.
@@ -300,6 +302,8 @@ pub struct AuditLog {
 /// The answer of `GET /v0/operations/alerts`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct AlertsStatus {
+    /// Whose knowledge this is.
+    pub source: Source,
     /// When it was true.
     pub as_of: WallTime,
     /// What needs somebody's attention now.
@@ -325,6 +329,8 @@ pub struct Alert {
 /// The answer of `GET /v0/operations/nodes`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct NodesStatus {
+    /// Whose knowledge this is.
+    pub source: Source,
     /// When it was true.
     pub as_of: WallTime,
     /// All nodes ever seen.
@@ -356,6 +362,8 @@ pub struct NodeStatus {
 /// The answer of `GET /v0/operations/quotas`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct QuotasStatus {
+    /// Whose knowledge this is.
+    pub source: Source,
     /// When it was true.
     pub as_of: WallTime,
     /// One entry for each provider that has a quota.
