@@ -1,0 +1,48 @@
+use super::*;
+use crate::v1;
+use cliproxy_domain::operate::{Verb, Wait, Wanted};
+use std::time::Duration;
+
+fn key() -> Option<v1::OrderKey> {
+    let text = |text: &str| Some(text.to_owned());
+    Some(v1::OrderKey { provider: "claude".into(), credential: text("main"), model: text("m") })
+}
+
+#[test]
+fn a_forced_cooldown_is_read_field_by_field() {
+    let wire = v1::ForceCooldownRequest {
+        key: key(),
+        duration_ms: Some(600_000),
+        reason: "maintenance".into(),
+        request_id: Some("r-1".into()),
+        dry_run: true,
+        wait: "ALL".into(),
+        timeout_ms: Some(500),
+    };
+    let wanted = Wanted {
+        duration: Some(Duration::from_secs(600)),
+        reason: Some("maintenance".into()),
+        credential: Some("main".into()),
+        model: Some("m".into()),
+        request_id: Some("r-1".into()),
+        dry_run: true,
+        wait: Wait::All,
+        timeout: Some(Duration::from_millis(500)),
+    };
+    assert_eq!(force_from_wire(wire), Ok(("claude".to_owned(), wanted)));
+}
+
+#[test]
+fn a_recovery_without_fields_is_of_no_provider_and_waits_for_nobody() {
+    let read = recover_from_wire(v1::RecoverRequest::default());
+    let wanted = Wanted { reason: Some(String::new()), ..Wanted::default() };
+    assert_eq!(read, Ok((String::new(), wanted)));
+}
+
+#[test]
+fn a_word_for_waiting_that_is_none_is_refused_with_those_there_are() {
+    let wire = v1::RecoverRequest { key: key(), wait: "most".into(), ..Default::default() };
+    let refused = recover_from_wire(wire).unwrap_err().to_string();
+    assert_eq!(refused, "wait is \"most\"; give none, majority or all, or leave it out");
+    assert_eq!(Verb::Recover.as_str(), "recover");
+}
