@@ -8,14 +8,14 @@ pub use body::AccountedBody;
 pub use ledger::Ledger;
 
 use crate::{
-    attempt::{AttemptOutcome, Attempted, Witness},
+    attempt::{AttemptOutcome, Attempted, Took, Witness},
     encode::Ending,
     live::Live,
 };
 use cliproxy_domain::{
-    AttemptCounts, AttemptError, Cooldown, CooldownCause, CooldownKey, Failure, LedgerKey, NodeId,
-    TimeoutPhase, TokenUsage, UrgentEvent, UrgentKind,
+    AttemptCounts, AttemptError, Failure, LedgerKey, NodeId, TimeoutPhase, TokenUsage, UrgentEvent,
 };
+use cliproxy_engine::cooldown::{Report, blame};
 use cliproxy_host::{Clock, Entropy};
 use cliproxy_observe::{
     access_log::{AccessEntry, AccessLog, Outcome},
@@ -24,11 +24,6 @@ use cliproxy_observe::{
 use handles::{Handles, NONE};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
-
-/// The longest rest that a provider's word is believed for.
-const MAX_HINT: Duration = Duration::from_secs(3600);
-/// The shortest rest that a provider's word makes.
-const MIN_HINT: Duration = Duration::from_millis(250);
 
 /// Where everything that is counted goes.
 pub struct Accounts {
@@ -94,42 +89,44 @@ impl Accounts {
         });
     }
 
-    /// Lets a credential rest that its provider sent away, here at once and everywhere by an urgent event.
-    fn rest(&self, attempted: &Attempted, error: &AttemptError) {
-        let Some((kind, cause, rest)) = rest_of(error.failure) else { return };
-        let key = CooldownKey {
-            provider: attempted.choice.target.provider.clone(),
-            credential: attempted.choice.credential.clone(),
-        };
-        // What was seen before an operator's word does not undo it.
-        let known = self.live.resting(&key.provider, &key.credential);
-        if known.is_some_and(|known| known.epoch > attempted.seen_epoch) {
-            return;
-        }
-        let now = self.clock.wall();
-        let cooldown = Cooldown {
-            key: key.clone(),
-            epoch: attempted.seen_epoch,
-            started_at: now,
-            until: now.plus(rest),
-            cause,
-            source: self.node.clone(),
-        };
-        if !self.live.rest(cooldown, now) {
-            return;
-        }
-        tracing::warn!(provider = %key.provider, credential = %key.credential, rest_ms = rest.as_millis() as u64,
-            reason = error.failure.error_type(), "a credential rests");
-        let event = UrgentEvent {
-            id: self.event_id(),
-            node: self.node.clone(),
-            kind,
-            key,
+    /// Lets what failed rest, here at once and everywhere by an urgent event.
+    fn report(&self, attempted: &Attempted, error: &AttemptError) {
+        let Some(blame) = blame(error.failure, attempted.translated) else { return };
+        let choice = &attempted.choice;
+        let report = Report {
+            blame,
+            subject: LedgerKey {
+                provider: choice.target.provider.clone(),
+                credential: choice.credential.clone(),
+                model: choice.target.model.clone(),
+            },
+            about_model: error.about_model,
+            hint: error.failure.retry_after(),
             http_status: error.status.unwrap_or(0),
-            rest,
+            error_type: error.failure.error_type().to_owned(),
             seen_epoch: attempted.seen_epoch,
+            node: self.node.clone(),
+            at: self.clock.wall(),
         };
-        // A full queue means that the control plane is away: the rest holds here, and the ledger has the count.
+        self.live.failed(&report);
+        self.tell(UrgentEvent {
+            id: self.event_id(),
+            node: report.node,
+            kind: blame.kind(),
+            subject: report.subject,
+            about_model: report.about_model,
+            rest: None,
+            http_status: report.http_status,
+            error_type: report.error_type,
+            hint: report.hint,
+            seen_epoch: report.seen_epoch,
+            age: Duration::ZERO,
+        });
+    }
+
+    /// Sends an event to the control plane. A full queue means that it is away: what follows holds here, and the
+    /// ledger has the count.
+    fn tell(&self, event: UrgentEvent) {
         if self.urgent.try_send(event).is_err() {
             tracing::debug!("an urgent event was dropped as too many wait for the control plane");
         }
@@ -142,20 +139,6 @@ impl Accounts {
         random[8..].copy_from_slice(&self.entropy.next_u64().to_be_bytes()[..2]);
         uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid().to_string()
     }
-}
-
-/// What rests after a failure, and for how long. A 429 without a wait makes no rest: nobody knows how long.
-fn rest_of(failure: Failure) -> Option<(UrgentKind, CooldownCause, Duration)> {
-    let (kind, cause, hint) = match failure {
-        Failure::RateLimited { retry_after } => {
-            (UrgentKind::RateLimited, CooldownCause::RateLimit, retry_after?)
-        }
-        Failure::LimitSpent { retry_after } => {
-            (UrgentKind::QuotaExhausted, CooldownCause::QuotaExhausted, retry_after?)
-        }
-        _ => return None,
-    };
-    Some((kind, cause, hint.clamp(MIN_HINT, MAX_HINT)))
 }
 
 /// The word for a request that its client gave up.
@@ -175,7 +158,7 @@ impl Witness for Accounts {
         self.handles.get(target.provider.as_str(), target.model.as_str()).first_token(after);
     }
 
-    fn ended(&self, attempted: &Attempted, outcome: AttemptOutcome<'_>, usage: TokenUsage, took: Duration) {
+    fn ended(&self, attempted: &Attempted, outcome: AttemptOutcome<'_>, usage: TokenUsage, took: Took) {
         let target = &attempted.choice.target;
         let handles = self.handles.get(target.provider.as_str(), target.model.as_str());
         handles.tokens(usage.input, usage.output);
@@ -199,18 +182,24 @@ impl Witness for Accounts {
                 tracing::warn!(request_id = %attempted.request, provider = %target.provider, model = %target.model,
                     credential = %attempted.choice.credential, status = error.status,
                     error_type = error.failure.error_type(), "an attempt failed");
-                self.rest(attempted, error);
+                self.report(attempted, error);
             }
         }
     }
 }
 
-fn counts(outcome: AttemptOutcome<'_>, took: Duration) -> AttemptCounts {
+fn counts(outcome: AttemptOutcome<'_>, took: Took) -> AttemptCounts {
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let mut counts = AttemptCounts::default();
     match outcome {
         AttemptOutcome::Answered => {
             counts.ok = 1;
-            counts.latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            counts.latency_us = micros(took.all);
+            if let Some(first_event) = took.to_first_event {
+                counts.streams = 1;
+                counts.stream_us = micros(took.all);
+                counts.first_event_us = micros(first_event);
+            }
         }
         AttemptOutcome::Cancelled => counts.cancelled = 1,
         AttemptOutcome::Failed(error) => match error.failure {
@@ -218,6 +207,8 @@ fn counts(outcome: AttemptOutcome<'_>, took: Duration) -> AttemptCounts {
                 counts.rate_limited = 1
             }
             Failure::Timeout(TimeoutPhase::Connect) | Failure::ConnectFailed => counts.connect = 1,
+            // We gave it up for want of time that others had used: that says nothing of the provider.
+            Failure::Timeout(TimeoutPhase::Deadline) => counts.cancelled = 1,
             Failure::Timeout(_) => counts.timeout = 1,
             Failure::InvalidRequest
             | Failure::ContextLength

@@ -8,23 +8,25 @@ mod opened;
 mod partial;
 mod prepared;
 mod resume;
+mod search;
 mod source;
 mod tail;
 mod translated;
 mod translation;
 mod try_once;
 
-pub use in_flight::{AttemptOutcome, Attempted, InFlight, Witness};
+pub use in_flight::{AttemptOutcome, Attempted, InFlight, Took, Witness};
 pub use source::{Source, StreamSource, WholeSource};
 
 use crate::{decode::Call, live::Live, route::Route};
 use bytes::Bytes;
 use cliproxy_dialects::form::Refused;
 use cliproxy_domain::{AttemptError, Failure, Target, TimeoutPhase};
-use cliproxy_engine::{Choice, Exclusion, Standing, Verdict, after_failure};
+use cliproxy_engine::{Standing, Verdict, after_failure};
 use cliproxy_host::{Clock, Entropy};
 use http::{HeaderMap, StatusCode};
-use prepared::{Pen, Prepared};
+use prepared::Prepared;
+use search::{Search, place};
 use std::{sync::Arc, time::Duration};
 
 /// What attempts need of the node.
@@ -102,10 +104,10 @@ impl Attempter {
     /// # Errors
     /// When no choice is left, the failure leaves none, or the attempts or the time are used up.
     pub async fn serve(self: Arc<Self>, call: Arc<Call>, route: Route) -> Result<Reply, Exhausted> {
-        let policy = &route.known.snapshot.policy;
+        let policy = &route.ground.known.snapshot.policy;
         let total = policy.timeouts.total;
-        let mut search = Search { at: 0, refused: None };
-        let Some(mut prepared) = self.next(&call, &route, &mut search) else {
+        let mut search = Search::default();
+        let Some(mut prepared) = search.next(&self, &call, &route) else {
             return Err(nothing_to_try(&call, search.refused));
         };
         let mut attempts = 0;
@@ -116,7 +118,7 @@ impl Attempter {
                 Ok(reply) => return Ok(reply),
                 Err(failed) => failed,
             };
-            let next = self.next(&call, &route, &mut search);
+            let next = search.next(&self, &call, &route);
             let standing = Standing {
                 attempts,
                 max_attempts: policy.retries.max_attempts,
@@ -138,36 +140,6 @@ impl Attempter {
         }
     }
 
-    /// Finds the next choice that does not rest by now, and whose target can take the request. A credential may have
-    /// been sent away since the route was decided, by an attempt of this very request.
-    fn next(&self, call: &Call, route: &Route, search: &mut Search) -> Option<Prepared> {
-        while let Some(choice) = route.order.choices.get(search.at) {
-            search.at += 1;
-            if self.rests(choice) {
-                continue;
-            }
-            let Some(upstream) = route.known.upstream(&choice.target.provider) else { continue };
-            let prepared = route.way(call, choice).and_then(|way| {
-                let pen = Pen {
-                    policy: route.known.snapshot.policy.translation,
-                    random: [self.entropy.next_u64(), self.entropy.next_u64()],
-                    now: self.clock.wall(),
-                };
-                Prepared::new(call, Arc::clone(upstream), choice, way, &pen)
-            });
-            match prepared {
-                Ok(prepared) => return Some(prepared),
-                Err(refused) => {
-                    tracing::debug!(request_id = %call.id, provider = %choice.target.provider,
-                        model = %choice.target.model, reason = Exclusion::Capability.as_str(),
-                        field = %refused.field, "a target is left out");
-                    search.refused.get_or_insert(refused);
-                }
-            }
-        }
-        None
-    }
-
     async fn one(
         &self,
         call: &Arc<Call>,
@@ -175,22 +147,26 @@ impl Attempter {
         prepared: &Prepared,
         attempts: u32,
     ) -> Result<Reply, Failed> {
-        let (now, choice) = (self.clock.now(), &prepared.choice);
-        let seen_epoch =
-            self.live.resting(&choice.target.provider, &choice.credential).map_or(0, |rest| rest.epoch);
+        let (now, choice, ground) = (self.clock.now(), &prepared.choice, &route.ground);
+        let outlook = ground.known.outlook();
+        let place = place(route, &outlook, prepared.pick);
+        let open = ground.known.open_call(prepared.slot, prepared.pick.credential);
         let attempted = Attempted {
             request: call.id.clone(),
             choice: choice.clone(),
             client: call.dialect,
             upstream: prepared.dialect(call),
+            translated: prepared.is_written(),
             lost: prepared.lost(),
             retry: attempts > 1,
             started: now,
-            seen_epoch,
+            seen_epoch: place
+                .map_or(0, |(provider, credential)| provider.epoch(credential, choice.target.model.as_str())),
+            streaming: ground.streaming,
         };
-        let in_flight = InFlight::begin(attempted, Arc::clone(&self.witness), Arc::clone(&self.clock));
+        let in_flight = InFlight::begin(attempted, open, Arc::clone(&self.witness), Arc::clone(&self.clock));
         let own = prepared.upstream.provider.timeouts.total;
-        let time = self.time_for(call, own, route.known.snapshot.policy.timeouts.total);
+        let time = self.time_for(call, own, route.ground.known.snapshot.policy.timeouts.total);
         let attempt = try_once::try_once(call, prepared, &self.clock);
         let tried = match tokio::time::timeout(time, attempt).await {
             Ok(tried) => tried,
@@ -215,11 +191,6 @@ impl Attempter {
                 Err(failed)
             }
         }
-    }
-
-    fn rests(&self, choice: &Choice) -> bool {
-        let until = self.live.rests_until(&choice.target, &choice.credential);
-        until.is_some_and(|until| until > self.clock.wall())
     }
 
     /// Gives the time that a provider with a total of its `own` has for a call. It is part of the `request`'s time,
@@ -255,13 +226,6 @@ impl Told {
         let Failed { error, answer } = self.failed;
         Exhausted { error, answer, target: self.target, attempts, refused: None }
     }
-}
-
-/// Where the search for the next choice stands.
-struct Search {
-    at: usize,
-    /// Why the first of the targets that could not take the request could not.
-    refused: Option<Refused>,
 }
 
 fn nothing_to_try(call: &Call, refused: Option<Refused>) -> Exhausted {

@@ -1,22 +1,38 @@
-//! What the node knows now: the configuration in force, and which credentials rest.
+//! What the node knows now: the configuration in force, and what the cluster and the node itself found out about the
+//! providers.
 //!
 //! Requests read it without locks. [`sync`](crate::sync) replaces it; a node always has a value once it had one.
 
+mod board;
+mod failures;
+mod load;
+mod measured;
+
+pub use load::OpenCall;
+
 use crate::upstream::{Upstream, Upstreams};
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use board::Board;
 use cliproxy_domain::{
-    ConfigId, Cooldown, CooldownCause, CooldownKey, CredentialName, Dialect, ModelName, Operation,
-    ProviderName, Snapshot, Target, WallTime,
+    ConfigId, Cooldown, CooldownCause, CooldownKey, Dialect, Health, Hint, HintKey, LedgerRow, ModelName,
+    NodeId, Operation, ProbeAssignment, ProviderName, Snapshot, WallTime,
 };
-use cliproxy_engine::{CandidateSet, ResolveError, resolve};
+use cliproxy_engine::{
+    CandidateSet, Load, Outlook, ResolveError,
+    cooldown::{self, Stage},
+    resolve,
+};
+use failures::Windows;
+use load::{Gauges, OpenCalls};
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
+use tokio::sync::watch;
 
 /// One configuration with what is derived from it.
 pub struct Known {
@@ -28,6 +44,9 @@ pub struct Known {
     upstreams: HashMap<ProviderName, Arc<Upstream>>,
     resolved: papaya::HashMap<(ModelName, Dialect, Operation), Arc<Resolved>>,
     first_ticket: u64,
+    /// Laid out for this very snapshot, and anew with each hint.
+    outlook: ArcSwap<Outlook>,
+    open_calls: OpenCalls,
 }
 
 /// What a model's name stands for, and how many requests asked for it.
@@ -75,31 +94,65 @@ impl Known {
     pub fn upstream(&self, provider: &ProviderName) -> Option<&Arc<Upstream>> {
         self.upstreams.get(provider)
     }
+
+    /// Gives what is known of this configuration's providers.
+    pub fn outlook(&self) -> Arc<Outlook> {
+        self.outlook.load_full()
+    }
+
+    /// Gives how many calls are open, by the places of this configuration.
+    pub fn load(&self) -> &impl Load {
+        &self.open_calls
+    }
+
+    /// Counts a call with a credential as open until what it gives is dropped.
+    pub fn open_call(&self, slot: usize, credential: usize) -> Option<OpenCall> {
+        self.open_calls.open(slot, credential)
+    }
 }
 
 /// The node's knowledge.
 pub struct Live {
     known: ArcSwapOption<Known>,
-    rests: papaya::HashMap<CooldownKey, Cooldown>,
     upstreams: Upstreams,
     first_ticket: u64,
     /// Locked while a configuration is put in force, so that all hear of them in the same order.
     listeners: Mutex<Vec<Listener>>,
+    /// Locked when something was found out, never on the way of a request that succeeds.
+    state: Mutex<State>,
+    windows: Windows,
+    cut_off: AtomicBool,
+    changes: watch::Sender<u64>,
 }
 
 type Listener = Box<dyn Fn(&Snapshot) + Send + Sync>;
 
+#[derive(Default)]
+struct State {
+    board: Board,
+    gauges: Gauges,
+    /// The configuration in force, and older ones that requests still run on: those must hear of rests as well.
+    laid_out: Vec<Weak<Known>>,
+}
+
+/// Configurations at most that are kept up to date for requests that began on them.
+const MAX_LAID_OUT: usize = 8;
+
 impl Live {
-    /// Starts with nothing known. `first_ticket` differs from node to node, so that a cluster's turns are even.
+    /// Starts with nothing known, as a node that is cut off. `first_ticket` differs from node to node, so that a
+    /// cluster's turns are even.
     pub fn new(upstreams: Upstreams, first_ticket: u64) -> Self {
         // Far from overflow, however many requests follow.
         let first_ticket = first_ticket >> 1;
         Self {
             known: ArcSwapOption::empty(),
-            rests: papaya::HashMap::new(),
             upstreams,
             first_ticket,
             listeners: Mutex::default(),
+            state: Mutex::default(),
+            windows: Windows::default(),
+            cut_off: AtomicBool::new(true),
+            changes: watch::Sender::new(0),
         }
     }
 
@@ -118,74 +171,175 @@ impl Live {
         listeners.push(Box::new(listener));
     }
 
-    /// Puts a configuration in force, as a whole. Connections to providers that stay the same are kept.
+    /// Puts a configuration in force, as a whole. Connections to providers that stay the same are kept, and so is what
+    /// was found out about them.
     ///
     /// # Errors
     /// When a provider cannot be called as configured; the configuration in force stays.
     pub fn adopt(&self, config: ConfigId, snapshot: Snapshot) -> Result<(), crate::upstream::UpstreamError> {
         let listeners = self.listeners.lock();
         let upstreams = self.upstreams.of(&snapshot)?;
-        let known = Known {
+        let mut state = self.state.lock();
+        let known = Arc::new(Known {
             config,
-            snapshot,
             upstreams,
             resolved: papaya::HashMap::new(),
             first_ticket: self.first_ticket,
-        };
+            outlook: ArcSwap::from_pointee(state.board.lay_out(&snapshot)),
+            open_calls: state.gauges.lay_out(&snapshot),
+            snapshot,
+        });
+        state.laid_out.retain(|known| known.strong_count() > 0);
+        let surplus = (state.laid_out.len() + 1).saturating_sub(MAX_LAID_OUT);
+        state.laid_out.drain(..surplus);
+        state.laid_out.push(Arc::downgrade(&known));
+        self.windows.retain(|provider| known.snapshot.providers.contains_key(provider));
         listeners.iter().for_each(|listener| listener(&known.snapshot));
-        self.known.store(Some(Arc::new(known)));
+        // Before the state is free again, so that no hint is laid out for the old one alone.
+        self.known.store(Some(known));
+        drop(state);
+        self.changed();
         Ok(())
     }
 
-    /// Merges a rest into what is known, and forgets those that are over. Tells whether anything changed.
-    pub fn rest(&self, cooldown: Cooldown, now: WallTime) -> bool {
-        let rests = self.rests.pin();
-        let before = rests.get(&cooldown.key).cloned();
-        let merged = match before.clone() {
-            Some(known) => known.merge(cooldown),
-            None => cooldown,
-        };
-        let changed = before.as_ref() != Some(&merged);
-        if changed {
-            rests.update_or_insert_with(
-                merged.key.clone(),
-                |known| known.clone().merge(merged.clone()),
-                || merged.clone(),
-            );
-        }
-        // A rest with an epoch is an operator's word, which outlives its end: older evidence must not undo it.
-        rests.retain(|_, rest| rest.until > now || rest.epoch > 0);
+    /// Merges a hint into what is known. Tells whether that changed.
+    pub fn hint(&self, hint: Hint, now: WallTime) -> bool {
+        self.hint_all([hint], now)
+    }
+
+    /// Merges hints into what is known, and lays it out once. Tells whether anything of it changed.
+    pub fn hint_all(&self, hints: impl IntoIterator<Item = Hint>, now: WallTime) -> bool {
+        let mut well = Vec::new();
+        let changed = self.update(|board| {
+            let mut changed = false;
+            for hint in hints {
+                let word = match &hint {
+                    Hint::Cooldown(rest) if rest.cleared => Some(rest.key.provider.clone()),
+                    _ => None,
+                };
+                if board.merge(hint, now) {
+                    changed = true;
+                    well.extend(word);
+                }
+            }
+            changed
+        });
+        // What was counted before speaks no more.
+        well.iter().for_each(|provider| self.windows.clear(provider));
         changed
     }
 
-    /// Tells until when a credential rests.
-    pub fn rests_until(&self, target: &Target, credential: &CredentialName) -> Option<WallTime> {
-        self.resting(&target.provider, credential).map(|rest| rest.until)
+    /// Puts an operator's word in force on this node; where there is a control plane, the word is that one's to give.
+    pub fn say(&self, word: Cooldown, now: WallTime) -> bool {
+        self.hint(Hint::Cooldown(word), now)
     }
 
-    /// Gives the rest of a credential, over or not.
-    pub fn resting(&self, provider: &ProviderName, credential: &CredentialName) -> Option<Cooldown> {
-        let rests = self.rests.pin();
-        if rests.is_empty() {
-            return None;
-        }
-        rests.get(&CooldownKey { provider: provider.clone(), credential: credential.clone() }).cloned()
+    /// Ends a rest since a probe that was sent in its epoch and round was answered. Gives the word that ends it, for
+    /// the control plane; none when something was said since.
+    pub fn clear(
+        &self,
+        key: &CooldownKey,
+        seen: (u64, u32),
+        node: &NodeId,
+        now: WallTime,
+    ) -> Option<Cooldown> {
+        let mut cleared = None;
+        self.update(|board| {
+            let Some(Hint::Cooldown(known)) = board.get(&HintKey::Cooldown(key.clone())) else {
+                return false;
+            };
+            cleared = cooldown::clear(known, seen, node, now);
+            cleared.clone().is_some_and(|rest| board.merge(Hint::Cooldown(rest), now))
+        });
+        cleared
     }
 
-    /// Gives all rests that are not over.
-    pub fn all_rests(&self, now: WallTime) -> Vec<Cooldown> {
-        self.rests.pin().values().filter(|rest| rest.until > now).cloned().collect()
+    /// Takes in what one window of the ledger measured, and forgets what nobody repeated. Called once a second.
+    pub fn tick(&self, rows: &[LedgerRow], now: WallTime) {
+        let Some(window) = self.known().map(|known| known.snapshot.policy.latency_window) else { return };
+        self.update(|board| {
+            let forgot = board.forget(now);
+            board.measured(rows, window, now) | forgot
+        });
     }
 
-    /// Tells why a provider is out, when all its credentials rest.
+    /// Gives all hints that are worth saving: those that a store keeps.
+    pub fn hints(&self) -> Vec<Hint> {
+        self.state.lock().board.hints().filter(|hint| hint.is_stored()).cloned().collect()
+    }
+
+    /// Gives what is known of one thing.
+    pub fn hint_of(&self, key: &HintKey) -> Option<Hint> {
+        self.state.lock().board.get(key).cloned()
+    }
+
+    /// Gives the assignments of probes that hold.
+    pub fn assignments(&self) -> Vec<ProbeAssignment> {
+        let state = self.state.lock();
+        let assignments = state.board.hints().filter_map(|hint| match hint {
+            Hint::Probe(assignment) => Some(assignment.clone()),
+            _ => None,
+        });
+        assignments.collect()
+    }
+
+    /// Gives the cluster's word on each provider's health.
+    pub fn healths(&self) -> Vec<Health> {
+        let state = self.state.lock();
+        let healths = state.board.hints().filter_map(|hint| match hint {
+            Hint::Health(health) => Some(health.clone()),
+            _ => None,
+        });
+        healths.collect()
+    }
+
+    /// Gives a signal that changes with each change of what is known, and with each configuration.
+    pub fn subscribe_hints(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Notes whether the control plane is away: then nobody else hands out permits to probe.
+    pub fn set_cut_off(&self, cut_off: bool) {
+        self.cut_off.store(cut_off, Ordering::Relaxed);
+    }
+
+    /// Tells whether the control plane is away.
+    pub fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Relaxed)
+    }
+
+    /// Tells why a provider is out, when it or all its credentials rest.
     pub fn provider_rests(&self, provider: &ProviderName, now: WallTime) -> Option<CooldownCause> {
-        let known = self.known()?;
-        let provider = known.snapshot.providers.get(provider)?;
+        let outlook = self.known()?.outlook();
+        let provider = outlook.provider(provider.as_str())?;
         let mut cause = None;
         for credential in &provider.credentials {
-            cause =
-                Some(self.resting(&provider.name, &credential.name).filter(|rest| rest.until > now)?.cause);
+            // No model is named so: only words on the whole credential or provider count.
+            match provider.governing(credential, "", now)? {
+                (rest, Stage::Resting) => cause = Some(rest.cause),
+                _ => return None,
+            }
         }
         cause
+    }
+
+    /// Changes what is known; lays it out for every configuration in use when it did change.
+    fn update(&self, change: impl FnOnce(&mut Board) -> bool) -> bool {
+        let mut state = self.state.lock();
+        let changed = change(&mut state.board);
+        if changed {
+            for known in state.laid_out.iter().filter_map(Weak::upgrade) {
+                known.outlook.store(Arc::new(state.board.lay_out(&known.snapshot)));
+            }
+        }
+        drop(state);
+        if changed {
+            self.changed();
+        }
+        changed
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|number| *number = number.wrapping_add(1));
     }
 }

@@ -133,10 +133,8 @@ impl Ops {
             "/health" => self.health(),
             "/ready" => self.ready(),
             "/metrics" => self.metrics(),
-            "/v0/operations/providers/status" => {
-                document(StatusCode::OK, &providers_status::answer(self).await)
-            }
-            _ => document(StatusCode::OK, &load_balancing_status::answer(self).await),
+            "/v0/operations/providers/status" => document(StatusCode::OK, &providers_status::answer(self)),
+            _ => document(StatusCode::OK, &load_balancing_status::answer(self)),
         }
     }
 

@@ -88,7 +88,7 @@ impl Pipeline {
         };
         record.model(&call.model);
         // Decided once, on one configuration; the attempts follow its order.
-        match route(&self.live, &call, self.clock.wall()) {
+        match route(&self.live, &call, &self.node, self.clock.wall()) {
             Ok(route) => self.attempt(call, route).await,
             // None of its providers counts: a guess, marked as one, is more use than an error.
             Err(refusal) if call.operation == Operation::CountTokens && refusal.is_of_capability() => {

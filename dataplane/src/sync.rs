@@ -65,6 +65,7 @@ pub struct Sync {
     link: Arc<ControlLink>,
     metrics: SyncMetrics,
     reporter: Arc<Reporter>,
+    live: Arc<Live>,
     identity: Identity,
     subscriber: Subscriber,
     urgent: events::Outbox,
@@ -100,7 +101,7 @@ impl Sync {
             identity.clone(),
             build,
             listen,
-            live,
+            Arc::clone(&live),
             Arc::clone(&link),
             metrics.clone(),
             Arc::clone(&clock),
@@ -114,6 +115,7 @@ impl Sync {
             link,
             metrics,
             reporter,
+            live,
             identity,
             subscriber,
             urgent: events::Outbox::new(urgent),
@@ -127,7 +129,12 @@ impl Sync {
 
     /// Counts windows and keeps a session with one control plane after another until `shutdown`.
     pub async fn run(mut self, shutdown: CancellationToken, recent: Arc<Recent>) {
-        let counting = count_windows(Arc::clone(&self.reporter), Arc::clone(&self.clock), recent);
+        let counting = count_windows(
+            Arc::clone(&self.reporter),
+            Arc::clone(&self.clock),
+            recent,
+            Arc::clone(&self.live),
+        );
         tokio::select! {
             () = counting => {}
             () = self.keep_session() => {}
@@ -147,6 +154,7 @@ impl Sync {
             let started = self.clock.now();
             let error = self.session(&endpoint).await;
             self.link.disconnected();
+            self.live.set_cut_off(true);
             if self.metrics.connected.set(0) == 1 {
                 self.metrics.sessions_ended.inc();
             }
@@ -192,11 +200,13 @@ impl Sync {
 }
 
 /// Closes a window each second, for as long as it is polled.
-async fn count_windows(reporter: Arc<Reporter>, clock: Arc<dyn Clock>, recent: Arc<Recent>) {
+async fn count_windows(reporter: Arc<Reporter>, clock: Arc<dyn Clock>, recent: Arc<Recent>, live: Arc<Live>) {
     let mut ticks = tokio::time::interval(report::WINDOW);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        reporter.close_window(clock.wall(), &recent);
+        let now = clock.wall();
+        let rows = reporter.close_window(now, &recent);
+        live.tick(&rows, now);
     }
 }

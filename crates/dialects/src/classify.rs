@@ -35,6 +35,7 @@ pub fn classify(
             .map(message::clean)
             .filter(|text| !text.is_empty())
             .unwrap_or_else(|| format!("the provider answered with status {status}")),
+        about_model: false,
     }
 }
 

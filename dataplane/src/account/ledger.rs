@@ -27,7 +27,7 @@ const MAX_KEYS: usize = 10_000;
 /// Empty windows in a row after which a key is removed.
 const IDLE_WINDOWS: u32 = 10;
 
-const FIELDS: usize = 15;
+const FIELDS: usize = 18;
 
 #[derive(Default)]
 struct Sums {
@@ -133,6 +133,9 @@ fn flat(a: AttemptCounts, t: TokenUsage) -> [u64; FIELDS] {
         a.cancelled,
         a.retried,
         a.latency_us,
+        a.streams,
+        a.stream_us,
+        a.first_event_us,
         t.input,
         t.output,
         t.cache_read,
@@ -153,6 +156,9 @@ fn unflat(values: [u64; FIELDS]) -> (AttemptCounts, TokenUsage) {
         cancelled,
         retried,
         latency_us,
+        streams,
+        stream_us,
+        first_event_us,
         input,
         output,
         cache_read,
@@ -171,6 +177,9 @@ fn unflat(values: [u64; FIELDS]) -> (AttemptCounts, TokenUsage) {
             cancelled,
             retried,
             latency_us,
+            streams,
+            stream_us,
+            first_event_us,
         },
         TokenUsage { input, output, cache_read, cache_write, reasoning, estimated },
     )

@@ -1,20 +1,6 @@
 use super::*;
 
 #[test]
-fn only_a_wait_that_the_provider_named_makes_a_rest_and_it_is_clamped() {
-    let rest = |failure| rest_of(failure).map(|(_, cause, rest)| (cause, rest));
-    let limited = |seconds| Failure::RateLimited { retry_after: Some(Duration::from_secs(seconds)) };
-    assert_eq!(rest(limited(30)), Some((CooldownCause::RateLimit, Duration::from_secs(30))));
-    assert_eq!(rest(limited(156 * 3600)), Some((CooldownCause::RateLimit, MAX_HINT)));
-    assert_eq!(rest(limited(0)), Some((CooldownCause::RateLimit, MIN_HINT)));
-    assert_eq!(rest(Failure::RateLimited { retry_after: None }), None);
-    let spent = Failure::LimitSpent { retry_after: Some(Duration::from_secs(60)) };
-    assert_eq!(rest(spent), Some((CooldownCause::QuotaExhausted, Duration::from_secs(60))));
-    assert_eq!(rest(Failure::Overloaded { retry_after: Some(Duration::from_secs(60)) }), None);
-    assert_eq!(rest(Failure::CredentialRejected), None);
-}
-
-#[test]
 fn every_end_of_an_attempt_is_counted_in_exactly_one_place() {
     let error = |failure| AttemptError::new(failure, "x");
     let failures = [
@@ -31,16 +17,27 @@ fn every_end_of_an_attempt_is_counted_in_exactly_one_place() {
         Failure::Upstream,
         Failure::Timeout(TimeoutPhase::Connect),
         Failure::Timeout(TimeoutPhase::Idle),
+        Failure::Timeout(TimeoutPhase::Deadline),
         Failure::ConnectFailed,
         Failure::StreamBroken,
         Failure::MalformedReply,
         Failure::ClientGone,
     ];
     for failure in failures {
-        let counts = counts(AttemptOutcome::Failed(&error(failure)), Duration::ZERO);
+        let counts = counts(AttemptOutcome::Failed(&error(failure)), Took::default());
         assert_eq!(counts.attempts(), 1, "{failure:?}");
         assert_eq!(counts.errors() == 1, failure.counts_against_provider(), "{failure:?}");
     }
-    assert_eq!(counts(AttemptOutcome::Answered, Duration::from_micros(7)).latency_us, 7);
-    assert_eq!(counts(AttemptOutcome::Cancelled, Duration::ZERO).errors(), 0);
+    assert_eq!(counts(AttemptOutcome::Cancelled, Took::default()).errors(), 0);
+}
+
+#[test]
+fn the_time_to_the_first_event_is_counted_of_streams_that_were_answered_in_full() {
+    let took = Took { all: Duration::from_micros(7), to_first_event: Some(Duration::from_micros(3)) };
+    let whole = counts(AttemptOutcome::Answered, Took { to_first_event: None, ..took });
+    assert_eq!((whole.latency_us, whole.streams, whole.stream_us, whole.first_event_us), (7, 0, 0, 0));
+    let stream = counts(AttemptOutcome::Answered, took);
+    assert_eq!((stream.latency_us, stream.streams, stream.stream_us, stream.first_event_us), (7, 1, 7, 3));
+    let broken = AttemptError::new(Failure::StreamBroken, "x");
+    assert_eq!(counts(AttemptOutcome::Failed(&broken), took).streams, 0);
 }

@@ -59,7 +59,7 @@ pub(super) enum Opened {
 
 impl Opened {
     /// Binds the answer to its attempt, which ends with it. `time_left` bounds the rest of it.
-    pub(super) fn started(self, in_flight: InFlight, call: &Call, time_left: Duration) -> Source {
+    pub(super) fn started(self, mut in_flight: InFlight, call: &Call, time_left: Duration) -> Source {
         let request_bytes = call.body.len();
         let source = match self {
             Opened::Whole { body, usage } => {

@@ -12,7 +12,7 @@ use cliproxy_dialects::{
     translate::{Ids, Notes, ReplyContext, Target, echo, encode_count, encode_embed, encode_request},
 };
 use cliproxy_domain::{Dialect, ModelTraits, Operation, TranslationPolicy, WallTime};
-use cliproxy_engine::Choice;
+use cliproxy_engine::{Choice, Pick};
 use http::Request as HttpRequest;
 use http_body_util::Full;
 use serde_json::Map;
@@ -21,6 +21,9 @@ use std::sync::Arc;
 /// A choice with what is sent to it.
 #[derive(Clone)]
 pub(super) struct Prepared {
+    pub(super) pick: Pick,
+    /// The provider's place in the configuration.
+    pub(super) slot: usize,
     pub(super) choice: Choice,
     pub(super) upstream: Arc<Upstream>,
     written: Option<Written>,
@@ -48,20 +51,20 @@ pub(super) struct Pen {
 }
 
 impl Prepared {
-    /// Writes the body for `choice`.
+    /// Writes the body for `choice`, which is `pick` by its name.
     ///
     /// # Errors
     /// When its target cannot be told what the meaning hangs on.
     pub(super) fn new(
         call: &Call,
         upstream: Arc<Upstream>,
-        choice: &Choice,
+        (pick, slot): (Pick, usize),
+        choice: Choice,
         way: Way,
         pen: &Pen,
     ) -> Result<Self, Refused> {
-        let choice = choice.clone();
         let Way::Write(dialect, formed) = way else {
-            return Ok(Self { choice, upstream, written: None, reading: Reading::Pass });
+            return Ok(Self { pick, slot, choice, upstream, written: None, reading: Reading::Pass });
         };
         let traits = ModelTraits::of(choice.target.model.as_str(), &upstream.provider.traits);
         let target = Target {
@@ -81,7 +84,7 @@ impl Prepared {
         let anthropic_version = notes.anthropic_version;
         let reading = reading(call, &upstream, &choice, dialect, formed, notes, pen);
         let written = Written { dialect, body, anthropic_version };
-        Ok(Self { choice, upstream, written: Some(written), reading })
+        Ok(Self { pick, slot, choice, upstream, written: Some(written), reading })
     }
 
     /// Builds the request. It can be sent again.

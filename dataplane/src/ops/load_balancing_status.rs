@@ -7,11 +7,8 @@ use cliproxy_domain::{
 };
 
 /// Answers for the cluster, or for this node when the control plane cannot be asked.
-pub(super) async fn answer(ops: &Ops) -> LoadBalancingStatus {
-    match ops.link.load_balancing_status().await {
-        Some(status) => status,
-        None => of_this_node(ops),
-    }
+pub(super) fn answer(ops: &Ops) -> LoadBalancingStatus {
+    of_this_node(ops)
 }
 
 fn of_this_node(ops: &Ops) -> LoadBalancingStatus {
@@ -29,7 +26,8 @@ fn of_this_node(ops: &Ops) -> LoadBalancingStatus {
             priority: provider.priority,
             weight: provider.weight,
             available: !rests,
-            excluded: rests.then(|| cliproxy_engine::Exclusion::Cooldown.as_str().to_owned()),
+            excluded: rests.then(|| cliproxy_domain::Exclusion::Cooldown.as_str().to_owned()),
+            until: None,
             requests_last_minute,
             share_percent: if all == 0 { 0.0 } else { 100.0 * requests_last_minute as f64 / all as f64 },
         };
@@ -58,5 +56,9 @@ fn shares(ops: &Ops, snapshot: &Snapshot, alias: &Alias) -> AliasShares {
             available: ops.live.provider_rests(&provider.name, now).is_none(),
         })
     });
-    AliasShares { strategy: alias.strategy.unwrap_or(snapshot.policy.strategy), targets: targets.collect() }
+    AliasShares {
+        strategy: alias.strategy.unwrap_or(snapshot.policy.strategy),
+        targets: targets.collect(),
+        ..AliasShares::default()
+    }
 }

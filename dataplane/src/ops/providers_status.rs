@@ -4,11 +4,8 @@ use super::Ops;
 use cliproxy_domain::status::{ProviderStatus, ProvidersStatus, Source};
 
 /// Answers for the cluster, or for this node when the control plane cannot be asked.
-pub(super) async fn answer(ops: &Ops) -> ProvidersStatus {
-    match ops.link.providers_status().await {
-        Some(status) => status,
-        None => of_this_node(ops),
-    }
+pub(super) fn answer(ops: &Ops) -> ProvidersStatus {
+    of_this_node(ops)
 }
 
 fn of_this_node(ops: &Ops) -> ProvidersStatus {
@@ -29,6 +26,7 @@ fn of_this_node(ops: &Ops) -> ProvidersStatus {
             errors_last_minute: counts.errors(),
             average_latency_ms: counts.latency_us.checked_div(counts.ok).unwrap_or(0) / 1_000,
             cooldown_reason: rests,
+            ..ProviderStatus::default()
         };
         (name.clone(), status)
     });

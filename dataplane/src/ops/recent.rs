@@ -1,6 +1,6 @@
 //! What this node itself saw of each provider lately: the answer while the control plane is away.
 
-use cliproxy_domain::{AttemptCounts, LedgerRow, ProviderName, WallTime, status::HealthState};
+use cliproxy_domain::{AttemptCounts, HealthState, LedgerRow, ProviderName, WallTime};
 use cliproxy_engine::health::{Heard, judge};
 use parking_lot::Mutex;
 use std::{

@@ -1,7 +1,7 @@
 //! The last known good configuration on the node's disk, so that a restart serves while every control plane is
 //! away.
 
-use cliproxy_domain::{ConfigId, Cooldown, HintVersion, HistoryId, Snapshot, WallTime};
+use cliproxy_domain::{ConfigId, Hint, HintVersion, HistoryId, Snapshot, WallTime};
 use cliproxy_host::Disk;
 use cliproxy_proto::{
     convert::{
@@ -26,7 +26,7 @@ pub(super) struct Saved {
     pub(super) entries: EntrySet,
     pub(super) snapshot: Snapshot,
     pub(super) hints: HintVersion,
-    pub(super) rests: Vec<Cooldown>,
+    pub(super) rests: Vec<Hint>,
 }
 
 /// The files. Clones share them.
@@ -58,7 +58,7 @@ impl LastKnownGood {
         config: ConfigId,
         entries: &EntrySet,
         hints: HintVersion,
-        rests: &[Cooldown],
+        rests: &[Hint],
         now: WallTime,
     ) -> io::Result<()> {
         let body = v1::Saved {
@@ -106,12 +106,8 @@ impl LastKnownGood {
         let snapshot = entries.to_snapshot().map_err(|error| error.to_string())?;
         // What was left when it was saved, less what has passed since; a clock that went back leaves it as it was.
         let saved_at = WallTime(saved.saved_at_ms.min(now.0));
-        let rests = saved
-            .hints
-            .iter()
-            .filter_map(|change| from_wire(change, saved_at).ok().flatten())
-            .filter(|rest| rest.until > now)
-            .collect();
+        let rests =
+            saved.hints.iter().filter_map(|change| from_wire(change, saved_at).ok().flatten()).collect();
         Ok(Saved {
             history: HistoryId(saved.history_id),
             config: ConfigId(saved.config),
@@ -126,7 +122,7 @@ impl LastKnownGood {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cliproxy_domain::{CooldownCause, CooldownKey};
+    use cliproxy_domain::{Cooldown, CooldownCause, CooldownKey, Evidence, Permit};
     use cliproxy_host::MemoryDisk;
     use std::time::Duration;
 
@@ -138,15 +134,20 @@ mod tests {
         EntrySet::from_snapshot(&snapshot)
     }
 
-    fn rest(until: WallTime) -> Cooldown {
-        Cooldown {
-            key: CooldownKey { provider: "p".into(), credential: "c".into() },
+    fn rest(until: WallTime) -> Hint {
+        Hint::Cooldown(Cooldown {
+            key: CooldownKey::credential("p".into(), "c".into()),
             epoch: 0,
+            round: 0,
+            cleared: false,
+            permit: Permit::default(),
+            streak: 1,
+            evidence: Evidence::default(),
             started_at: NOW,
             until,
             cause: CooldownCause::RateLimit,
             source: "n".into(),
-        }
+        })
     }
 
     fn saved(times: u32) -> (MemoryDisk, LastKnownGood) {
@@ -174,12 +175,17 @@ mod tests {
     #[test]
     fn a_rest_goes_on_for_what_is_left_of_it() {
         let (_, files) = saved(1);
-        let later = NOW.plus(Duration::from_secs(20));
-        assert_eq!(files.load(later).unwrap().rests[0].until, NOW.plus(Duration::from_secs(60)));
-        assert!(files.load(NOW.plus(Duration::from_secs(61))).unwrap().rests.is_empty());
+        let until = |now| match &files.load(now).unwrap().rests[..] {
+            [Hint::Cooldown(rest)] => rest.until,
+            other => panic!("{other:?}"),
+        };
+        let end = NOW.plus(Duration::from_secs(60));
+        assert_eq!(until(NOW.plus(Duration::from_secs(20))), end);
+        // Past its end it still waits for its probe.
+        assert_eq!(until(NOW.plus(Duration::from_secs(61))), end);
         // The clock went back by an hour: the rest is not longer than it was.
         let earlier = NOW.minus(Duration::from_secs(3600));
-        assert_eq!(files.load(earlier).unwrap().rests[0].until, earlier.plus(Duration::from_secs(60)));
+        assert_eq!(until(earlier), earlier.plus(Duration::from_secs(60)));
     }
 
     #[test]

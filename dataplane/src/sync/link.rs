@@ -1,20 +1,9 @@
 //! The connection to the control plane as the rest of the node sees it.
 
 use arc_swap::ArcSwapOption;
-use cliproxy_domain::status::{LoadBalancingStatus, ProvidersStatus};
-use cliproxy_proto::{
-    convert::status,
-    v1::{GetLoadBalancingStatusRequest, GetProviderStatusRequest, operations_client::OperationsClient},
-};
 use parking_lot::Mutex;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 use tonic::transport::Channel;
-
-/// How long an operator waits for the control plane before the node answers by itself.
-const ASK: Duration = Duration::from_secs(1);
 
 /// The connection as operators see it, and their way to ask over it.
 #[derive(Default)]
@@ -61,24 +50,5 @@ impl ControlLink {
     pub(super) fn disconnected(&self) {
         self.channel.store(None);
         self.state.lock().connected = false;
-    }
-
-    /// Asks the control plane; none when it cannot be asked.
-    pub async fn providers_status(&self) -> Option<ProvidersStatus> {
-        let mut client = self.client()?;
-        let answer = tokio::time::timeout(ASK, client.get_provider_status(GetProviderStatusRequest {}));
-        status::providers_from_wire(&answer.await.ok()?.ok()?.into_inner()).ok()
-    }
-
-    /// Asks the control plane; none when it cannot be asked.
-    pub async fn load_balancing_status(&self) -> Option<LoadBalancingStatus> {
-        let mut client = self.client()?;
-        let answer =
-            tokio::time::timeout(ASK, client.get_load_balancing_status(GetLoadBalancingStatusRequest {}));
-        status::load_balancing_from_wire(&answer.await.ok()?.ok()?.into_inner()).ok()
-    }
-
-    fn client(&self) -> Option<OperationsClient<Channel>> {
-        Some(OperationsClient::new(Channel::clone(&*self.channel.load_full()?)))
     }
 }

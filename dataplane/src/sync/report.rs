@@ -49,8 +49,8 @@ impl Reporter {
         Self { ledger, incarnation, state: Mutex::new(state), changed: Notify::new(), metrics }
     }
 
-    /// Closes the window that ends `now`, and makes a batch of it when there is room for one more.
-    pub fn close_window(&self, now: WallTime, recent: &Recent) {
+    /// Closes the window that ends `now`, and makes a batch of it when there is room for one more. Gives its rows.
+    pub fn close_window(&self, now: WallTime, recent: &Recent) -> Vec<LedgerRow> {
         let rows = self.ledger.take();
         recent.fold(&rows, now);
         let mut state = self.state.lock();
@@ -58,7 +58,7 @@ impl Reporter {
             // Nothing was waiting: the window began when the one before it ended.
             state.pending_since = now.minus(WINDOW).max(state.pending_since);
         }
-        for row in rows {
+        for row in rows.clone() {
             let (attempts, tokens) = state.pending.entry(row.key).or_default();
             *attempts += row.attempts;
             *tokens += row.tokens;
@@ -67,6 +67,7 @@ impl Reporter {
         self.metrics.unacked_batches.set(count(&state.unacked));
         drop(state);
         self.changed.notify_one();
+        rows
     }
 
     /// Tells whether everything that was counted is acknowledged.

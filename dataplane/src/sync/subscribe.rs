@@ -6,7 +6,7 @@ use super::{
     last_known_good::{LastKnownGood, Saved},
 };
 use crate::live::Live;
-use cliproxy_domain::{ConfigId, HintVersion, HistoryId};
+use cliproxy_domain::{ConfigId, Hint, HintVersion, HistoryId};
 use cliproxy_host::Clock;
 use cliproxy_proto::{
     convert::{config::EntrySet, hints::from_wire},
@@ -106,6 +106,7 @@ impl Subscriber {
                     let now = self.clock.now();
                     last_heard = tokio::time::Instant::from_std(now);
                     self.link.heard(now);
+                    self.live.set_cut_off(false);
                     self.metrics.connected.set(1);
                     match message {
                         Ok(Some(message)) => self.received(message),
@@ -139,7 +140,7 @@ impl Subscriber {
             return;
         }
         let now = self.clock.wall();
-        let rests = self.live.all_rests(now);
+        let rests = self.live.hints();
         let (files, history, entries) =
             (self.files.clone(), self.have.history.clone(), self.have.entries.clone());
         let (config, hints) = (self.have.config, self.have.hints);
@@ -266,15 +267,16 @@ impl Subscriber {
     fn hints(&mut self, changes: &[Change], version: u64, nonce: String) -> sync_up::Message {
         let now = self.clock.wall();
         let mut unsupported = Vec::new();
+        let mut known = Vec::with_capacity(changes.len());
         for change in changes {
             match from_wire(change, now) {
-                Ok(Some(rest)) => {
-                    self.dirty |= self.live.rest(rest, now);
-                }
+                Ok(Some(hint)) => known.push(hint),
                 Ok(None) => unsupported.push(change.kind),
                 Err(error) => tracing::warn!(key = change.key, %error, "a hint was skipped"),
             }
         }
+        let is_stored = known.iter().any(Hint::is_stored);
+        self.dirty |= self.live.hint_all(known, now) && is_stored;
         self.have.hints = self.have.hints.max(HintVersion(version));
         sync_up::Message::Ack(Ack { nonce, line: Line::Hint.into(), version, apply_us: 0, unsupported })
     }
@@ -307,9 +309,7 @@ fn load(files: &LastKnownGood, live: &Live, clock: &dyn Clock) -> Option<Have> {
         tracing::warn!(%error, "the saved configuration cannot be used");
         return None;
     }
-    for rest in rests {
-        live.rest(rest, now);
-    }
+    live.hint_all(rests, now);
     tracing::info!(%config, "the last known good configuration is in force");
     Some(Have { history, config, entries, hints })
 }

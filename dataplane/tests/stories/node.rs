@@ -5,8 +5,8 @@ use cliproxy_dataplane::{
     DataPlane, Seams, Settings, authenticate::Admission, decode::BodyLimits, live::Live,
 };
 use cliproxy_domain::{
-    Alias, AliasTarget, ConfigId, Credential, ModelName, Provider, ProviderKind, Secret, Snapshot, Target,
-    Timeouts,
+    Alias, AliasTarget, ConfigId, CooldownDurations, Credential, HealthCheck, ModelName, Provider,
+    ProviderKind, Secret, Snapshot, Target, Timeouts,
 };
 use cliproxy_host::{Entropy, MemoryDisk, ServeOptions, SystemClock};
 use cliproxy_observe::{access_log::AccessLog, metrics::Metrics};
@@ -43,6 +43,10 @@ pub fn provider(name: &str, kind: ProviderKind) -> Provider {
         timeouts: Timeouts::default(),
         profile: None,
         traits: Vec::new(),
+        cooldown: CooldownDurations::default(),
+        health_check: HealthCheck::default(),
+        quota: None,
+        price: None,
     }
 }
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::decode::Delivery;
 use crate::upstream::Upstreams;
 use cliproxy_dialects::peek;
-use cliproxy_domain::{Credential, Operation, Provider, Snapshot, Timeouts};
+use cliproxy_domain::{CooldownDurations, Credential, HealthCheck, Operation, Provider, Snapshot, Timeouts};
 use cliproxy_host::{Clock as _, SystemClock, SystemNet};
 use std::sync::Arc;
 
@@ -22,6 +22,10 @@ fn upstream(kind: ProviderKind, base_url: &str) -> Arc<Upstream> {
         timeouts: Timeouts::default(),
         profile: None,
         traits: Vec::new(),
+        cooldown: CooldownDurations::default(),
+        health_check: HealthCheck::default(),
+        quota: None,
+        price: None,
     };
     let mut snapshot = Snapshot::default();
     snapshot.providers.insert("p".into(), provider);
