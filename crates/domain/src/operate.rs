@@ -2,10 +2,12 @@
 //! take and refuse the same.
 
 mod body;
+mod question;
 #[cfg(test)]
 mod tests;
 
 pub use body::{Body, Given};
+pub use question::{Question, single};
 
 use crate::{
     cooldown::{CooldownKey, Scope},
@@ -152,6 +154,14 @@ pub enum OrderError {
         value: String,
         /// What to do.
         remedy: String,
+    },
+    /// A query has a parameter that means nothing.
+    #[error("there is no parameter `{name}`; known are {}", .known.join(", "))]
+    UnknownParameter {
+        /// Its name, cut to what people read.
+        name: String,
+        /// Those there are.
+        known: &'static [&'static str],
     },
     /// No such provider.
     #[error("there is no provider {name:?}; {}", known_providers(known))]

@@ -10,6 +10,7 @@ pub mod outlook;
 pub mod retry;
 pub mod select;
 pub mod speech;
+pub mod status;
 
 pub use candidates::{Candidate, CandidateSet, ResolveError, known_models, resolve};
 pub use outlook::{CredentialOutlook, Outlook, ProviderOutlook};

@@ -1,0 +1,101 @@
+//! What rests, and what did.
+
+use super::provider_rest;
+use crate::{
+    cooldown::{Stage, stage},
+    outlook::{Outlook, ProviderOutlook},
+};
+use cliproxy_domain::{
+    Cooldown, CooldownCause, WallTime,
+    status::{CooldownPeriod, CooldownStatus, RestStatus, Source, seconds_left},
+};
+
+/// How many rests that are over are told.
+const HISTORY: usize = 50;
+
+/// A word as it stands now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing<'a> {
+    /// The word.
+    pub rest: &'a Cooldown,
+    /// Where it stands; over as well when something that covers it was said later.
+    pub stage: Stage,
+    /// When it ended, of one that is over.
+    pub ended_at: WallTime,
+}
+
+/// Tells what rests. `earlier` are words that later ones of the same key replaced, with the times at which they ended.
+pub fn cooldowns(
+    outlook: &Outlook,
+    earlier: impl IntoIterator<Item = Cooldown>,
+    source: Source,
+    now: WallTime,
+) -> CooldownStatus {
+    let mut status = CooldownStatus { source, as_of: now, ..CooldownStatus::default() };
+    let mut over: Vec<Cooldown> = earlier.into_iter().collect();
+    for provider in &outlook.providers {
+        if let Some(rest) = provider_rest(provider, now) {
+            status.providers_in_cooldown.push(provider.name.clone());
+            status.cooldown_periods.insert(provider.name.clone(), period(rest, now));
+        }
+        for word in standings(provider, now) {
+            if word.stage == Stage::Over {
+                over.push(Cooldown { until: word.ended_at, ..word.rest.clone() });
+                continue;
+            }
+            let told = RestStatus::of(word.rest, stage_name(&word.stage), now);
+            status.resting.insert(told.subject.clone(), told);
+        }
+    }
+    // A recovery of what did not rest is no rest that is over.
+    over.retain(|rest| rest.until > rest.started_at);
+    over.sort_by(|a, b| (b.until, &a.key, b.epoch).cmp(&(a.until, &b.key, a.epoch)));
+    over.dedup_by(|a, b| (&a.key, a.started_at) == (&b.key, b.started_at));
+    over.truncate(HISTORY);
+    status.history = over.iter().map(|rest| RestStatus::of(rest, stage_name(&Stage::Over), now)).collect();
+    status
+}
+
+/// Tells how long a provider is out for this rest, in the guide's words.
+pub fn period(rest: &Cooldown, now: WallTime) -> CooldownPeriod {
+    let note = &rest.evidence.note;
+    let in_his_words = rest.cause == CooldownCause::Manual && !note.is_empty();
+    CooldownPeriod {
+        started_at: rest.started_at,
+        ends_at: rest.until,
+        remaining_seconds: seconds_left(rest.until, now),
+        reason: if in_his_words { note.clone() } else { rest.cause.as_str().to_owned() },
+    }
+}
+
+/// Gives all words of a provider as they stand: its own, its credentials', and these for single models.
+pub fn standings(provider: &ProviderOutlook, now: WallTime) -> Vec<Standing<'_>> {
+    let mut found = Vec::new();
+    found.extend(provider.rest.as_ref().map(|rest| standing(rest, [None, None], now)));
+    for credential in &provider.credentials {
+        let own = credential.rest.as_ref();
+        found.extend(own.map(|rest| standing(rest, [provider.rest.as_ref(), None], now)));
+        let above = [provider.rest.as_ref(), own];
+        found.extend(credential.models.iter().map(|(_, rest)| standing(rest, above, now)));
+    }
+    found
+}
+
+/// Holds a word against those that cover it: one of a later epoch has undone it when it was said.
+fn standing<'a>(rest: &'a Cooldown, above: [Option<&Cooldown>; 2], now: WallTime) -> Standing<'a> {
+    let undone = above.into_iter().flatten().filter(|word| word.epoch > rest.epoch);
+    match undone.map(|word| word.started_at).min() {
+        Some(at) => Standing { rest, stage: Stage::Over, ended_at: rest.until.min(at) },
+        None => Standing { rest, stage: stage(rest, now), ended_at: rest.until },
+    }
+}
+
+/// Names a stage as operations show it.
+pub fn stage_name(stage: &Stage) -> &'static str {
+    match stage {
+        Stage::Resting => "resting",
+        Stage::HalfOpen(_) => "half_open",
+        Stage::Rising(_) => "rising",
+        Stage::Over => "over",
+    }
+}
