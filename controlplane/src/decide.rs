@@ -1,90 +1,131 @@
-//! From an urgent event to a rest that every node keeps.
+//! From what nodes report and operators say to what every node does.
 //!
-//! A provider's own word is believed at once: the credential rests as long as it said. The value goes to all
-//! nodes before it is stored, and again with its number afterwards; merging makes the second time a no-op.
+//! A provider's own word is believed at once, and too many errors within a window over all nodes let the provider
+//! rest. What is decided goes to all nodes before it is stored, and again with its number afterwards; merging makes
+//! the second time a no-op.
 
+mod audit;
 mod commit;
+mod events;
 mod recent;
-
-use crate::{publish::Publish, state::State};
-use cliproxy_domain::{Cooldown, CooldownCause, UrgentEvent, UrgentKind};
-use parking_lot::Mutex;
-use recent::Recent;
-use std::{sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+mod windows;
 
 pub(crate) use commit::run;
 
-/// The longest rest that a hint is believed for; after that one request may find out whether it goes on.
-const MAX_REST: Duration = Duration::from_secs(60 * 60);
-/// The shortest rest that is worth telling.
-const MIN_REST: Duration = Duration::from_millis(250);
-/// How many decided events may wait for the store.
-const WAITING: usize = 1_024;
+use crate::{metrics::PlaneMetrics, publish::Publish, state::State};
+use audit::Ids;
+use cliproxy_domain::{AuditEntry, Hint, HintVersion, UrgentEvent};
+use cliproxy_host::Entropy;
+use cliproxy_store::{Outcome, StoreError};
+use parking_lot::Mutex;
+use recent::Recent;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{mpsc, oneshot};
+use windows::Windows;
 
-/// An event that waits to be stored.
+/// How many decisions may wait for the store.
+const WAITING: usize = 1_024;
+/// How long an operator's word may wait for the store before he is told so.
+const SAY: Duration = Duration::from_secs(5);
+
+/// A decision that waits to be stored.
+#[derive(Default)]
 pub(crate) struct Decided {
-    event: UrgentEvent,
-    /// What was decided; `None` when the event changed nothing.
-    cooldown: Option<Cooldown>,
-    /// Gets the event's id once all is stored.
-    stored: mpsc::Sender<String>,
+    /// What it was decided on, to be recorded.
+    event: Option<UrgentEvent>,
+    hints: Vec<Hint>,
+    audit: Vec<AuditEntry>,
+    outcome: Option<Outcome>,
+    tell: Option<Tell>,
 }
 
-/// Decides on urgent events. Clones are the same.
+/// Who wants to know that a decision is stored.
+enum Tell {
+    /// A node: the event's id.
+    Event(String, mpsc::Sender<String>),
+    /// An operator.
+    Version(oneshot::Sender<HintVersion>),
+}
+
+/// Decides. Clones are the same.
 #[derive(Clone)]
 pub(crate) struct Decide {
     state: Arc<State>,
     publish: Arc<Publish>,
-    recent: Arc<Mutex<Recent>>,
+    metrics: PlaneMetrics,
+    ids: Ids,
+    desk: Arc<Mutex<Desk>>,
     commits: mpsc::Sender<Decided>,
+}
+
+/// What decisions are made on beside the state. One lock, held for one decision.
+#[derive(Default)]
+struct Desk {
+    recent: Recent,
+    windows: Windows,
 }
 
 impl Decide {
     /// Makes the decider, and the queue that [`run`] stores from.
-    pub(crate) fn new(state: Arc<State>, publish: Arc<Publish>) -> (Self, mpsc::Receiver<Decided>) {
+    pub(crate) fn new(
+        state: Arc<State>,
+        publish: Arc<Publish>,
+        metrics: PlaneMetrics,
+    ) -> (Self, mpsc::Receiver<Decided>) {
         let (commits, decided) = mpsc::channel(WAITING);
-        (Self { state, publish, recent: Arc::default(), commits }, decided)
+        let ids = Ids::new(Arc::clone(&state.clock), Entropy::from_system());
+        (Self { state, publish, metrics, ids, desk: Arc::default(), commits }, decided)
     }
 
-    /// Takes one event: tells all nodes at once, then waits for a place among those to be stored. `stored` gets
-    /// the event's id when it is; a full `stored` loses it, and the node sends the event again.
+    /// Takes one event: tells all nodes at once what follows, then waits for a place among what is to be stored.
+    /// `stored` gets the event's id when it is; a full `stored` loses it, and the node sends the event again.
     pub(crate) async fn on_event(&self, event: UrgentEvent, stored: mpsc::Sender<String>) {
-        let cooldown = if self.recent.lock().insert(&event.id) { self.decide(&event) } else { None };
-        if let Some(cooldown) = &cooldown {
-            tracing::info!(
-                provider = %cooldown.key.provider, credential = %cooldown.key.credential, node = %event.node,
-                cause = ?cooldown.cause, until = %cooldown.until, "a credential rests"
-            );
-            self.publish.hint_now(cooldown);
-        }
-        // Nobody receives any more: the process is ending, and the node keeps what has no acknowledgement.
-        let _ = self.commits.send(Decided { event, cooldown, stored }).await;
+        let id = event.id.clone();
+        let mut decided = self.decide_event(event);
+        decided.tell = Some(Tell::Event(id, stored));
+        self.hand_in(decided).await;
     }
 
-    /// Gives the rest that follows from an event, merged with what is known; `None` when it changes nothing.
-    fn decide(&self, event: &UrgentEvent) -> Option<Cooldown> {
-        if event.seen_epoch < self.state.rests.epoch(&event.key) {
-            // An operator spoke after this request had started.
-            return None;
-        }
-        let now = self.state.clock.wall();
-        let cooldown = Cooldown {
-            key: event.key.clone(),
-            epoch: event.seen_epoch,
-            started_at: now,
-            until: now.plus(event.rest.clamp(MIN_REST, MAX_REST)),
-            cause: cause(event.kind),
-            source: event.node.clone(),
+    /// Puts an operator's word in force on all nodes, then stores it with its audit entry and outcome, and gives the
+    /// number under which all of it is known.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store did not take it within 5 s. The word is in force all the same, and is stored as soon as
+    /// the store answers, unless the process ends before.
+    pub(crate) async fn say(
+        &self,
+        hints: Vec<Hint>,
+        audit: AuditEntry,
+        outcome: Option<Outcome>,
+    ) -> Result<HintVersion, StoreError> {
+        let hints = self.spread(hints);
+        let (tell, told) = oneshot::channel();
+        let tell = Some(Tell::Version(tell));
+        let handed_in = async {
+            self.hand_in(Decided { hints, audit: vec![audit], outcome, tell, event: None }).await;
+            told.await
         };
-        self.state.rests.merge(cooldown, now)
+        match tokio::time::timeout(SAY, handed_in).await {
+            Ok(Ok(version)) => Ok(version),
+            _ => Err(StoreError::CommitUnknown(
+                "no answer within 5 s; what was said is in force and is stored once the store answers"
+                    .to_owned(),
+            )),
+        }
     }
-}
 
-fn cause(kind: UrgentKind) -> CooldownCause {
-    match kind {
-        UrgentKind::RateLimited => CooldownCause::RateLimit,
-        UrgentKind::QuotaExhausted => CooldownCause::QuotaExhausted,
-        UrgentKind::CredentialRejected => CooldownCause::CredentialRejected,
+    /// Merges values into the state and sends all nodes those that change something. Gives these as merged.
+    fn spread(&self, hints: Vec<Hint>) -> Vec<Hint> {
+        let now = self.state.clock.wall();
+        let merged: Vec<Hint> =
+            hints.into_iter().filter_map(|hint| self.state.hints.merge(hint, now)).collect();
+        merged.iter().for_each(|hint| self.publish.hint_now(hint));
+        merged
+    }
+
+    async fn hand_in(&self, decided: Decided) {
+        // Nobody receives any more: the process is ending, and a node keeps what has no acknowledgement.
+        let _ = self.commits.send(decided).await;
     }
 }

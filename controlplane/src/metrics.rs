@@ -28,6 +28,8 @@ pub(crate) struct PlaneMetrics {
     pub(crate) commit_seconds: Histogram,
     /// Store calls that failed.
     pub(crate) store_errors: Counter,
+    /// Urgent events that were older than an operator's word.
+    pub(crate) stale_events: Counter,
 }
 
 impl PlaneMetrics {
@@ -43,6 +45,7 @@ impl PlaneMetrics {
             // From 0.5 ms to 4 s.
             commit_seconds: Histogram::new(exponential_buckets(0.0005, 2.0, 14)),
             store_errors: Counter::default(),
+            stale_events: Counter::default(),
         }
     }
 
@@ -77,5 +80,10 @@ impl PlaneMetrics {
             self.commit_seconds.clone(),
         );
         registry.register("store_errors", "Store calls that failed", self.store_errors.clone());
+        registry.register(
+            "stale_events",
+            "Urgent events that were older than an operator's word and were ignored",
+            self.stale_events.clone(),
+        );
     }
 }

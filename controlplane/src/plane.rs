@@ -96,7 +96,7 @@ impl ControlPlane {
     pub async fn run(self, shutdown: CancellationToken) {
         let Self { settings, state, metrics, all_metrics, operators, nodes, .. } = self;
         let publish = Arc::new(Publish::default());
-        let (decide, decided) = Decide::new(Arc::clone(&state), Arc::clone(&publish));
+        let (decide, decided) = Decide::new(Arc::clone(&state), Arc::clone(&publish), metrics.clone());
         let (ingest, submissions) = Ingest::new();
         let give_up = CancellationToken::new();
         let committers = TaskTracker::new();

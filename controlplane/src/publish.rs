@@ -8,7 +8,7 @@ mod tests;
 
 pub(crate) use queue::Pending;
 
-use cliproxy_domain::Cooldown;
+use cliproxy_domain::Hint;
 use cliproxy_store::HintChange;
 use parking_lot::Mutex;
 use queue::Queue;
@@ -35,9 +35,9 @@ impl Publish {
         Subscription { id, queue, publish: Arc::clone(self) }
     }
 
-    /// Sends a hint that is not stored yet.
-    pub(crate) fn hint_now(&self, cooldown: &Cooldown) {
-        self.each(|queue| queue.push_urgent(cooldown));
+    /// Sends a hint that is not stored yet, or that never is.
+    pub(crate) fn hint_now(&self, hint: &Hint) {
+        self.each(|queue| queue.push_now(hint));
     }
 
     /// Sends hints that were stored and numbered. Called with rising numbers only.

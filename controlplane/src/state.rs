@@ -1,15 +1,16 @@
 //! What is true now: a fold of the store and of what nodes report.
 
+mod hints;
 mod nodes;
-mod rests;
 mod status;
 mod traffic;
 
+pub(crate) use hints::{Hints, is_configured};
 pub(crate) use nodes::{Nodes, Refusal};
-pub(crate) use rests::Rests;
 pub(crate) use traffic::Traffic;
 
 use cliproxy_domain::{ConfigId, HistoryId, Snapshot, WallTime};
+use cliproxy_engine::Outlook;
 use cliproxy_host::Clock;
 use cliproxy_proto::convert::config::EntrySet;
 use cliproxy_store::{Store, StoreError};
@@ -34,18 +35,18 @@ pub(crate) struct State {
     pub(crate) config: watch::Sender<Option<Arc<ActiveConfig>>>,
     /// Whether the store answered when it was last asked.
     pub(crate) database: watch::Sender<bool>,
-    pub(crate) rests: Rests,
+    pub(crate) hints: Hints,
     pub(crate) traffic: Mutex<Traffic>,
     pub(crate) nodes: Nodes,
     uptime: Mutex<Option<status::Uptime>>,
 }
 
 impl State {
-    /// Reads from the store what can be rebuilt: what rests, the nodes, and the traffic of the minute that runs.
+    /// Reads from the store what can be rebuilt: the hints, the nodes, and the traffic of the minute that runs.
     pub(crate) async fn load(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let now = clock.wall();
         let history = store.history().await?;
-        let (version, cooldowns) = store.cooldowns(now).await?;
+        let (version, hints) = store.hints().await?;
         let nodes = store.nodes().await?;
         let minute = WallTime(now.0.div_euclid(60_000) * 60_000);
         let rows = store.usage(minute..minute.plus(Duration::from_secs(60))).await?;
@@ -58,7 +59,7 @@ impl State {
             history,
             config: watch::Sender::new(None),
             database: watch::Sender::new(true),
-            rests: Rests::new(version, cooldowns),
+            hints: Hints::new(version, hints),
             traffic: Mutex::new(traffic),
             nodes: Nodes::new(nodes),
             uptime: Mutex::new(None),
@@ -68,6 +69,15 @@ impl State {
     /// Gives the configuration in force.
     pub(crate) fn active(&self) -> Option<Arc<ActiveConfig>> {
         self.config.borrow().clone()
+    }
+
+    /// Gives what is known of every provider of the configuration in force, as the hints say it; of no provider before
+    /// there is one. Costs little while no hint changes.
+    pub(crate) fn outlook(&self) -> Arc<Outlook> {
+        match self.active() {
+            Some(active) => self.hints.outlook(active.id, &active.snapshot),
+            None => Arc::default(),
+        }
     }
 
     /// Tells what keeps this replica from serving; `None` when nothing does.

@@ -1,19 +1,19 @@
 //! The loop that stores what was decided and sends it out with its number.
 
-use super::Decided;
+use super::{Decided, Tell};
 use crate::{backoff::Backoff, metrics::PlaneMetrics, publish::Publish, state::State};
-use cliproxy_store::{HintChange, StoreError};
+use cliproxy_store::{Change, HintChange, StoreError};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// How many events are stored together.
+/// How many decisions are stored together.
 const GROUP: usize = 64;
 /// How many changes are read from the log at a time.
 const PAGE: u32 = 1_000;
 
-/// Stores decided events in the order in which they came, until all senders are gone; or until `give_up`, after
-/// which nodes keep what is not acknowledged.
+/// Stores decisions in the order in which they came, until all senders are gone; or until `give_up`, after which
+/// nodes keep what is not acknowledged.
 pub(crate) async fn run(
     mut decided: mpsc::Receiver<Decided>,
     state: Arc<State>,
@@ -26,38 +26,63 @@ pub(crate) async fn run(
         let mut backoff = Backoff::default();
         while let Err(error) = store(&group, &state, &publish).await {
             metrics.store_errors.inc();
-            backoff.report("events wait for the store", &error);
+            backoff.report("decisions wait for the store", &error);
             tokio::select! {
                 () = give_up.cancelled() => return,
                 () = backoff.wait() => {}
             }
         }
-        for Decided { event, stored, .. } in group.drain(..) {
-            // A node that does not read its acknowledgements sends the event again.
-            let _ = stored.try_send(event.id);
+        for decision in group.drain(..) {
+            match decision.tell {
+                // A node that does not read its acknowledgements sends the event again.
+                Some(Tell::Event(id, stored)) => drop(stored.try_send(id)),
+                // An operator who has gone asks again.
+                Some(Tell::Version(told)) => drop(told.send(state.hints.version())),
+                None => {}
+            }
         }
     }
 }
 
 /// Stores one group; safe to repeat.
 async fn store(group: &[Decided], state: &State, publish: &Publish) -> Result<(), StoreError> {
-    let events = group.iter().map(|decided| decided.event.clone()).collect();
-    state.store.record_events(events, state.clock.wall()).await?;
-    let cooldowns: Vec<_> = group.iter().filter_map(|decided| decided.cooldown.clone()).collect();
-    if cooldowns.is_empty() {
-        return Ok(());
+    let events: Vec<_> = group.iter().filter_map(|decided| decided.event.clone()).collect();
+    if !events.is_empty() {
+        state.store.record_events(events, state.clock.wall()).await?;
     }
-    let changes = state.store.merge_cooldowns(cooldowns).await?;
-    let changes = without_gap(changes, state).await?;
-    state.rests.numbered(&changes);
-    publish.numbered(&changes);
+    for change in changes_of(group) {
+        let has_hints = !change.hints.is_empty();
+        let numbered = state.store.change(change).await?;
+        if has_hints {
+            let numbered = without_gap(numbered, state).await?;
+            state.hints.numbered(&numbered);
+            publish.numbered(&numbered);
+        }
+    }
     Ok(())
 }
 
-/// Gives all changes after the ones that are known here. What the last merge numbered is not all of them when
+/// Puts decisions together to as few transactions as there can be: each takes one outcome at most.
+fn changes_of(group: &[Decided]) -> Vec<Change> {
+    let mut changes: Vec<Change> = Vec::new();
+    let mut current = Change::default();
+    for decided in group {
+        if decided.outcome.is_some() && current.outcome.is_some() {
+            changes.push(std::mem::take(&mut current));
+        }
+        current.hints.extend(decided.hints.iter().cloned());
+        current.audit.extend(decided.audit.iter().cloned());
+        current.outcome = current.outcome.take().or_else(|| decided.outcome.clone());
+    }
+    changes.push(current);
+    changes.retain(|change| *change != Change::default());
+    changes
+}
+
+/// Gives all changes after the ones that are known here. What the last change numbered is not all of them when
 /// an earlier one committed without saying so.
 async fn without_gap(merged: Vec<HintChange>, state: &State) -> Result<Vec<HintChange>, StoreError> {
-    let known = state.rests.version();
+    let known = state.hints.version();
     if merged.first().is_some_and(|change| change.version == known.next()) {
         return Ok(merged);
     }
@@ -73,9 +98,9 @@ async fn without_gap(merged: Vec<HintChange>, state: &State) -> Result<Vec<HintC
     }
 }
 
-/// Gives all that rests under the newest number, for when the log no longer reaches back.
+/// Gives all hints under the newest number, for when the log no longer reaches back.
 async fn everything(state: &State) -> Result<Vec<HintChange>, StoreError> {
-    let (version, cooldowns) = state.store.cooldowns(state.clock.wall()).await?;
-    let number = |cooldown| HintChange { version, cooldown };
-    Ok(cooldowns.into_iter().map(number).collect())
+    let (version, hints) = state.store.hints().await?;
+    let number = |hint| HintChange { version, hint };
+    Ok(hints.into_iter().map(number).collect())
 }

@@ -1,11 +1,16 @@
 //! What nodes report: the ledger, and events that cannot wait.
 
+mod observe;
+
 use super::{Context, HELLO, closing, node_id};
 use crate::ingest::{Report, Reporter};
 use cliproxy_domain::{Incarnation, Seq};
 use cliproxy_proto::{
     convert::telemetry::{batch_from_wire, event_from_wire},
-    v1::{EventAck, ReportDown, ReportHello, ReportUp, UrgentEvent, report_up, telemetry_server::Telemetry},
+    v1::{
+        EventAck, ObserveRequest, ObserveResponse, ReportDown, ReportHello, ReportUp, UrgentEvent, report_up,
+        telemetry_server::Telemetry,
+    },
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -52,6 +57,11 @@ impl Telemetry for TelemetryService {
             finish(&context, run, &down).await;
         });
         Ok(Response::new(ReceiverStream::new(answers)))
+    }
+
+    async fn observe(&self, request: Request<ObserveRequest>) -> Result<Response<ObserveResponse>, Status> {
+        observe::take(&self.0, request.into_inner()).await?;
+        Ok(Response::new(ObserveResponse {}))
     }
 }
 

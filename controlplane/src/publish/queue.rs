@@ -1,28 +1,35 @@
 //! One node's queue of hints.
 
-use cliproxy_domain::{Cooldown, CooldownKey, HintVersion};
+use cliproxy_domain::{Hint, HintKey, HintVersion};
 use cliproxy_store::HintChange;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// How many keys may wait for one node.
+/// How many keys of hints that are stored may wait for one node. The others do not count: there are no more of them
+/// than providers and targets that are measured.
 pub(crate) const MAX_PENDING: usize = 256;
 
 /// What waits for one node, newest value for each key.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pending {
     /// Not stored yet.
-    pub(crate) urgent: BTreeMap<CooldownKey, Cooldown>,
+    pub(crate) urgent: BTreeMap<HintKey, Hint>,
+    /// Never stored.
+    pub(crate) passing: BTreeMap<HintKey, Hint>,
     /// Stored; their numbers are at most `version`.
-    pub(crate) numbered: BTreeMap<CooldownKey, Cooldown>,
+    pub(crate) numbered: BTreeMap<HintKey, Hint>,
     /// The newest number; 0 when `numbered` is empty.
     pub(crate) version: HintVersion,
 }
 
 impl Pending {
-    fn len(&self) -> usize {
+    fn is_empty(&self) -> bool {
+        self.urgent.is_empty() && self.passing.is_empty() && self.numbered.is_empty()
+    }
+
+    fn counted(&self) -> usize {
         self.urgent.len() + self.numbered.len()
     }
 }
@@ -35,8 +42,11 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn push_urgent(&self, cooldown: &Cooldown) {
-        self.push(|pending| merge_into(&mut pending.urgent, cooldown.clone()));
+    pub(super) fn push_now(&self, hint: &Hint) {
+        self.push(|pending| {
+            let lane = if hint.is_stored() { &mut pending.urgent } else { &mut pending.passing };
+            merge_into(lane, hint.clone());
+        });
     }
 
     pub(super) fn push_numbered(&self, changes: &[HintChange]) {
@@ -44,12 +54,12 @@ impl Queue {
             return;
         }
         self.push(|pending| {
-            for HintChange { version, cooldown } in changes {
+            for HintChange { version, hint } in changes {
                 // The same value comes again with its number: once is enough.
-                if let Some(urgent) = pending.urgent.remove(&cooldown.key) {
+                if let Some(urgent) = pending.urgent.remove(&hint.key()) {
                     merge_into(&mut pending.numbered, urgent);
                 }
-                merge_into(&mut pending.numbered, cooldown.clone());
+                merge_into(&mut pending.numbered, hint.clone());
                 pending.version = pending.version.max(*version);
             }
         });
@@ -61,7 +71,7 @@ impl Queue {
         }
         let mut pending = self.pending.lock();
         change(&mut pending);
-        if pending.len() > MAX_PENDING {
+        if pending.counted() > MAX_PENDING {
             *pending = Pending::default();
             self.overflow.cancel();
         }
@@ -70,7 +80,7 @@ impl Queue {
     }
 
     pub(super) async fn ready(&self) {
-        while self.pending.lock().len() == 0 {
+        while self.pending.lock().is_empty() {
             self.ready.notified().await;
         }
     }
@@ -84,10 +94,11 @@ impl Queue {
     }
 }
 
-fn merge_into(map: &mut BTreeMap<CooldownKey, Cooldown>, cooldown: Cooldown) {
-    let merged = match map.remove(&cooldown.key) {
-        Some(known) => known.merge(cooldown),
-        None => cooldown,
+fn merge_into(lane: &mut BTreeMap<HintKey, Hint>, hint: Hint) {
+    let key = hint.key();
+    let merged = match lane.remove(&key) {
+        Some(known) => known.merge(hint),
+        None => hint,
     };
-    map.insert(merged.key.clone(), merged);
+    lane.insert(key, merged);
 }

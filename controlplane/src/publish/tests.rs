@@ -1,19 +1,31 @@
 use super::{queue::MAX_PENDING, *};
-use cliproxy_domain::{CooldownCause, CooldownKey, HintVersion, WallTime};
+use cliproxy_domain::{
+    Cooldown, CooldownCause, CooldownKey, Evidence, HintVersion, Measured, Permit, Signal, WallTime,
+};
 
-fn rest(credential: &str, until: i64) -> Cooldown {
-    Cooldown {
-        key: CooldownKey { provider: "claude".into(), credential: credential.into() },
+fn rest(credential: &str, until: i64) -> Hint {
+    Hint::Cooldown(Cooldown {
+        key: CooldownKey::credential("claude".into(), credential.into()),
         epoch: 0,
+        round: 0,
         started_at: WallTime(0),
         until: WallTime(until),
+        cleared: false,
         cause: CooldownCause::RateLimit,
         source: "node-1".into(),
-    }
+        permit: Permit::default(),
+        streak: 1,
+        evidence: Evidence::default(),
+    })
 }
 
-fn numbered(version: u64, cooldown: Cooldown) -> HintChange {
-    HintChange { version: HintVersion(version), cooldown }
+fn signal(model: &str, revision: u64) -> Hint {
+    let (provider, model) = ("claude".into(), model.into());
+    Hint::Signal(Signal { revision, provider, model, measured: Measured::default() })
+}
+
+fn numbered(version: u64, hint: Hint) -> HintChange {
+    HintChange { version: HintVersion(version), hint }
 }
 
 #[tokio::test]
@@ -54,6 +66,23 @@ async fn as_many_keys_as_allowed_may_wait() {
         publish.hint_now(&rest(&format!("key-{i}"), 1));
     }
     assert_eq!(node.take().urgent.len(), MAX_PENDING);
+}
+
+#[tokio::test]
+async fn hints_that_are_never_stored_wait_apart_and_crowd_nothing_out() {
+    let publish = Arc::new(Publish::default());
+    let node = publish.subscribe();
+    publish.hint_now(&rest("main", 5));
+    for i in 0..2 * MAX_PENDING {
+        publish.hint_now(&signal(&format!("model-{i}"), 1));
+        publish.hint_now(&signal(&format!("model-{i}"), 2));
+    }
+    node.ready().await;
+    let pending = node.take();
+    assert_eq!((pending.urgent.len(), pending.passing.len()), (1, 2 * MAX_PENDING));
+    assert!(
+        pending.passing.values().all(|hint| matches!(hint, Hint::Signal(signal) if signal.revision == 2))
+    );
 }
 
 #[test]

@@ -4,12 +4,19 @@ use cliproxy_domain::{ConfigId, HintVersion, NodeId, WallTime};
 use cliproxy_store::NodeRecord;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use tokio::sync::watch;
 
 /// How many nodes are remembered; beyond that, those that are not connected are forgotten.
 const KEEP: usize = 10_000;
 
 /// All nodes that were heard of.
-pub(crate) struct Nodes(Mutex<BTreeMap<NodeId, Node>>);
+pub(crate) struct Nodes {
+    by_name: Mutex<BTreeMap<NodeId, Node>>,
+    /// Counts connections that came and went.
+    connections: watch::Sender<u64>,
+    /// Counts what changed: connections and acknowledged hints.
+    changes: watch::Sender<u64>,
+}
 
 /// One node.
 #[derive(Clone, Debug)]
@@ -38,13 +45,50 @@ pub(crate) struct Refusal {
 impl Nodes {
     pub(super) fn new(records: Vec<NodeRecord>) -> Self {
         let nodes = records.into_iter().map(|record| (record.node.clone(), Node::new(record)));
-        Self(Mutex::new(nodes.collect()))
+        Self {
+            by_name: Mutex::new(nodes.collect()),
+            connections: watch::Sender::new(0),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// Gives the nodes that are connected, sorted.
+    pub(crate) fn connected_now(&self) -> Vec<NodeId> {
+        let nodes = self.by_name.lock();
+        nodes.iter().filter(|(_, node)| node.streams > 0).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Tells whether a node is connected.
+    pub(crate) fn is_connected(&self, node: &NodeId) -> bool {
+        self.by_name.lock().get(node).is_some_and(|node| node.streams > 0)
+    }
+
+    /// Counts the connected nodes that have the hints up to `version`, and all connected nodes.
+    pub(crate) fn with_hints(&self, version: HintVersion) -> (u32, u32) {
+        let nodes = self.by_name.lock();
+        let connected = nodes.values().filter(|node| node.streams > 0);
+        connected.fold((0, 0), |(have, all), node| (have + u32::from(node.hints >= version), all + 1))
+    }
+
+    /// Gives what is told whenever a node connects, goes, or acknowledges hints.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Gives what is told whenever a node connects or goes.
+    pub(crate) fn watch_connections(&self) -> watch::Receiver<u64> {
+        self.connections.subscribe()
+    }
+
+    /// Gives all nodes, sorted by name.
+    pub(crate) fn all(&self) -> Vec<Node> {
+        self.by_name.lock().values().cloned().collect()
     }
 
     /// Notes that a node has connected. What it refused is forgotten when it comes with another program, which
     /// may understand it.
     pub(crate) fn connected(&self, record: NodeRecord, config: ConfigId, hints: HintVersion) {
-        let mut nodes = self.0.lock();
+        let mut nodes = self.by_name.lock();
         if nodes.len() >= KEEP {
             nodes.retain(|_, node| node.streams > 0);
         }
@@ -56,6 +100,8 @@ impl Nodes {
         node.streams += 1;
         node.config = config;
         node.hints = hints;
+        drop(nodes);
+        self.tell_connections();
     }
 
     /// Notes that one of a node's streams has ended.
@@ -64,6 +110,7 @@ impl Nodes {
             node.streams = node.streams.saturating_sub(1);
             node.record.last_seen = at;
         });
+        self.tell_connections();
     }
 
     /// Notes what configuration a node runs.
@@ -74,6 +121,7 @@ impl Nodes {
     /// Notes what hints a node has.
     pub(crate) fn acked_hints(&self, node: &NodeId, hints: HintVersion) {
         self.change(node, |node| node.hints = node.hints.max(hints));
+        self.changes.send_modify(|count| *count += 1);
     }
 
     /// Notes that a node refused a configuration.
@@ -86,18 +134,23 @@ impl Nodes {
 
     /// Tells whether a node refused that configuration.
     pub(crate) fn has_refused(&self, node: &NodeId, config: ConfigId) -> bool {
-        let nodes = self.0.lock();
+        let nodes = self.by_name.lock();
         nodes.get(node).and_then(|node| node.refusal.as_ref()).is_some_and(|refusal| refusal.config == config)
     }
 
     /// Gives one node.
     #[cfg(test)]
     pub(crate) fn get(&self, node: &NodeId) -> Option<Node> {
-        self.0.lock().get(node).cloned()
+        self.by_name.lock().get(node).cloned()
+    }
+
+    fn tell_connections(&self) {
+        self.connections.send_modify(|count| *count += 1);
+        self.changes.send_modify(|count| *count += 1);
     }
 
     fn change(&self, node: &NodeId, change: impl FnOnce(&mut Node)) {
-        if let Some(node) = self.0.lock().get_mut(node) {
+        if let Some(node) = self.by_name.lock().get_mut(node) {
             change(node);
         }
     }

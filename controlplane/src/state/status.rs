@@ -2,12 +2,12 @@
 
 use super::{ActiveConfig, State, traffic::Minute};
 use cliproxy_domain::{
-    Alias, Cooldown, CooldownCause, CooldownKey, Provider, ProviderName, WallTime,
+    Alias, CooldownCause, Exclusion, Provider, ProviderName, WallTime,
     status::{
         AliasShares, LoadBalancingStatus, ProviderShare, ProviderStatus, ProvidersStatus, Source, TargetShare,
     },
 };
-use cliproxy_engine::Exclusion;
+use cliproxy_engine::{Outlook, cooldown::Stage};
 use cliproxy_store::StoreError;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,7 +38,7 @@ impl State {
         let Some(active) = self.active() else {
             return Ok(ProvidersStatus { source: Source::Cluster, as_of: now, providers: BTreeMap::new() });
         };
-        let resting = Resting::at(self.rests.current(now).1);
+        let resting = Resting { outlook: self.outlook(), now };
         let traffic = self.traffic.lock();
         let providers = active.snapshot.providers.values().map(|provider| {
             let share = uptime.get(&provider.name).copied();
@@ -54,13 +54,14 @@ impl State {
         let Some(active) = self.active() else {
             return LoadBalancingStatus { as_of: now, ..Default::default() };
         };
-        let resting = Resting::at(self.rests.current(now).1);
+        let resting = Resting { outlook: self.outlook(), now };
         let providers = self.provider_shares(&active, &resting, now);
         let available: BTreeSet<ProviderName> =
             providers.iter().filter(|(_, share)| share.available).map(|(name, _)| name.clone()).collect();
         let models = active.snapshot.models.values().map(|alias| {
             let strategy = alias.strategy.unwrap_or(active.snapshot.policy.strategy);
-            (alias.name.clone(), AliasShares { strategy, targets: alias_targets(&active, alias, &available) })
+            let targets = alias_targets(&active, alias, &available);
+            (alias.name.clone(), AliasShares { strategy, targets, ..AliasShares::default() })
         });
         LoadBalancingStatus {
             source: Source::Cluster,
@@ -91,6 +92,7 @@ impl State {
                 excluded: rests.then(|| Exclusion::Cooldown.as_str().to_owned()),
                 requests_last_minute: calls,
                 share_percent: if all == 0 { 0.0 } else { percent(calls as f64 / all as f64) },
+                ..ProviderShare::default()
             }
         };
         active.snapshot.providers.values().map(|provider| (provider.name.clone(), share(provider))).collect()
@@ -124,20 +126,23 @@ impl State {
 }
 
 /// What rests at one moment.
-struct Resting(BTreeMap<CooldownKey, (WallTime, CooldownCause)>);
+struct Resting {
+    outlook: Arc<Outlook>,
+    now: WallTime,
+}
 
 impl Resting {
-    fn at(current: Vec<Cooldown>) -> Self {
-        Self(current.into_iter().map(|rest| (rest.key, (rest.until, rest.cause))).collect())
-    }
-
     /// Tells why a provider rests: the cause of the credential that is back first. `None` when one of its
     /// credentials does not rest.
     fn reason(&self, provider: &Provider) -> Option<CooldownCause> {
+        let known = self.outlook.provider(provider.name.as_str())?;
         let mut first: Option<(WallTime, CooldownCause)> = None;
-        for credential in &provider.credentials {
-            let key = CooldownKey { provider: provider.name.clone(), credential: credential.name.clone() };
-            let rest = *self.0.get(&key)?;
+        for credential in &known.credentials {
+            // No model has that name: what rests for one model does not count.
+            let rest = match known.governing(credential, "", self.now)? {
+                (rest, Stage::Resting) => (rest.until, rest.cause),
+                _ => return None,
+            };
             first = Some(first.map_or(rest, |first| first.min(rest)));
         }
         first.map(|(_, cause)| cause)
@@ -154,6 +159,7 @@ fn provider_status(minute: Minute, reason: Option<CooldownCause>, uptime: Option
         errors_last_minute: minute.attempts.errors(),
         average_latency_ms: minute.attempts.latency_us.checked_div(minute.attempts.ok).unwrap_or(0) / 1_000,
         cooldown_reason: reason,
+        ..ProviderStatus::default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The last minute of every provider, by the second.
 
-use cliproxy_domain::{AttemptCounts, LedgerRow, ProviderName, WallTime, status::HealthState};
+use cliproxy_domain::{AttemptCounts, HealthState, LedgerRow, ProviderName, WallTime};
 use cliproxy_engine::health::{Heard, judge};
 use std::collections::BTreeMap;
 

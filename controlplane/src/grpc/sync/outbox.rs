@@ -1,7 +1,7 @@
 //! What one session has to send, made from the state: whole sets, deltas, heartbeats.
 
 use crate::state::ActiveConfig;
-use cliproxy_domain::{Cooldown, HintVersion, WallTime};
+use cliproxy_domain::{Hint, HintVersion, WallTime};
 use cliproxy_proto::{
     CHUNK_BYTES,
     convert::{config::Hashes, hints},
@@ -27,9 +27,9 @@ pub(super) fn config(config: &ActiveConfig, from: Option<&(u64, Hashes)>, nonce:
     chunks(Line::Config, config.id.0, config.entries.to_changes(), config.entries.hash(), nonce)
 }
 
-/// Makes the delta of hints that are numbered up to `to`, or not numbered yet when `to` is 0.
+/// Makes the delta of hints that are numbered up to `to`, or that have no number when `to` is 0.
 pub(super) fn hints_delta<'a>(
-    cooldowns: impl IntoIterator<Item = &'a Cooldown>,
+    values: impl IntoIterator<Item = &'a Hint>,
     from: HintVersion,
     to: HintVersion,
     now: WallTime,
@@ -39,7 +39,7 @@ pub(super) fn hints_delta<'a>(
         line: Line::Hint.into(),
         from: from.0,
         to: to.0,
-        changes: cooldowns.into_iter().map(|cooldown| hints::to_wire(cooldown, now)).collect(),
+        changes: values.into_iter().map(|hint| hints::to_wire(hint, now)).collect(),
         hash_after: 0,
         nonce: nonce.to_owned(),
     }))
@@ -47,12 +47,12 @@ pub(super) fn hints_delta<'a>(
 
 /// Makes the whole set of hints.
 pub(super) fn hints_whole(
-    cooldowns: &[Cooldown],
+    values: &[Hint],
     version: HintVersion,
     now: WallTime,
     nonce: &str,
 ) -> Vec<SyncDown> {
-    let changes = cooldowns.iter().map(|cooldown| hints::to_wire(cooldown, now)).collect();
+    let changes = values.iter().map(|hint| hints::to_wire(hint, now)).collect();
     chunks(Line::Hint, version.0, changes, 0, nonce)
 }
 

@@ -5,12 +5,12 @@ use crate::{
     publish::Subscription,
     state::{ActiveConfig, Refusal},
 };
-use cliproxy_domain::{ConfigId, HintVersion};
+use cliproxy_domain::{ConfigId, Hint, HintVersion};
 use cliproxy_proto::{
     convert::config::Hashes,
     v1::{Ack, Heartbeat, Line, Nack, SyncDown, SyncUp, Welcome, sync_down, sync_up},
 };
-use cliproxy_store::{NodeRecord, StoredConfig};
+use cliproxy_store::{HintChange, NodeRecord, StoredConfig};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -27,7 +27,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 const HINT_LAG: Duration = Duration::from_secs(5);
 /// How long a node may take to acknowledge or refuse a configuration.
 const CONFIG_LAG: Duration = Duration::from_secs(60);
-/// How many changes of the hint log are read for a node that resumes; one that misses more gets all that rests.
+/// How many changes of the hint log are read for a node that resumes; one that misses more gets all hints.
 const RESUME_LIMIT: u32 = 1_000;
 
 /// One node's session.
@@ -108,32 +108,41 @@ impl Session {
         }
     }
 
-    /// Queues the hints that the node misses: by the log since the ones it has, else all that rests.
+    /// Queues the hints that the node misses: by the log since the ones it has, else all that are stored; and those
+    /// that are not.
     async fn resume_hints(&mut self) {
         let state = Arc::clone(&self.context.state);
         let have = self.node.have_hints;
-        if self.same_history() {
-            if have == state.rests.version() {
-                self.hints_sent = have;
-                return;
-            }
-            if let Ok(Some(changes)) = state.store.changes_since(have, RESUME_LIMIT).await
-                && changes.len() < RESUME_LIMIT as usize
-                && let Some(to) = changes.last().map(|change| change.version)
-            {
-                let nonce = self.nonce();
-                let cooldowns = changes.iter().map(|change| &change.cooldown);
-                let delta = outbox::hints_delta(cooldowns, have, to, state.clock.wall(), &nonce);
-                self.sent_hints(to);
-                self.outbox.push_back(delta);
-                return;
-            }
-        }
         let now = state.clock.wall();
-        let (version, current) = state.rests.current(now);
-        let nonce = self.nonce();
-        self.sent_hints(version);
-        self.outbox.extend(outbox::hints_whole(&current, version, now, &nonce));
+        if self.same_history() && have == state.hints.version() {
+            self.hints_sent = have;
+        } else if let Some((changes, to)) = self.missed_hints().await {
+            let nonce = self.nonce();
+            let values = changes.iter().map(|change| &change.hint);
+            let delta = outbox::hints_delta(values, have, to, now, &nonce);
+            self.sent_hints(to);
+            self.outbox.push_back(delta);
+        } else {
+            let (version, values) = state.hints.stored();
+            let nonce = self.nonce();
+            self.sent_hints(version);
+            self.outbox.extend(outbox::hints_whole(&values, version, now, &nonce));
+        }
+        let passing = state.hints.passing();
+        if !passing.is_empty() {
+            self.queue_unnumbered(&passing);
+        }
+    }
+
+    /// Gives the changes that the node missed and the newest number, where the log has them and they are few.
+    async fn missed_hints(&self) -> Option<(Vec<HintChange>, HintVersion)> {
+        if !self.same_history() {
+            return None;
+        }
+        let missed = self.context.state.store.changes_since(self.node.have_hints, RESUME_LIMIT).await;
+        let changes = missed.ok().flatten().filter(|changes| changes.len() < RESUME_LIMIT as usize)?;
+        let to = changes.last()?.version;
+        Some((changes, to))
     }
 
     /// Finds out what the node runs and queues what it misses.
@@ -280,7 +289,7 @@ impl Session {
             self.outbox.push_back(outbox::down(sync_down::Message::Heartbeat(Heartbeat {
                 db_ok: *state.database.borrow(),
                 config,
-                hints: state.rests.version().0,
+                hints: state.hints.version().0,
             })));
         }
         Ok(())
@@ -289,16 +298,26 @@ impl Session {
     fn queue_hints(&mut self) {
         let pending = self.hints.take();
         let now = self.context.state.clock.wall();
+        // What keeps requests away from a provider goes first.
         if !pending.urgent.is_empty() {
-            let (nonce, none) = (self.nonce(), HintVersion(0));
-            self.outbox.push_back(outbox::hints_delta(pending.urgent.values(), none, none, now, &nonce));
+            self.queue_unnumbered(pending.urgent.values());
         }
         if !pending.numbered.is_empty() {
             let (nonce, from) = (self.nonce(), self.hints_sent);
             self.sent_hints(pending.version);
-            let cooldowns = pending.numbered.values();
-            self.outbox.push_back(outbox::hints_delta(cooldowns, from, self.hints_sent, now, &nonce));
+            let values = pending.numbered.values();
+            self.outbox.push_back(outbox::hints_delta(values, from, self.hints_sent, now, &nonce));
         }
+        if !pending.passing.is_empty() {
+            self.queue_unnumbered(pending.passing.values());
+        }
+    }
+
+    /// Queues hints that have no number, or none yet.
+    fn queue_unnumbered<'a>(&mut self, hints: impl IntoIterator<Item = &'a Hint>) {
+        let (nonce, none) = (self.nonce(), HintVersion(0));
+        let now = self.context.state.clock.wall();
+        self.outbox.push_back(outbox::hints_delta(hints, none, none, now, &nonce));
     }
 
     /// Notes that hints up to `version` are on their way. What the node resumed from may already be past them. An

@@ -1,12 +1,12 @@
 //! Urgent events: every node rests the credential at once, and the store keeps it.
 
 use super::harness::*;
-use cliproxy_domain::{Cooldown, CooldownCause, CooldownKey, UrgentEvent, WallTime};
+use cliproxy_domain::{Cooldown, CooldownKey, Hint, UrgentEvent, WallTime};
+use cliproxy_engine::cooldown;
 use cliproxy_proto::{
     convert::{hints, telemetry::event_to_wire},
     v1::{self, sync_down::Message},
 };
-use cliproxy_store::Store;
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -27,14 +27,17 @@ async fn next_hints(talk: &mut Talk<v1::SyncUp, v1::SyncDown>) -> ((u64, u64), V
         if let Some(Message::Delta(delta)) = talk.next().await.message
             && delta.line() == v1::Line::Hint
         {
-            let read = |change| hints::from_wire(change, START).unwrap().unwrap();
+            let read = |change| match hints::from_wire(change, START).unwrap() {
+                Some(Hint::Cooldown(rest)) => rest,
+                other => panic!("{other:?} is no rest"),
+            };
             return ((delta.from, delta.to), delta.changes.iter().map(read).collect());
         }
     }
 }
 
 async fn stored(plane: &Plane) -> Vec<Cooldown> {
-    plane.store.cooldowns(START).await.unwrap().1
+    stored_rests(&plane.store).await.1
 }
 
 #[tokio::test]
@@ -46,14 +49,7 @@ async fn an_event_reaches_other_nodes_before_it_is_stored_and_again_with_its_num
     events.say(event_to_wire(&event("event-1", "main", MINUTE))).await;
     let (versions, early) = next_hints(&mut other).await;
     assert_eq!(versions, (0, 0));
-    let expected = Cooldown {
-        key: CooldownKey { provider: "claude".into(), credential: "main".into() },
-        epoch: 0,
-        started_at: START,
-        until: START.plus(MINUTE),
-        cause: CooldownCause::RateLimit,
-        source: "node-1".into(),
-    };
+    let expected = rest_of(&event("event-1", "main", MINUTE));
     assert_eq!(early, std::slice::from_ref(&expected));
     let acked = tokio::time::timeout(Duration::ZERO, events.down.message()).await;
     assert!(acked.is_err(), "an event was acknowledged before it was stored: {acked:?}");
@@ -78,7 +74,7 @@ async fn an_event_that_comes_twice_changes_nothing_the_second_time() {
     events.say(wire).await;
     assert_eq!(events.next().await.event_id, "event-1");
     assert_eq!(stored(&plane).await, before);
-    assert_eq!(plane.store.cooldowns(START).await.unwrap().0.0, 1);
+    assert_eq!(stored_rests(&plane.store).await.0, 1);
     assert_eq!(plane.store.event_ids(), ["event-1"]);
     plane.stop().await;
 }
@@ -91,8 +87,8 @@ async fn a_later_hint_extends_a_rest_and_a_shorter_one_never_cuts_it() {
         events.say(event_to_wire(&event(id, "main", rest))).await;
         events.next().await;
     }
-    let (version, rests) = plane.store.cooldowns(START).await.unwrap();
-    assert_eq!((version.0, rests[0].until), (2, START.plus(2 * MINUTE)));
+    let (version, rests) = stored_rests(&plane.store).await;
+    assert_eq!((version, rests[0].until), (2, START.plus(2 * MINUTE)));
     assert_eq!(plane.store.event_ids().len(), 3);
     plane.stop().await;
 }
@@ -100,16 +96,11 @@ async fn a_later_hint_extends_a_rest_and_a_shorter_one_never_cuts_it() {
 #[tokio::test]
 async fn an_event_older_than_an_operators_word_is_recorded_and_ignored() {
     let store = memory();
-    let recovered = Cooldown {
-        key: CooldownKey { provider: "claude".into(), credential: "main".into() },
-        epoch: 5,
-        started_at: START,
-        until: START.plus(Duration::from_secs(1)),
-        cause: CooldownCause::RateLimit,
-        source: "operator".into(),
-    };
-    store.merge_cooldowns(vec![recovered.clone()]).await.unwrap();
+    let key = CooldownKey::credential("claude".into(), "main".into());
+    let recovered = cooldown::recover(key, 4, START, "ops", "the limit was raised");
+    store_hints(&store, vec![Hint::Cooldown(recovered.clone())]).await;
     let plane = Plane::start_on(store).await;
+    plane.handle.apply(snapshot(), "file", "start").await.unwrap();
     let mut events = open_events(plane.as_node().await).await;
     let stale = UrgentEvent { seen_epoch: 4, ..event("event-1", "main", MINUTE) };
     events.say(event_to_wire(&stale)).await;
@@ -146,7 +137,7 @@ async fn an_event_whose_commit_was_not_answered_is_stored_once_and_numbered() {
             break versions;
         }
     };
-    assert_eq!((versions, plane.state.rests.version().0), ((0, 1), 1));
+    assert_eq!((versions, plane.state.hints.version().0), ((0, 1), 1));
     assert_eq!(plane.store.event_ids(), ["event-1"]);
     plane.stop().await;
 }
@@ -156,15 +147,8 @@ async fn a_number_that_was_given_unheard_is_sent_with_the_next() {
     let plane = Plane::configured().await;
     let mut other = listener(&plane).await;
     // As a merge whose answer was lost leaves it.
-    let unheard = Cooldown {
-        key: CooldownKey { provider: "claude".into(), credential: "spare".into() },
-        epoch: 0,
-        started_at: START,
-        until: START.plus(MINUTE),
-        cause: CooldownCause::RateLimit,
-        source: "node-1".into(),
-    };
-    plane.store.merge_cooldowns(vec![unheard.clone()]).await.unwrap();
+    let unheard = rest_of(&event("event-0", "spare", MINUTE));
+    store_hints(&plane.store, vec![Hint::Cooldown(unheard.clone())]).await;
     let mut events = open_events(plane.as_node().await).await;
     events.say(event_to_wire(&event("event-1", "main", MINUTE))).await;
     events.next().await;
@@ -176,7 +160,7 @@ async fn a_number_that_was_given_unheard_is_sent_with_the_next() {
     };
     assert_eq!(versions, (0, 2));
     assert!(rests.contains(&unheard), "{rests:?}");
-    assert_eq!(plane.state.rests.current(START).1.len(), 2);
+    assert_eq!(plane.state.hints.cooldowns().len(), 2);
     plane.stop().await;
 }
 
@@ -199,7 +183,7 @@ async fn what_rests_is_known_after_a_restart() {
     events.next().await;
     before.stop().await;
     let after = Plane::start_on(store).await;
-    let (version, rests) = after.state.rests.current(START);
-    assert_eq!((version.0, rests.len()), (1, 1));
+    let (version, hints) = after.state.hints.stored();
+    assert_eq!((version.0, hints.len()), (1, 1));
     after.stop().await;
 }

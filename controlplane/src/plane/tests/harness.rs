@@ -2,14 +2,15 @@
 
 use crate::{ControlPlane, Handle, Settings, plane::Addresses, state::State};
 use cliproxy_domain::{
-    Alias, AliasTarget, AttemptCounts, Batch, ConfigId, Credential, HistoryId, Incarnation, LedgerKey,
-    LedgerRow, Provider, ProviderKind, Secret, Seq, Snapshot, Target, Timeouts, TokenUsage, UrgentEvent,
+    Alias, AliasTarget, AttemptCounts, Batch, ConfigId, Cooldown, CooldownCause, CooldownDurations,
+    CooldownKey, Credential, Evidence, HealthCheck, Hint, HistoryId, Incarnation, LedgerKey, LedgerRow,
+    Permit, Provider, ProviderKind, Secret, Seq, Snapshot, Target, Timeouts, TokenUsage, UrgentEvent,
     UrgentKind, WallTime,
 };
 use cliproxy_host::{Clock, Net, SystemClock, SystemNet};
 use cliproxy_observe::Metrics;
 use cliproxy_proto::v1;
-use cliproxy_store::{MemoryStore, Store};
+use cliproxy_store::{Change, MemoryStore, Store};
 use http_body_util::{BodyExt, Empty};
 use hyper::{Method, Request, StatusCode, body::Bytes};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -204,6 +205,10 @@ pub(super) fn snapshot() -> Snapshot {
         timeouts: Timeouts::default(),
         profile: None,
         traits: Vec::new(),
+        cooldown: CooldownDurations::default(),
+        health_check: HealthCheck::default(),
+        quota: None,
+        price: None,
     };
     let target = |provider: &str, model: &str, priority| AliasTarget {
         target: Target { provider: provider.into(), model: model.into() },
@@ -303,15 +308,64 @@ pub(super) fn row(provider: &str, attempts: AttemptCounts) -> LedgerRow {
     }
 }
 
-/// A 429 on a credential of Claude's.
-pub(super) fn event(id: &str, credential: &str, rest: Duration) -> UrgentEvent {
+/// A 429 on a credential of Claude's, with a wait.
+pub(super) fn event(id: &str, credential: &str, wait: Duration) -> UrgentEvent {
     UrgentEvent {
         id: id.into(),
         node: "node-1".into(),
         kind: UrgentKind::RateLimited,
-        key: cliproxy_domain::CooldownKey { provider: "claude".into(), credential: credential.into() },
+        subject: LedgerKey { provider: "claude".into(), credential: credential.into(), model: "m".into() },
+        about_model: false,
+        rest: None,
         http_status: 429,
-        rest,
+        error_type: "rate_limit".into(),
+        hint: Some(wait),
         seen_epoch: 0,
+        age: Duration::ZERO,
     }
+}
+
+/// A 429 of which the provider said that it is about one model.
+pub(super) fn event_of_model(id: &str, model: &str, wait: Duration) -> UrgentEvent {
+    let event = event(id, "main", wait);
+    let subject = LedgerKey { model: model.into(), ..event.subject.clone() };
+    UrgentEvent { subject, about_model: true, ..event }
+}
+
+/// The rest that follows from [`event`] when it comes at [`START`].
+pub(super) fn rest_of(event: &UrgentEvent) -> Cooldown {
+    let wait = event.hint.unwrap();
+    Cooldown {
+        key: CooldownKey::credential(event.subject.provider.clone(), event.subject.credential.clone()),
+        epoch: event.seen_epoch,
+        round: 0,
+        started_at: START,
+        until: START.plus(wait),
+        cleared: false,
+        cause: CooldownCause::RateLimit,
+        source: event.node.clone(),
+        permit: Permit { number: 0, node: Some(event.node.clone()) },
+        streak: 1,
+        evidence: Evidence {
+            http_status: 429,
+            error_type: "rate_limit".into(),
+            hint: Some(wait),
+            ..Evidence::default()
+        },
+    }
+}
+
+/// All rests that the store holds, with the newest number.
+pub(super) async fn stored_rests(store: &MemoryStore) -> (u64, Vec<Cooldown>) {
+    let (version, hints) = store.hints().await.unwrap();
+    let rests = hints.into_iter().filter_map(|hint| match hint {
+        Hint::Cooldown(rest) => Some(rest),
+        _ => None,
+    });
+    (version.0, rests.collect())
+}
+
+/// Writes hints into a store as another process would have.
+pub(super) async fn store_hints(store: &MemoryStore, hints: Vec<Hint>) {
+    store.change(Change { hints, ..Change::default() }).await.unwrap();
 }

@@ -130,7 +130,7 @@ async fn a_full_queue_and_a_store_that_is_away_do_not_hold_up_the_end() {
     for seq in 1..=500 {
         let batch = batch_to_wire(&batch(seq));
         report.say(v1::ReportUp { message: Some(v1::report_up::Message::Batch(batch)) }).await;
-        let event = event(&format!("event-{seq}"), &format!("key-{seq}"), Duration::from_secs(60));
+        let event = event_of_model(&format!("event-{seq}"), &format!("model-{seq}"), Duration::from_secs(60));
         events.say(event_to_wire(&event)).await;
     }
     let errors = plane.metric("cliproxy_controlplane_store_errors_total");

@@ -1,7 +1,7 @@
 //! What operators are told, on REST and gRPC alike.
 
 use super::harness::*;
-use cliproxy_domain::{AttemptCounts, Batch, CooldownCause, status::HealthState};
+use cliproxy_domain::{AttemptCounts, Batch, CooldownCause, HealthState};
 use cliproxy_proto::{
     convert::{
         status::{load_balancing_from_wire, providers_from_wire},

@@ -1,7 +1,7 @@
 //! What nodes are told: what they miss, and then every change.
 
 use super::harness::*;
-use cliproxy_domain::{ConfigId, HintVersion};
+use cliproxy_domain::{ConfigId, Hint, HintVersion};
 use cliproxy_proto::{
     convert::{config::EntrySet, hints, telemetry::event_to_wire},
     v1::{self, sync_down::Message},
@@ -118,8 +118,11 @@ impl Node {
             let ack = v1::Ack { nonce, line: v1::Line::Hint.into(), version: to, ..Default::default() };
             self.talk.say(v1::SyncUp { message: Some(v1::sync_up::Message::Ack(ack)) }).await;
         }
-        let key = |change| hints::from_wire(change, START).unwrap().unwrap().key.credential.to_string();
-        (to, changes.iter().map(key).collect())
+        let credential = |change| match hints::from_wire(change, START).unwrap() {
+            Some(Hint::Cooldown(rest)) => rest.key.scope.credential().unwrap().to_string(),
+            other => panic!("{other:?} is no rest"),
+        };
+        (to, changes.iter().map(credential).collect())
     }
 }
 
@@ -262,7 +265,10 @@ async fn only_one_configuration_is_in_flight_and_the_newest_follows() {
 
 #[tokio::test]
 async fn a_node_that_does_not_read_is_cut_off_and_resumes_and_no_other_suffers() {
-    let plane = Plane::configured().await;
+    let plane = Plane::start().await;
+    let mut patient = snapshot();
+    patient.policy.cooldown.error_threshold = u32::MAX;
+    plane.handle.apply(patient, "file", "start").await.unwrap();
     let endpoint = Channel::from_shared(format!("http://{}", plane.at.nodes)).unwrap();
     // A small window lets little pass that is not read.
     let channel = within(endpoint.initial_stream_window_size(4_096).connect()).await.unwrap();
@@ -270,7 +276,7 @@ async fn a_node_that_does_not_read_is_cut_off_and_resumes_and_no_other_suffers()
     let mut quick = Node::fresh(&plane, "quick").await;
     let mut events = open_events(plane.as_node().await).await;
     for i in 0..600 {
-        let event = event(&format!("event-{i}"), &format!("key-{i}"), Duration::from_secs(60));
+        let event = event_of_model(&format!("event-{i}"), &format!("model-{i}"), Duration::from_secs(60));
         events.say(event_to_wire(&event)).await;
         events.next().await;
         while quick.has.hints <= i {

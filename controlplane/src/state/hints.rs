@@ -1,0 +1,190 @@
+//! What is on the hint line now.
+
+use cliproxy_domain::{
+    ConfigId, Cooldown, CooldownKey, Health, Hint, HintKey, HintVersion, LedgerKey, ProviderName, Snapshot,
+    WallTime,
+};
+use cliproxy_engine::{Outlook, cooldown::RISE};
+use cliproxy_store::HintChange;
+use parking_lot::Mutex;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// How many values are kept. Clients name models, so that rests of single models could be without number: beyond this,
+/// those that are over are forgotten, and where none is, further ones are not taken.
+const KEEP: usize = 10_000;
+
+/// The values of all keys, merged, with the newest number of the hint line.
+///
+/// A value is here before it is stored: it is a hint, and merging it again changes nothing. What is over stays for a
+/// while, for people and since a later word has to follow on it.
+pub(crate) struct Hints(Mutex<Inner>);
+
+struct Inner {
+    current: BTreeMap<HintKey, Hint>,
+    version: HintVersion,
+    /// Counts changes of values.
+    changed: u64,
+    laid_out: Option<LaidOut>,
+}
+
+/// An outlook, and what it was made of.
+struct LaidOut {
+    config: ConfigId,
+    changed: u64,
+    outlook: Arc<Outlook>,
+}
+
+impl Hints {
+    pub(super) fn new(version: HintVersion, hints: Vec<Hint>) -> Self {
+        let current = hints.into_iter().map(|hint| (hint.key(), hint)).collect();
+        Self(Mutex::new(Inner { current, version, changed: 0, laid_out: None }))
+    }
+
+    /// Merges one value and gives the merged one; `None` when nothing changed, and when there is no place for one
+    /// more.
+    pub(crate) fn merge(&self, hint: Hint, now: WallTime) -> Option<Hint> {
+        let mut inner = self.0.lock();
+        let key = hint.key();
+        if inner.current.len() >= KEEP && !inner.current.contains_key(&key) {
+            inner.forget(|rest| rest.epoch == 0 && rest.until.plus(RISE) < now);
+            if inner.current.len() >= KEEP {
+                return None;
+            }
+        }
+        inner.merge(key, hint)
+    }
+
+    /// Takes over what the store numbered.
+    pub(crate) fn numbered(&self, changes: &[HintChange]) {
+        let mut inner = self.0.lock();
+        for change in changes {
+            inner.merge(change.hint.key(), change.hint.clone());
+            inner.version = inner.version.max(change.version);
+        }
+    }
+
+    /// Gives the word on a key.
+    pub(crate) fn cooldown(&self, key: &CooldownKey) -> Option<Cooldown> {
+        match self.0.lock().current.get(&HintKey::Cooldown(key.clone())) {
+            Some(Hint::Cooldown(rest)) => Some(rest.clone()),
+            _ => None,
+        }
+    }
+
+    /// Gives the word on a provider's health.
+    pub(crate) fn health(&self, provider: &ProviderName) -> Option<Health> {
+        match self.0.lock().current.get(&HintKey::Health(provider.clone())) {
+            Some(Hint::Health(health)) => Some(health.clone()),
+            _ => None,
+        }
+    }
+
+    /// Gives the epoch in force for a call's provider, credential and model: the highest of all words that cover
+    /// them; 0 when no operator spoke of them.
+    pub(crate) fn epoch(&self, subject: &LedgerKey) -> u64 {
+        let LedgerKey { provider, credential, model } = subject.clone();
+        let keys = [
+            CooldownKey::provider(provider.clone()),
+            CooldownKey::credential(provider.clone(), credential.clone()),
+            CooldownKey::model(provider, credential, model),
+        ];
+        let inner = self.0.lock();
+        let epoch = |key| match inner.current.get(&HintKey::Cooldown(key)) {
+            Some(Hint::Cooldown(rest)) => rest.epoch,
+            _ => 0,
+        };
+        keys.into_iter().map(epoch).max().unwrap_or(0)
+    }
+
+    /// Gives the newest number of the hint line.
+    pub(crate) fn version(&self) -> HintVersion {
+        self.0.lock().version
+    }
+
+    /// Gives the newest number and all values that are stored, sorted by key.
+    pub(crate) fn stored(&self) -> (HintVersion, Vec<Hint>) {
+        let inner = self.0.lock();
+        (inner.version, inner.current.values().filter(|hint| hint.is_stored()).cloned().collect())
+    }
+
+    /// Gives all values that are not stored, sorted by key.
+    pub(crate) fn passing(&self) -> Vec<Hint> {
+        self.0.lock().current.values().filter(|hint| !hint.is_stored()).cloned().collect()
+    }
+
+    /// Gives all rests, those that are over included, sorted by key.
+    pub(crate) fn cooldowns(&self) -> Vec<Cooldown> {
+        self.cooldowns_that(|_| true)
+    }
+
+    /// Gives the rests that `wanted` holds of, sorted by key.
+    pub(crate) fn cooldowns_that(&self, wanted: impl Fn(&Cooldown) -> bool) -> Vec<Cooldown> {
+        let inner = self.0.lock();
+        let rests = inner.current.values().filter_map(|hint| match hint {
+            Hint::Cooldown(rest) if wanted(rest) => Some(rest.clone()),
+            _ => None,
+        });
+        rests.collect()
+    }
+
+    /// Lays out all values for a configuration; the last layout again while nothing changed.
+    pub(super) fn outlook(&self, config: ConfigId, snapshot: &Snapshot) -> Arc<Outlook> {
+        let mut inner = self.0.lock();
+        if let Some(known) = &inner.laid_out
+            && (known.config, known.changed) == (config, inner.changed)
+        {
+            return Arc::clone(&known.outlook);
+        }
+        let outlook = Arc::new(Outlook::of(snapshot, inner.current.values()));
+        let changed = inner.changed;
+        inner.laid_out = Some(LaidOut { config, changed, outlook: Arc::clone(&outlook) });
+        outlook
+    }
+
+    /// Forgets rests that ended before `ended_before` and that no operator spoke of.
+    pub(crate) fn forget_ended(&self, ended_before: WallTime) {
+        self.0.lock().forget(|rest| rest.epoch == 0 && rest.until < ended_before);
+    }
+
+    /// Forgets what is said of providers and credentials that are not configured, save an operator's words and the
+    /// providers' health: were they configured again, later words have to follow on these.
+    pub(crate) fn forget_unconfigured(&self, snapshot: &Snapshot) {
+        let mut inner = self.0.lock();
+        inner.forget(|rest| rest.epoch == 0 && !is_configured(snapshot, &rest.key));
+        let kept = inner.current.len();
+        inner.current.retain(|_, hint| hint.is_stored() || snapshot.providers.contains_key(hint.provider()));
+        inner.changed += u64::from(kept != inner.current.len());
+    }
+}
+
+/// Tells whether the configuration has the provider and the credential that a rest is about.
+pub(crate) fn is_configured(snapshot: &Snapshot, key: &CooldownKey) -> bool {
+    snapshot.providers.get(&key.provider).is_some_and(|provider| match key.scope.credential() {
+        None => true,
+        Some(name) => provider.credentials.iter().any(|credential| credential.name == *name),
+    })
+}
+
+impl Inner {
+    fn merge(&mut self, key: HintKey, hint: Hint) -> Option<Hint> {
+        let merged = match self.current.get(&key) {
+            None => hint,
+            Some(known) => {
+                let merged = known.clone().merge(hint);
+                if merged == *known {
+                    return None;
+                }
+                merged
+            }
+        };
+        self.current.insert(key, merged.clone());
+        self.changed += 1;
+        Some(merged)
+    }
+
+    fn forget(&mut self, forgettable: impl Fn(&Cooldown) -> bool) {
+        let kept = self.current.len();
+        self.current.retain(|_, hint| !matches!(hint, Hint::Cooldown(rest) if forgettable(rest)));
+        self.changed += u64::from(kept != self.current.len());
+    }
+}
