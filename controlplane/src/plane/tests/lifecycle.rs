@@ -120,6 +120,7 @@ async fn a_store_that_is_away_does_not_hold_up_the_end() {
 async fn a_full_queue_and_a_store_that_is_away_do_not_hold_up_the_end() {
     let settings = Settings { drain: Duration::from_millis(200), ..settings() };
     let plane = Plane::start_with(settings, memory(), Arc::new(SystemNet)).await;
+    plane.handle.apply(snapshot(), "file", "start").await.unwrap();
     let mut report = open_report(plane.as_node().await).await;
     let hello = v1::ReportHello { node_id: "node-1".into(), incarnation: 1, oldest_unacked: 1 };
     report.say(v1::ReportUp { message: Some(v1::report_up::Message::Hello(hello)) }).await;
