@@ -41,7 +41,7 @@ fn warn_of_strategy(field: &Field<'_>, strategy: Strategy, providers: &[&Provide
             if !unpriced.is_empty() {
                 let names = suggest::list(unpriced);
                 field.warn(format!(
-                    "no price is known of {names}, which is taken last; give `cost_per_1k_tokens`"
+                    "providers without `cost_per_1k_tokens` are taken last; give it to {names}"
                 ));
             }
         }

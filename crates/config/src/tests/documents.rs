@@ -7,6 +7,7 @@ use crate::{
     source::Source,
     tree,
 };
+use cliproxy_domain::{CooldownDurations, HealingPolicy, HealthPolicy, Policy};
 
 /// The reference for users.
 const REFERENCE: &str = include_str!("../../../../docs/reference/configuration.md");
@@ -18,9 +19,24 @@ fn written(path: &str) -> String {
 }
 
 #[test]
-fn the_example_is_accepted_without_a_warning() {
+fn the_example_is_accepted_and_warns_of_nothing_but_its_quota() {
     let config = accept(EXAMPLE);
-    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    let quota = config.warnings.iter().position(|warning| warning.contains("`providers.claude.quota`: "));
+    assert_eq!((quota, config.warnings.len()), (Some(0), 1), "{:?}", config.warnings);
+}
+
+#[test]
+fn the_example_writes_the_defaults_of_operations() {
+    let policy = accept(EXAMPLE).snapshot.policy;
+    let default = Policy::default();
+    assert_eq!(policy.health_check, HealthPolicy { enabled: true, ..default.health_check });
+    assert_eq!(policy.self_healing, HealingPolicy { enabled: true, ..default.self_healing });
+    assert_eq!(
+        Policy { health_check: default.health_check, self_healing: default.self_healing, ..policy },
+        default
+    );
+    let claude = &accept(EXAMPLE).snapshot.providers["claude"];
+    assert_eq!(claude.cooldown, CooldownDurations::default());
 }
 
 #[test]

@@ -7,8 +7,10 @@ use crate::{
     field::{Field, Findings},
     load_text, schema,
     source::Source,
-    tree,
+    tree::{self, Form, Key, Node, Value},
 };
+use cliproxy_domain::{Price, Strategy};
+use std::time::Duration;
 
 /// What becomes of a block.
 enum Outcome {
@@ -26,15 +28,15 @@ macro_rules! blocks {
 }
 
 const BLOCKS: &[(&str, &str, Outcome)] = blocks! {
-    "cooldown": NotYet(&[(3, 5), (10, 5), (17, 5)]),
+    "cooldown": Accepted,
     "load-balancing": Accepted,
     "round-robin": Accepted,
-    "quota-aware": NotYet(&[(4, 17), (8, 5), (13, 5)]),
-    "latency": NotYet(&[(4, 17), (5, 7)]),
-    "cost": NotYet(&[(4, 17), (8, 5), (13, 5)]),
+    "quota-aware": Accepted,
+    "latency": Accepted,
+    "cost": Accepted,
     "provider-priority": Accepted,
-    "health-check": NotYet(&[(3, 5), (12, 5)]),
-    "self-healing": NotYet(&[(3, 5)]),
+    "health-check": Accepted,
+    "self-healing": Accepted,
     "metrics": Accepted,
     "logging": NotYet(&[(5, 3)]),
     "tracing": NotYet(&[(1, 1)]),
@@ -65,6 +67,78 @@ fn each_block_of_the_guide_is_accepted_or_not_available_yet() {
                     reports.iter().map(|(line, column, _)| (*line, *column)).collect();
                 assert_eq!(found, *expected, "{name}");
             }
+        }
+    }
+}
+
+/// The blocks of the guide's sections on cooldown, load balancing, health and self-healing, in its order.
+const OPERATIONS: [&str; 9] = [
+    "cooldown",
+    "load-balancing",
+    "round-robin",
+    "quota-aware",
+    "latency",
+    "cost",
+    "provider-priority",
+    "health-check",
+    "self-healing",
+];
+
+#[test]
+fn the_blocks_on_operations_make_one_configuration_together() {
+    let merged = OPERATIONS.iter().fold(Value::Map(Vec::new()), |merged, name| merge(merged, block(name)));
+    let config = accept(&render(&merged));
+    let policy = &config.snapshot.policy;
+    assert_eq!((policy.cooldown.error_threshold, policy.health_check.unhealthy_threshold), (5, 3));
+    assert_eq!((policy.strategy, policy.latency_window), (Strategy::Cost, Duration::from_secs(300)));
+    assert!(policy.health_check.enabled && policy.self_healing.enabled);
+    let providers = &config.snapshot.providers;
+    assert_eq!(
+        providers.keys().map(|name| name.as_str()).collect::<Vec<_>>(),
+        ["claude", "gemini", "openai"]
+    );
+    let claude = &providers["claude"];
+    assert_eq!((claude.priority, claude.cooldown.rate_limit), (1, Duration::from_secs(600)));
+    assert_eq!(claude.quota.as_ref().map(|quota| quota.limit), Some(1_000_000));
+    assert_eq!(claude.price, Some(Price { input: 3_000_000, output: 15_000_000 }));
+    assert_eq!(claude.health_check.endpoint.as_deref(), Some("https://api.anthropic.com/v1/messages"));
+    let mut told = config.warnings.iter();
+    for expected in
+        ["`providers.claude.quota`: ", "`providers.openai.quota`: ", "are taken last; give it to `gemini`"]
+    {
+        assert!(told.next().is_some_and(|warning| warning.contains(expected)), "{:?}", config.warnings);
+    }
+    assert_eq!(told.next(), None);
+}
+
+/// Parses the block called `name`.
+fn block(name: &str) -> Value {
+    let (_, text, _) = BLOCKS.iter().find(|(known, ..)| *known == name).expect("the block is in the list");
+    tree::parse(&Source::new(name, *text)).unwrap().value
+}
+
+/// Puts `over` over `under`, map by map.
+fn merge(under: Value, over: Value) -> Value {
+    let (Value::Map(mut under), Value::Map(over)) = (under, over.clone()) else { return over };
+    for (key, node) in over {
+        match under.iter_mut().find(|(known, _)| known.text == key.text) {
+            Some((_, known)) => known.value = merge(known.value.clone(), node.value),
+            None => under.push((key, node)),
+        }
+    }
+    Value::Map(under)
+}
+
+/// Writes a value as YAML, in one line.
+fn render(value: &Value) -> String {
+    let comma = |parts: Vec<String>| parts.join(", ");
+    match value {
+        Value::Scalar(scalar) if scalar.form == Form::Text => format!("{:?}", scalar.text),
+        Value::Scalar(scalar) => scalar.text.clone(),
+        Value::List(items) => format!("[{}]", comma(items.iter().map(|item| render(&item.value)).collect())),
+        Value::Map(entries) => {
+            let entry = |(key, node): &(Key, Node)| format!("{}: {}", key.text, render(&node.value));
+            format!("{{{}}}", comma(entries.iter().map(entry).collect()))
         }
     }
 }

@@ -8,9 +8,14 @@ const BASE: &str = "
 server:
   operations:
     admin_tokens: [{name: ops, sha256: '0000000000000000000000000000000000000000000000000000000000000000'}]
+    health_check: {timeout: 10s}
+    self_healing: {max_attempts: 3}
+  retries: {hedge: {enabled: true}}
 providers:
   claude:
     credentials: [{name: main, api_key: one}, {name: spare, api_key: two}]
+    quota: {limit: 5, reset: monthly}
+    cost_per_1k_tokens: {input: 0.003, output: 0.015}
   openai:
     api_key: three
   local:
@@ -36,6 +41,10 @@ const CHANGES: &[(&str, &str)] = &[
     ("server.timeouts.idle", "server.timeouts.idle=1s"),
     ("server.timeouts.total", "server.timeouts.total=30s"),
     ("server.retries.max_attempts", "server.retries.max_attempts=1"),
+    ("server.retries.budget_percent", "server.retries.budget_percent=0"),
+    ("server.retries.hedge.enabled", "server.retries.hedge.enabled=false"),
+    ("server.retries.hedge.after", "server.retries.hedge.after=1s"),
+    ("server.retries.hedge.budget_percent", "server.retries.hedge.budget_percent=1"),
     ("server.limits.max_body", "server.limits.max_body=1M"),
     ("server.limits.max_connections", "server.limits.max_connections=5"),
     ("server.limits.max_header_bytes", "server.limits.max_header_bytes=32KiB"),
@@ -46,6 +55,33 @@ const CHANGES: &[(&str, &str)] = &[
         "server.operations.admin_tokens[].sha256",
         "server.operations.admin_tokens.0.sha256=ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
     ),
+    ("server.operations.load_balancing.strategy", "server.operations.load_balancing.strategy=latency"),
+    ("server.operations.load_balancing.latency_window", "server.operations.load_balancing.latency_window=1m"),
+    (
+        "server.operations.load_balancing.session_affinity",
+        "server.operations.load_balancing.session_affinity=off",
+    ),
+    ("server.operations.cooldown.enabled", "server.operations.cooldown.enabled=false"),
+    ("server.operations.cooldown.detection_window", "server.operations.cooldown.detection_window=2m"),
+    ("server.operations.cooldown.error_threshold", "server.operations.cooldown.error_threshold=1"),
+    ("server.operations.cooldown.honor_retry_after", "server.operations.cooldown.honor_retry_after=false"),
+    ("server.operations.cooldown.max_hint", "server.operations.cooldown.max_hint=1m"),
+    ("server.operations.health_check.enabled", "server.operations.health_check.enabled=false"),
+    ("server.operations.health_check.interval", "server.operations.health_check.interval=1m"),
+    ("server.operations.health_check.timeout", "server.operations.health_check.timeout=1s"),
+    (
+        "server.operations.health_check.unhealthy_threshold",
+        "server.operations.health_check.unhealthy_threshold=1",
+    ),
+    (
+        "server.operations.health_check.healthy_threshold",
+        "server.operations.health_check.healthy_threshold=1",
+    ),
+    ("server.operations.health_check.daily_budget", "server.operations.health_check.daily_budget=5000"),
+    ("server.operations.self_healing.enabled", "server.operations.self_healing.enabled=false"),
+    ("server.operations.self_healing.check_interval", "server.operations.self_healing.check_interval=2m"),
+    ("server.operations.self_healing.max_attempts", "server.operations.self_healing.max_attempts=1"),
+    ("server.operations.self_healing.backoff_duration", "server.operations.self_healing.backoff_duration=1s"),
     ("control_plane.listen", "control_plane.listen=127.0.0.1:1"),
     ("control_plane.nodes_listen", "control_plane.nodes_listen=127.0.0.1:1"),
     ("control_plane.endpoints[]", "control_plane.endpoints=[http://control:8319]"),
@@ -93,6 +129,20 @@ const CHANGES: &[(&str, &str)] = &[
         "providers.*.model_traits[].tools_need_responses",
         "providers.local.model_traits.0.tools_need_responses=true",
     ),
+    ("providers.*.cooldown.enabled", "providers.claude.cooldown.enabled=false"),
+    ("providers.*.cooldown.default_duration", "providers.claude.cooldown.default_duration=1s"),
+    ("providers.*.cooldown.rate_limit_duration", "providers.claude.cooldown.rate_limit_duration=1s"),
+    ("providers.*.cooldown.error_duration", "providers.claude.cooldown.error_duration=1s"),
+    ("providers.*.health_check.enabled", "providers.claude.health_check.enabled=false"),
+    ("providers.*.health_check.endpoint", "providers.claude.health_check.endpoint=https://example.com/up"),
+    ("providers.*.health_check.method", "providers.claude.health_check.method=HEAD"),
+    ("providers.*.quota.limit", "providers.claude.quota.limit=6"),
+    ("providers.*.quota.unit", "providers.claude.quota.unit=requests"),
+    ("providers.*.quota.reset", "providers.claude.quota.reset=daily"),
+    ("providers.*.quota.reset_day", "providers.claude.quota.reset_day=15"),
+    ("providers.*.quota.timezone", "providers.claude.quota.timezone=Europe/Berlin"),
+    ("providers.*.cost_per_1k_tokens.input", "providers.claude.cost_per_1k_tokens.input=0.004"),
+    ("providers.*.cost_per_1k_tokens.output", "providers.claude.cost_per_1k_tokens.output=0"),
     ("profiles.*.extends", "profiles.mine.extends=groq"),
     ("profiles.*.auth_header", "profiles.mine.auth_header=x-key"),
     ("profiles.*.auth_prefix", "profiles.mine.auth_prefix=Token"),
@@ -114,7 +164,7 @@ const CHANGES: &[(&str, &str)] = &[
     ("translation.on_loss", "translation.on_loss=refuse"),
     ("translation.unsupported_tools", "translation.unsupported_tools=drop"),
     ("translation.default_max_tokens", "translation.default_max_tokens=5"),
-    ("models.*.strategy", "models.smart.strategy=round_robin"),
+    ("models.*.strategy", "models.smart.strategy=quota_aware"),
     ("models.*.targets[].provider", "models.smart.targets.0.provider=openai"),
     ("models.*.targets[].model", "models.smart.targets.0.model=claude-2"),
     ("models.*.targets[].priority", "models.smart.targets.0.priority=2"),
@@ -129,18 +179,11 @@ const CHANGES: &[(&str, &str)] = &[
 ];
 
 /// Keys with a single value today: any other is refused, so that none is taken without being obeyed.
-const REFUSALS: &[(&str, &str, &str)] = &[
-    (
-        "server.operations.admin_tokens[].role",
-        "server.operations.admin_tokens.0.role=viewer",
-        "not a known role",
-    ),
-    (
-        "server.operations.load_balancing.strategy",
-        "server.operations.load_balancing.strategy=cost",
-        "not available yet",
-    ),
-];
+const REFUSALS: &[(&str, &str, &str)] = &[(
+    "server.operations.admin_tokens[].role",
+    "server.operations.admin_tokens.0.role=viewer",
+    "not a known role",
+)];
 
 fn with(argument: Option<&str>) -> Result<Config, ConfigError> {
     let overrides = argument.map(str::to_owned).into_iter().collect();

@@ -1,5 +1,7 @@
 //! What the user sees for each kind of mistake.
 
+mod operations;
+
 use super::refuse;
 use insta::assert_snapshot;
 
@@ -60,29 +62,22 @@ fn an_unknown_key_without_a_likely_meaning_lists_what_is_known() {
 fn a_key_that_is_not_available_yet() {
     let text = r"server:
   operations:
-    cooldown:
+    cache:
       enabled: true
+providers:
+  claude:
+    quota: {limit: 5, reset: monthly, on_loss: safe}
 ";
     assert_snapshot!(refuse(text), @r#"
-    config.yaml:3:5: `server.operations.cooldown` is not available yet; remove it, since nothing would act on it
+    config.yaml:3:5: `server.operations.cache` is not available yet; remove it, since nothing would act on it
       |
-    3 |     cooldown:
-      |     ^^^^^^^^
-    "#);
-}
+    3 |     cache:
+      |     ^^^^^
 
-#[test]
-fn a_strategy_that_is_not_available_yet() {
-    let text = r#"server:
-  operations:
-    load_balancing:
-      strategy: "latency"
-"#;
-    assert_snapshot!(refuse(text), @r#"
-    config.yaml:4:17: `server.operations.load_balancing.strategy`: the strategy `latency` is not available yet; write `round_robin`
+    config.yaml:7:39: `providers.claude.quota.on_loss` is not available yet; remove it, since nothing would act on it
       |
-    4 |       strategy: "latency"
-      |                 ^^^^^^^^^
+    7 |     quota: {limit: 5, reset: monthly, on_loss: safe}
+      |                                       ^^^^^^^
     "#);
 }
 
@@ -91,7 +86,7 @@ fn an_unknown_strategy() {
     let text = r"server: {operations: {load_balancing: {strategy: roundrobin}}}
 ";
     assert_snapshot!(refuse(text), @r#"
-    config.yaml:1:50: `server.operations.load_balancing.strategy`: unknown strategy `roundrobin`; did you mean `round_robin`?
+    config.yaml:1:50: `server.operations.load_balancing.strategy`: `roundrobin` is not a known strategy; did you mean `round_robin`?
       |
     1 | server: {operations: {load_balancing: {strategy: roundrobin}}}
       |                                                  ^^^^^^^^^^
@@ -326,7 +321,7 @@ models:
     3 |   drain_timeout: ${BAD}
       |                  ^^^^^^
 
-    config.yaml:4:43: `server.operations.load_balancing.strategy`: unknown strategy `${BAD}`; known are `round_robin`, `quota_aware`, `latency` and `cost`
+    config.yaml:4:43: `server.operations.load_balancing.strategy`: `${BAD}` is not a known strategy; known are `round_robin`, `quota_aware`, `latency` and `cost`
       |
     4 |   operations: {load_balancing: {strategy: "${BAD}"}}
       |                                           ^^^^^^^^

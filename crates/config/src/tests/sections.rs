@@ -38,7 +38,7 @@ fn an_empty_file_gives_the_defaults() {
 #[test]
 fn the_sketch_of_the_contract_gives_the_defaults_that_it_names() {
     let sketch = accept(
-        "server:\n  listen: \"127.0.0.1:8317\"\n  allow_anonymous: false\n  timeouts: {connect: 5s, first_byte: 120s, idle: 120s, total: 10m}\n  retries: {max_attempts: 3}\n  limits: {max_body: 32M, max_connections: 10000}\n",
+        "server:\n  listen: \"127.0.0.1:8317\"\n  allow_anonymous: false\n  timeouts: {connect: 5s, first_byte: 120s, idle: 120s, total: 10m}\n  retries: {max_attempts: 3, budget_percent: 20, hedge: {enabled: false}}\n  limits: {max_body: 32M, max_connections: 10000}\n",
     );
     let silent = accept("");
     assert_eq!((sketch.server, sketch.snapshot), (silent.server, silent.snapshot));

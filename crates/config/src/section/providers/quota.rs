@@ -6,6 +6,7 @@ use crate::{
     suggest,
 };
 use cliproxy_domain::{Quota, QuotaReset, QuotaUnit};
+use jiff::tz::TimeZoneDatabase;
 use std::time::Duration;
 
 /// The most tokens or calls; a sum of them still fits 64 bits.
@@ -78,7 +79,8 @@ fn read_reset(section: &Field<'_>) -> Option<QuotaReset> {
         return field.duration_within(SHORTEST..=LONGEST).map(QuotaReset::Every);
     }
     let advice = text.advice(words.into_iter());
-    field.refuse(format!("{} is not a known reset; {advice}, and durations such as `5h`", field.shown()));
+    let durations = if advice.starts_with("known") { ", and durations such as `5h`" } else { "" };
+    field.refuse(format!("{} is not a known reset; {advice}{durations}", field.shown()));
     None
 }
 
@@ -95,13 +97,15 @@ fn read_day(section: &Field<'_>, reset: Option<QuotaReset>) -> Option<QuotaReset
     }
 }
 
-/// Reads `timezone`, the name of a time zone as the database of time zones writes it.
+/// Reads `timezone`, the name of a time zone. The names are those of the database that is part of the program: what
+/// one machine knows of time zones is no matter of the cluster.
 fn read_timezone(section: &Field<'_>, reset: Option<QuotaReset>) -> Option<String> {
     let Some(field) = section.child("timezone") else { return Some("UTC".to_owned()) };
     let text = field.text()?;
-    let zone = jiff::tz::TimeZone::get(&text.value).ok();
+    let database = TimeZoneDatabase::bundled();
+    let zone = database.get(&text.value).ok();
     let Some(name) = zone.as_ref().filter(|zone| !zone.is_unknown()).and_then(|zone| zone.iana_name()) else {
-        let names: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
+        let names: Vec<String> = database.available().map(|name| name.as_str().to_owned()).collect();
         let close = suggest::closest(&text.value, names.iter().map(String::as_str));
         let advice = match close.filter(|_| text.is_plain) {
             Some(name) => format!("did you mean `{name}`?"),
