@@ -1,70 +1,67 @@
-//! Whether a provider answers, as live traffic shows it.
+//! Whether a provider answers: what probes and live traffic say, and when that is enough.
 
-use cliproxy_domain::{AttemptCounts, HealthState, WallTime};
-
-/// When a provider was last heard of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Heard {
-    /// When a call last ended that says something of the provider.
-    pub called: Option<WallTime>,
-    /// When it last answered, be it with a refusal.
-    pub answered: Option<WallTime>,
-}
-
-impl Heard {
-    /// Takes note of calls that ended at `end`.
-    pub fn note(&mut self, attempts: &AttemptCounts, end: WallTime) {
-        if attempts.were_heard() {
-            self.called = self.called.max(Some(end));
-        }
-        if attempts.were_answered() {
-            self.answered = self.answered.max(Some(end));
-        }
-    }
-}
-
-/// Judges by the last minute; after a quiet one the verdict before it stands.
-pub fn judge(last_minute: &AttemptCounts, heard: Heard) -> HealthState {
-    let answers = if last_minute.were_heard() {
-        last_minute.were_answered()
-    } else {
-        match (heard.called, heard.answered) {
-            (None, _) => return HealthState::Unknown,
-            (Some(_), None) => false,
-            // Windows of several nodes end a little apart.
-            (Some(called), Some(answered)) => answered.0.div_euclid(1_000) + 1 >= called.0.div_euclid(1_000),
-        }
-    };
-    if answers { HealthState::Healthy } else { HealthState::Unhealthy }
-}
-
+mod heard;
+mod machine;
 #[cfg(test)]
-mod tests {
-    use super::*;
+mod tests;
+mod voice;
 
-    #[test]
-    fn a_provider_is_judged_by_whether_it_answers_at_all() {
-        let ok = AttemptCounts { ok: 1, err_5xx: 9, ..AttemptCounts::default() };
-        let refuses = AttemptCounts { rate_limited: 1, ..AttemptCounts::default() };
-        let fails = AttemptCounts { err_5xx: 1, ..AttemptCounts::default() };
-        let cancelled = AttemptCounts { cancelled: 1, ..AttemptCounts::default() };
-        let now = WallTime(100_000);
-        let after = |attempts: &[AttemptCounts]| {
-            let mut heard = Heard::default();
-            attempts.iter().for_each(|attempts| heard.note(attempts, now));
-            heard
-        };
-        let cases = [
-            (ok, after(&[ok]), HealthState::Healthy),
-            (refuses, after(&[refuses]), HealthState::Healthy),
-            (fails, after(&[fails]), HealthState::Unhealthy),
-            (cancelled, after(&[cancelled]), HealthState::Unknown),
-            (AttemptCounts::default(), after(&[]), HealthState::Unknown),
-            (AttemptCounts::default(), after(&[ok]), HealthState::Healthy),
-            (AttemptCounts::default(), after(&[fails]), HealthState::Unhealthy),
-        ];
-        for (last_minute, heard, expected) in cases {
-            assert_eq!(judge(&last_minute, heard), expected, "{last_minute:?} {heard:?}");
-        }
+pub use heard::{Heard, judge};
+pub use machine::{Change, Machine};
+
+use cliproxy_domain::{AttemptCounts, NodeId, WallTime};
+
+/// Where evidence comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Source {
+    /// A node asked the provider whether it is well.
+    Probe,
+    /// Clients' requests.
+    Traffic,
+}
+
+/// What one node found of one provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The node.
+    pub node: NodeId,
+    /// How it found it.
+    pub source: Source,
+    /// When.
+    pub at: WallTime,
+    /// Whether the provider is well.
+    pub ok: bool,
+    /// How many results this stands for; at least 1.
+    pub count: u32,
+    /// For people: what the answer was, as `503` or `connect_timeout`; may be empty.
+    pub said: String,
+}
+
+impl Evidence {
+    /// Describes what a probe found. `said` is the status or the failure in the words of the metrics.
+    pub fn probe(node: NodeId, at: WallTime, ok: bool, said: impl Into<String>) -> Self {
+        Self { node, source: Source::Probe, at, ok, count: 1, said: said.into() }
     }
+
+    /// Reads what a node's calls to a provider within one window say: any answer, be it a refusal, is one success;
+    /// without one each failure counts. None when nothing was heard, since what clients cancelled says nothing.
+    pub fn traffic(node: NodeId, at: WallTime, attempts: &AttemptCounts) -> Option<Self> {
+        if !attempts.were_heard() {
+            return None;
+        }
+        let ok = attempts.were_answered();
+        let failures = attempts.err_5xx.saturating_add(attempts.timeout).saturating_add(attempts.connect);
+        let count = if ok { 1 } else { u32::try_from(failures).unwrap_or(u32::MAX) };
+        let said = if ok { "" } else { most_frequent(attempts) };
+        Some(Self { node, source: Source::Traffic, at, ok, count, said: said.to_owned() })
+    }
+}
+
+fn most_frequent(attempts: &AttemptCounts) -> &'static str {
+    let kinds = [
+        (attempts.err_5xx, "server errors"),
+        (attempts.timeout, "timeouts"),
+        (attempts.connect, "no connection"),
+    ];
+    kinds.into_iter().max_by_key(|(count, _)| *count).map_or("", |(_, kind)| kind)
 }

@@ -11,7 +11,59 @@ pub enum Verdict {
     /// Try the same choice again after the pause.
     SameAfter(Duration),
     /// Tell the client.
-    GiveUp,
+    GiveUp(Why),
+}
+
+/// Why a request is not tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// It was tried as often as it may be.
+    AttemptsSpent,
+    /// Every choice was tried, and the same again would not help.
+    NoChoiceLeft,
+    /// No other provider would answer otherwise, or nobody waits for the answer.
+    NotRetryable,
+    /// Its time is over, or would be before the next attempt.
+    Deadline,
+    /// Too large a share of all requests is being tried again already.
+    BudgetSpent,
+    /// The wait that the provider names is longer than a client is made to wait.
+    HintTooLong,
+}
+
+impl Why {
+    /// All reasons.
+    pub const ALL: [Why; 6] = [
+        Why::AttemptsSpent,
+        Why::NoChoiceLeft,
+        Why::NotRetryable,
+        Why::Deadline,
+        Why::BudgetSpent,
+        Why::HintTooLong,
+    ];
+
+    /// Names the reason as `explain` shows it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Why::AttemptsSpent => "attempts_spent",
+            Why::NoChoiceLeft => "no_choice_left",
+            Why::NotRetryable => "not_retryable",
+            Why::Deadline => "deadline",
+            Why::BudgetSpent => "budget_spent",
+            Why::HintTooLong => "hint_too_long",
+        }
+    }
+}
+
+impl Verdict {
+    /// Holds another attempt against the budget, which is asked only where there would be one.
+    pub fn within(self, take: impl FnOnce() -> bool) -> Self {
+        match self {
+            Verdict::GiveUp(why) => Verdict::GiveUp(why),
+            again if take() => again,
+            _ => Verdict::GiveUp(Why::BudgetSpent),
+        }
+    }
 }
 
 /// Where a request stands after a failed attempt.
@@ -32,91 +84,54 @@ pub struct Standing {
     pub written: bool,
 }
 
-/// Decides what follows `failure`.
+/// Decides what follows `failure`, the latest of the request: its hint is the one that counts.
 ///
-/// Another choice is taken as long as there is one; the same one is tried again only when there is no other and
-/// the failure may pass by itself, after an exponential pause with full jitter that fits the deadline.
+/// Another choice is taken as long as there is one. The same is tried again only when there is no other: after the wait
+/// that the failure names, with up to 200 ms of jitter, when a client can be made to wait that long; without one, when
+/// the failure may pass by itself, after an exponential pause with full jitter. Either must fit the deadline. Whoever
+/// follows the verdict holds it against the retry budget with [`Verdict::within`].
 pub fn after_failure(failure: Failure, standing: Standing) -> Verdict {
-    let may_fail_over = failure.may_fail_over() || (standing.written && failure == Failure::InvalidRequest);
-    if standing.attempts >= standing.max_attempts || !may_fail_over || standing.time_left.is_zero() {
-        return Verdict::GiveUp;
+    if !(failure.may_fail_over() || may_be_ours(failure, standing)) {
+        return Verdict::GiveUp(Why::NotRetryable);
+    }
+    if standing.attempts >= standing.max_attempts {
+        return Verdict::GiveUp(Why::AttemptsSpent);
+    }
+    if standing.time_left.is_zero() {
+        return Verdict::GiveUp(Why::Deadline);
     }
     if standing.choices_left {
         return Verdict::NextChoice;
     }
-    if !failure.may_retry_same() {
-        return Verdict::GiveUp;
-    }
-    // A provider that names its wait is not asked earlier.
-    let pause = backoff(standing.attempts, standing.draw).max(failure.retry_after().unwrap_or_default());
-    if pause < standing.time_left && pause <= LONGEST_PAUSE {
-        Verdict::SameAfter(pause)
-    } else {
-        Verdict::GiveUp
-    }
+    let pause = match failure.retry_after() {
+        Some(hint) if hint > LONGEST_PAUSE => return Verdict::GiveUp(Why::HintTooLong),
+        // A provider that names its wait is not asked earlier.
+        Some(hint) => hint + FIRST_PAUSE.mul_f64(part(standing.draw)),
+        None if failure.may_retry_same() => backoff(standing.attempts, standing.draw),
+        None => return Verdict::GiveUp(Why::NoChoiceLeft),
+    };
+    if pause < standing.time_left { Verdict::SameAfter(pause) } else { Verdict::GiveUp(Why::Deadline) }
 }
 
-/// The longest pause that a client is made to wait through; beyond it the client is told when to come back.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// The ceiling of the first pause; it doubles with each attempt.
+fn may_be_ours(failure: Failure, standing: Standing) -> bool {
+    standing.written && failure == Failure::InvalidRequest
+}
+
+/// The longest wait that a client is made to wait through; beyond it the client is told when to come back.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The ceiling of the first pause, which doubles with each attempt, and of the jitter behind a named wait.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Gives the pause after `attempts` failed attempts on one choice: uniform below a ceiling that doubles from
 /// 200 ms to 2 s. `draw` is from `[0, 1)`.
 pub fn backoff(attempts: u32, draw: f64) -> Duration {
     let ceiling = FIRST_PAUSE.saturating_mul(1 << attempts.saturating_sub(1).min(8)).min(LONGEST_PAUSE);
-    ceiling.mul_f64(draw.clamp(0.0, 1.0))
+    ceiling.mul_f64(part(draw))
+}
+
+fn part(draw: f64) -> f64 {
+    if draw.is_finite() { draw.clamp(0.0, 1.0) } else { 1.0 }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use cliproxy_domain::TimeoutPhase;
-
-    const STANDING: Standing = Standing {
-        attempts: 1,
-        max_attempts: 3,
-        choices_left: true,
-        time_left: Duration::from_secs(60),
-        draw: 0.5,
-        written: false,
-    };
-
-    #[test]
-    fn the_verdict_follows_from_the_failure_and_what_is_left() {
-        let alone = Standing { choices_left: false, ..STANDING };
-        let hint = |seconds| Failure::Overloaded { retry_after: Some(Duration::from_secs(seconds)) };
-        let half = Duration::from_millis(100);
-        let cases = [
-            (Failure::Upstream, STANDING, Verdict::NextChoice),
-            (Failure::RateLimited { retry_after: None }, STANDING, Verdict::NextChoice),
-            (Failure::InvalidRequest, STANDING, Verdict::GiveUp),
-            (Failure::InvalidRequest, Standing { written: true, ..STANDING }, Verdict::NextChoice),
-            (Failure::InvalidRequest, Standing { written: true, ..alone }, Verdict::GiveUp),
-            (Failure::ClientGone, STANDING, Verdict::GiveUp),
-            (Failure::Upstream, alone, Verdict::SameAfter(half)),
-            (Failure::RateLimited { retry_after: None }, alone, Verdict::GiveUp),
-            (Failure::CredentialRejected, alone, Verdict::GiveUp),
-            (Failure::Timeout(TimeoutPhase::FirstByte), alone, Verdict::GiveUp),
-            (hint(1), alone, Verdict::SameAfter(Duration::from_secs(1))),
-            (hint(30), alone, Verdict::GiveUp),
-            (Failure::Upstream, Standing { attempts: 3, ..STANDING }, Verdict::GiveUp),
-            (Failure::Upstream, Standing { time_left: Duration::ZERO, ..STANDING }, Verdict::GiveUp),
-            (
-                Failure::Upstream,
-                Standing { time_left: half, choices_left: false, ..STANDING },
-                Verdict::GiveUp,
-            ),
-        ];
-        for (failure, standing, expected) in cases {
-            assert_eq!(after_failure(failure, standing), expected, "{failure:?} with {standing:?}");
-        }
-    }
-
-    #[test]
-    fn pauses_double_up_to_two_seconds_and_never_pass_them() {
-        let ceilings: Vec<_> = (1..=6).map(|n| backoff(n, 1.0).as_millis()).collect();
-        assert_eq!(ceilings, [200, 400, 800, 1600, 2000, 2000]);
-        assert_eq!(backoff(u32::MAX, 0.0), Duration::ZERO);
-    }
-}
+mod tests;

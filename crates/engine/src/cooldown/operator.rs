@@ -33,7 +33,7 @@ pub fn clear(known: &Cooldown, seen: (u64, u32), node: &NodeId, now: WallTime) -
         return None;
     }
     Some(Cooldown {
-        round: known.round + 1,
+        round: known.round.checked_add(1)?,
         // From here on traffic rises.
         until: now,
         cleared: true,
@@ -45,7 +45,7 @@ pub fn clear(known: &Cooldown, seen: (u64, u32), node: &NodeId, now: WallTime) -
 fn word(key: CooldownKey, epoch: u64, now: WallTime, cause: CooldownCause, by: &str, note: &str) -> Cooldown {
     Cooldown {
         key,
-        epoch: epoch + 1,
+        epoch: epoch.saturating_add(1),
         round: 0,
         started_at: now,
         until: now,

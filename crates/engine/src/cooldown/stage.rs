@@ -1,6 +1,6 @@
 //! Where a rest stands: it goes on, it is being tried, traffic returns, or it is over.
 
-use cliproxy_domain::{Cooldown, Permit, WallTime};
+use cliproxy_domain::{Cooldown, NodeId, Permit, WallTime};
 use std::time::Duration;
 
 /// How long traffic takes to return in full after a rest.
@@ -27,6 +27,14 @@ pub fn stage(cooldown: &Cooldown, now: WallTime) -> Stage {
         return rising(now.since(cooldown.until));
     }
     if now < cooldown.until { Stage::Resting } else { Stage::HalfOpen(cooldown.permit.clone()) }
+}
+
+/// Grants the one request after a rest to `node`, which thereby has the only permit. None when there is none to grant:
+/// the rest goes on, or is known to be over.
+pub fn granted(known: &Cooldown, node: &NodeId, now: WallTime) -> Option<Cooldown> {
+    let Stage::HalfOpen(permit) = stage(known, now) else { return None };
+    let number = permit.number.checked_add(1)?;
+    Some(Cooldown { permit: Permit { number, node: Some(node.clone()) }, ..known.clone() })
 }
 
 /// Gives the stage of what came back `ago`.
