@@ -1,4 +1,5 @@
 use super::*;
+use cliproxy_domain::{Cooldown, Scope};
 
 const NOW: WallTime = WallTime(1_000_000);
 
