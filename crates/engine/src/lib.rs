@@ -3,6 +3,7 @@
 //! No clock, no I/O, no randomness of its own. Both planes, tests and simulations run this same code.
 #![deny(missing_docs)]
 
+pub mod affinity;
 pub mod budget;
 pub mod candidates;
 pub mod cooldown;
@@ -22,3 +23,6 @@ pub use outlook::{CredentialOutlook, Outlook, ProviderOutlook};
 pub use retry::{Standing, Verdict, Why, after_failure};
 pub use select::{Choice, Excluded, Idle, Load, Order, Pick, Scene, order, probed};
 pub use speech::{Asks, has_operation, speech};
+
+#[cfg(test)]
+mod world;

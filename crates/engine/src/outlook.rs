@@ -1,6 +1,9 @@
 //! What is known of every provider of one configuration, laid out so that a decision finds it without a search.
 
-use crate::cooldown::{Stage, rising, stage};
+use crate::{
+    affinity::{credential_seed, provider_seed},
+    cooldown::{Stage, rising, stage},
+};
 use cliproxy_domain::{
     Cooldown, CooldownKey, CredentialName, Health, Hint, Measured, ModelName, Price, ProviderName, QuotaUnit,
     Scope, Snapshot, WallTime,
@@ -19,6 +22,8 @@ pub struct Outlook {
 pub struct ProviderOutlook {
     /// Its name.
     pub name: ProviderName,
+    /// What the draws of sessions for it begin with.
+    pub seed: u64,
     /// Its credentials, in the order of the configuration.
     pub credentials: Vec<CredentialOutlook>,
     /// The word on the whole of it.
@@ -40,6 +45,8 @@ pub struct ProviderOutlook {
 pub struct CredentialOutlook {
     /// Its name.
     pub name: CredentialName,
+    /// What the draws of sessions for it begin with.
+    pub seed: u64,
     /// Its share among the provider's credentials.
     pub weight: u32,
     /// The word on it.
@@ -70,12 +77,14 @@ impl Outlook {
             slots.insert(provider.name.as_str(), providers.len());
             let credential = |credential: &cliproxy_domain::Credential| CredentialOutlook {
                 name: credential.name.clone(),
+                seed: credential_seed(provider.name.as_str(), credential.name.as_str()),
                 weight: credential.weight.max(1),
                 rest: None,
                 models: Vec::new(),
             };
             providers.push(ProviderOutlook {
                 name: provider.name.clone(),
+                seed: provider_seed(provider.name.as_str()),
                 credentials: provider.credentials.iter().map(credential).collect(),
                 rest: None,
                 health: None,

@@ -1,15 +1,20 @@
 //! In which order the candidates are tried, and what is left out for which reason.
 
+mod arrangement;
+mod cost;
+mod latency;
+mod quota_aware;
+mod ranking;
+mod round_robin;
 mod turn;
+mod usable;
 
-use crate::{
-    candidates::{Candidate, CandidateSet},
-    cooldown::Stage,
-    outlook::{CredentialOutlook, Outlook, ProviderOutlook},
-};
+use crate::{candidates::CandidateSet, cooldown::Stage, outlook::Outlook};
+use arrangement::Arrangement;
 use cliproxy_domain::{Cooldown, CooldownCause, CredentialName, Exclusion, NodeId, Target, WallTime};
 use std::time::Duration;
-use turn::turn;
+pub(crate) use turn::unit;
+pub(crate) use usable::{Ready, Survey, Usable};
 
 /// One upstream call that may be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,134 +115,25 @@ impl Order {
     }
 }
 
-/// One candidate that can be tried, with its usable credentials.
-pub(crate) struct Ready<'a> {
-    pub(crate) index: usize,
-    pub(crate) candidate: &'a Candidate,
-    pub(crate) provider: &'a ProviderOutlook,
-    pub(crate) credentials: Vec<Usable<'a>>,
-}
-
-/// One credential that can be tried.
-pub(crate) struct Usable<'a> {
-    pub(crate) index: usize,
-    pub(crate) credential: &'a CredentialOutlook,
-    pub(crate) probes: bool,
-    /// The part of its share that it takes: below 1 for a while after a rest.
-    pub(crate) part: f64,
-}
-
-/// Orders the candidates of `set` for one request.
-///
-/// Smooth weighted round robin over the ticket, so that with equal weights any N consecutive tickets over N targets
-/// begin with N different ones. Credentials of a target are taken in turn by their weights, with the same ticket.
-pub fn order<L: Load>(scene: &Scene<'_, L>, set: &CandidateSet) -> Order {
-    let mut order = Order { health_ignored: health_is_ignored(scene.outlook, set), ..Order::default() };
-    let mut ready = Vec::with_capacity(set.candidates.len());
-    for (index, candidate) in set.candidates.iter().enumerate() {
-        let Some(provider) = scene.outlook.providers.get(candidate.slot) else { continue };
-        let credentials = usable(scene, &mut order, index, candidate, provider);
-        if !credentials.is_empty() {
-            ready.push(Ready { index, candidate, provider, credentials });
-        }
-    }
-    let tier_of = |ready: &Ready<'_>| (ready.candidate.priority, ready.candidate.behind);
-    ready.sort_by_key(tier_of);
-    let mut spares = Vec::new();
-    for tier in ready.chunk_by(|a, b| tier_of(a) == tier_of(b)) {
-        let weights: Vec<u32> = tier.iter().map(|ready| ready.candidate.weight).collect();
-        for place in turn(&weights, scene.ticket) {
-            let chosen = &tier[place];
-            // The share of tickets that reach this target advances one at a time, so the quotient is its own count.
-            let own_ticket = scene.ticket / tier.len() as u64;
-            let weights: Vec<u32> =
-                chosen.credentials.iter().map(|usable| usable.credential.weight).collect();
-            let mut in_turn = turn(&weights, own_ticket).into_iter().map(|i| Pick {
-                candidate: chosen.index,
-                credential: chosen.credentials[i].index,
-                probes: chosen.credentials[i].probes,
-            });
-            order.picks.extend(in_turn.next());
-            spares.extend(in_turn);
-        }
-    }
-    order.picks.extend(spares);
-    order
-}
-
-/// Tells whether more than half of the targets are unhealthy: the fault is then more likely to be near than at all of
-/// them.
-fn health_is_ignored(outlook: &Outlook, set: &CandidateSet) -> bool {
-    let down =
-        |candidate: &&Candidate| outlook.providers.get(candidate.slot).is_some_and(ProviderOutlook::is_down);
-    set.candidates.iter().filter(down).count() * 2 > set.candidates.len()
-}
-
-/// Gives the credentials of a target that can be tried, and notes the others.
-fn usable<'a, L: Load>(
-    scene: &Scene<'a, L>,
-    order: &mut Order,
-    index: usize,
-    candidate: &Candidate,
-    provider: &'a ProviderOutlook,
-) -> Vec<Usable<'a>> {
-    let target = Excluded {
-        candidate: index,
-        credential: None,
-        reason: Exclusion::Unhealthy,
-        cause: None,
-        until: None,
-    };
-    if provider.is_down() && !order.health_ignored {
-        order.exclude(target);
-        return Vec::new();
-    }
-    if let Some(quota) = provider.quota.filter(|quota| quota.left == 0) {
-        order.exclude(Excluded { reason: Exclusion::QuotaExhausted, until: quota.resets_at, ..target });
-        return Vec::new();
-    }
-    if provider.credentials.is_empty() {
-        order.exclude(Excluded { reason: Exclusion::NoCredential, ..target });
-        return Vec::new();
-    }
-    let mut credentials = Vec::with_capacity(provider.credentials.len());
-    let risen = provider.risen(scene.now);
-    for (at, credential) in provider.credentials.iter().enumerate() {
-        let (probes, part) = match provider.governing(credential, candidate.target.model.as_str(), scene.now)
-        {
-            None | Some((_, Stage::Over)) => (false, 1.0),
-            Some((_, Stage::Rising(part))) => (false, part),
-            Some((_, Stage::HalfOpen(permit))) if may_probe(scene, permit.node.as_ref()) => (true, 1.0),
-            Some((rest, stage)) => {
-                let (reason, until) = match stage {
-                    Stage::Resting if rest.cause == CooldownCause::QuotaExhausted => {
-                        (Exclusion::QuotaExhausted, Some(rest.until))
-                    }
-                    Stage::Resting => (Exclusion::Cooldown, Some(rest.until)),
-                    _ => (Exclusion::CircuitHalfOpenBusy, Some(scene.now.plus(VERDICT))),
-                };
-                order.exclude(Excluded {
-                    credential: Some(at),
-                    reason,
-                    cause: Some(rest.cause),
-                    until,
-                    ..target.clone()
-                });
-                continue;
-            }
-        };
-        credentials.push(Usable { index: at, credential, probes, part: part.min(risen) });
-    }
-    credentials
-}
-
 /// How long the others wait for the verdict of the one that probes.
 pub const VERDICT: Duration = Duration::from_secs(1);
 
-/// Tells whether this node may send the request that finds out whether a rest goes on. Only who has the permit, or
-/// everyone for himself when nobody hands out permits.
-fn may_probe<L>(scene: &Scene<'_, L>, permit: Option<&NodeId>) -> bool {
-    scene.cut_off || permit.is_some_and(|holder| holder == scene.node)
+/// Orders the candidates of `set` for one request.
+///
+/// Tier by tier; in a tier a session's own credential goes first, else the strategy ranks the targets and equals take
+/// turns by weight over the ticket, so that with equal weights any N consecutive tickets over N targets begin with N
+/// different ones. Credentials of a target take turns by their weights. Where a target's turn is counted, it is
+/// counted by the ticket: nodes share nothing.
+pub fn order<L: Load>(scene: &Scene<'_, L>, set: &CandidateSet) -> Order {
+    let mut order = Order::default();
+    let survey = Survey::of(scene, set, &mut order);
+    let mut arrangement = Arrangement::new(scene, set, &survey);
+    for tier in survey.tiers() {
+        arrangement.add(tier);
+    }
+    order.picks = arrangement.picks;
+    order.picks.append(&mut arrangement.spares);
+    order
 }
 
 /// Gives the word whose permit whoever takes this pick must take first; none when it needs none.

@@ -1,18 +1,14 @@
 use super::*;
-use cliproxy_domain::{Alias, AliasTarget, ModelPattern, Need, ProviderKind, Timeouts, TraitsEntry};
+use crate::world;
+use cliproxy_domain::{Alias, AliasTarget, ModelPattern, Need, ProviderKind, TraitsEntry};
 
 fn provider(name: &str, kind: ProviderKind, models: &[&str]) -> Provider {
     Provider {
-        name: name.into(),
         kind,
-        base_url: "http://localhost".into(),
-        credentials: Vec::new(),
         models: models.iter().copied().map(ModelPattern::new).collect(),
         weight: 2,
         priority: 5,
-        timeouts: Timeouts::default(),
-        profile: None,
-        traits: Vec::new(),
+        ..world::provider(name, &[])
     }
 }
 
