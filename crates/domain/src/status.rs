@@ -157,14 +157,14 @@ pub struct CooldownPeriod {
 }
 
 /// One rest with its evidence.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RestStatus {
     /// What rests, as `claude`, `claude/main` or `claude/main/claude-sonnet-4-5`.
     pub subject: String,
     /// How much of the provider: `provider`, `credential` or `model`.
-    pub scope: &'static str,
+    pub scope: String,
     /// `resting`, `half_open` (past its end, one request finds out), `rising` (traffic returns) or `over`.
-    pub stage: &'static str,
+    pub stage: String,
     /// Why.
     pub cause: CooldownCause,
     /// When it began.
@@ -174,35 +174,35 @@ pub struct RestStatus {
     /// What is left, rounded up.
     pub remaining_seconds: u64,
     /// The node that saw the cause; absent for an operator's word.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reporter: Option<NodeId>,
     /// The operator who said so.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by: String,
     /// The operator's reason.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
     /// The status that tripped it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
     /// The failure that tripped it, in the words of the metrics.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub error_type: String,
     /// The wait that the provider named, as it came.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint_seconds: Option<f64>,
     /// Whether the rest differs from that for the policy's sake.
     pub clamped: bool,
     /// How many errors tripped it; absent when one was enough.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errors: Option<u32>,
     /// The window that they were counted in, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_seconds: Option<u64>,
     /// How many rests came one after the other.
     pub streak: u32,
     /// Who may find out whether it goes on, once it is past its end.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prober: Option<NodeId>,
     /// Grows with each word of an operator.
     pub epoch: u64,
@@ -210,13 +210,13 @@ pub struct RestStatus {
 
 impl RestStatus {
     /// Shows `rest` as it is at `now`, in the stage that the caller found.
-    pub fn of(rest: &Cooldown, stage: &'static str, now: WallTime) -> Self {
+    pub fn of(rest: &Cooldown, stage: &str, now: WallTime) -> Self {
         let evidence = &rest.evidence;
         let counted = evidence.errors > 0;
         Self {
             subject: rest.key.to_string(),
-            scope: rest.key.scope.as_str(),
-            stage,
+            scope: rest.key.scope.as_str().to_owned(),
+            stage: stage.to_owned(),
             cause: rest.cause,
             started_at: rest.started_at,
             ends_at: rest.until,

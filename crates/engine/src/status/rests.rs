@@ -9,6 +9,7 @@ use cliproxy_domain::{
     Cooldown, CooldownCause, WallTime,
     status::{CooldownPeriod, CooldownStatus, RestStatus, Source, seconds_left},
 };
+use std::collections::BTreeSet;
 
 /// How many rests that are over are told.
 const HISTORY: usize = 50;
@@ -24,36 +25,42 @@ pub struct Standing<'a> {
     pub ended_at: WallTime,
 }
 
-/// Tells what rests. `earlier` are words that later ones of the same key replaced, with the times at which they ended.
+/// Tells what rests. `earlier` are rests that are over and that later words of the same key have replaced.
 pub fn cooldowns(
     outlook: &Outlook,
-    earlier: impl IntoIterator<Item = Cooldown>,
+    earlier: impl IntoIterator<Item = RestStatus>,
     source: Source,
     now: WallTime,
 ) -> CooldownStatus {
     let mut status = CooldownStatus { source, as_of: now, ..CooldownStatus::default() };
-    let mut over: Vec<Cooldown> = earlier.into_iter().collect();
+    let mut over = Vec::new();
     for provider in &outlook.providers {
         if let Some(rest) = provider_rest(provider, now) {
             status.providers_in_cooldown.push(provider.name.clone());
             status.cooldown_periods.insert(provider.name.clone(), period(rest, now));
         }
         for word in standings(provider, now) {
-            if word.stage == Stage::Over {
-                over.push(Cooldown { until: word.ended_at, ..word.rest.clone() });
-                continue;
-            }
             let told = RestStatus::of(word.rest, stage_name(&word.stage), now);
-            status.resting.insert(told.subject.clone(), told);
+            match word.stage {
+                Stage::Over => over.push(RestStatus { ends_at: word.ended_at, remaining_seconds: 0, ..told }),
+                _ => drop(status.resting.insert(told.subject.clone(), told)),
+            }
         }
     }
-    // A recovery of what did not rest is no rest that is over.
-    over.retain(|rest| rest.until > rest.started_at);
-    over.sort_by(|a, b| (b.until, &a.key, b.epoch).cmp(&(a.until, &b.key, a.epoch)));
-    over.dedup_by(|a, b| (&a.key, a.started_at) == (&b.key, b.started_at));
-    over.truncate(HISTORY);
-    status.history = over.iter().map(|rest| RestStatus::of(rest, stage_name(&Stage::Over), now)).collect();
+    over.extend(earlier);
+    status.history = history(over);
     status
+}
+
+/// Gives the newest rests of `over`, the newest first, each once.
+fn history(mut over: Vec<RestStatus>) -> Vec<RestStatus> {
+    // A recovery of what did not rest is no rest that is over.
+    over.retain(|rest| rest.ends_at > rest.started_at);
+    over.sort_by(|a, b| (b.ends_at, &a.subject).cmp(&(a.ends_at, &b.subject)));
+    let mut known = BTreeSet::new();
+    over.retain(|rest| known.insert((rest.subject.clone(), rest.started_at)));
+    over.truncate(HISTORY);
+    over
 }
 
 /// Tells how long a provider is out for this rest, in the guide's words.

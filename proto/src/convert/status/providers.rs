@@ -54,8 +54,8 @@ fn period_to_wire(period: &CooldownPeriod) -> v1::CooldownPeriod {
 fn rest_to_wire(rest: &RestStatus) -> v1::Rest {
     v1::Rest {
         subject: rest.subject.clone(),
-        scope: rest.scope.to_owned(),
-        stage: rest.stage.to_owned(),
+        scope: rest.scope.clone(),
+        stage: rest.stage.clone(),
         cause: rest.cause.word().to_owned(),
         started_at_ms: rest.started_at.0,
         ends_at_ms: rest.ends_at.0,
