@@ -5,13 +5,19 @@
 //! gives back.
 #![expect(clippy::expect_used, reason = "a case fails by panicking, as the test does that it becomes")]
 
+pub mod audit;
+pub mod changes;
+pub mod checks;
 pub mod config;
 pub mod durability;
 pub mod events;
+pub mod hint_log;
+pub mod hint_values;
 pub mod hints;
 pub mod identity;
 pub mod ledger;
 pub mod nodes;
+pub mod requests;
 pub mod usage;
 
 mod sample;
@@ -48,6 +54,30 @@ pub type CaseResult = Result<(), StoreError>;
 macro_rules! contract_tests {
     ($harness:ty) => {
         $crate::contract_tests! { @expand $harness;
+            audit {
+                entries_come_the_newest_first
+                every_field_of_an_entry_comes_back_as_it_was
+                an_entry_is_written_once
+                entries_of_many_tasks_are_all_there_once
+                filters_hold_alone_and_together
+                entries_are_forgotten_after_their_time
+            }
+            changes {
+                a_change_writes_hints_audit_and_outcome
+                a_change_without_hints_is_written_and_takes_no_version
+                a_repeated_change_writes_nothing_twice
+                whoever_sees_one_part_of_a_change_sees_all_of_it
+                equal_changes_at_once_are_written_once
+                an_outcome_is_that_of_its_own_call
+                outcomes_are_forgotten_after_their_time
+            }
+            checks {
+                checks_add_up_over_calls_and_minutes
+                checks_count_minutes_that_begin_within_the_range
+                checks_of_many_tasks_all_count
+                a_count_stays_at_its_limit_instead_of_overflowing
+                checks_are_forgotten_after_their_time
+            }
             config {
                 an_empty_store_has_no_configuration
                 a_new_configuration_becomes_the_active_one
@@ -57,11 +87,15 @@ macro_rules! contract_tests {
                 equal_configurations_at_once_take_one_number
                 entries_come_back_sorted_and_of_doubles_the_last
                 an_earlier_configuration_can_still_be_read
+                configurations_are_listed_the_newest_first
+                the_list_of_configurations_stops_at_the_limit
             }
             durability {
                 configurations_survive_reopening
                 usage_and_cursors_survive_reopening
-                cooldowns_and_their_versions_survive_reopening
+                hints_and_their_versions_survive_reopening
+                the_audit_log_and_outcomes_survive_reopening
+                checks_and_requests_survive_reopening
                 nodes_survive_reopening
             }
             events {
@@ -70,20 +104,32 @@ macro_rules! contract_tests {
                 a_resent_event_is_known_after_reopening
                 events_are_forgotten_after_their_time
             }
-            hints {
-                the_first_cooldown_takes_version_one
-                a_cooldown_that_changes_nothing_takes_no_version
-                a_higher_epoch_wins_over_a_later_end
-                values_merge_alike_in_any_order
-                changes_of_one_call_are_numbered_in_order
-                versions_are_contiguous_under_concurrency
-                equal_cooldowns_at_once_take_one_version
-                current_cooldowns_are_sorted_and_not_yet_over
-                a_cooldown_that_is_over_keeps_its_epoch
+            hint_log {
                 changes_follow_a_version_up_to_the_limit
                 nothing_follows_the_newest_version
                 a_version_of_another_history_has_no_changes
                 changes_that_are_forgotten_are_not_skipped
+            }
+            hint_values {
+                every_field_of_a_hint_comes_back_as_it_was
+                scopes_are_told_apart_whatever_the_names
+                parts_of_a_millisecond_make_no_change
+                a_rest_that_is_over_keeps_its_epoch
+                rests_are_forgotten_when_they_ended_before
+                an_operators_word_is_never_forgotten
+                forgetting_takes_no_version
+            }
+            hints {
+                the_first_hint_takes_version_one
+                a_hint_that_changes_nothing_takes_no_version
+                a_higher_epoch_wins_over_a_later_end
+                a_higher_round_wins_over_a_later_end
+                values_merge_alike_in_any_order
+                changes_of_one_call_are_numbered_in_order
+                versions_are_contiguous_under_concurrency
+                equal_hints_at_once_take_one_version
+                hints_come_sorted_by_key
+                a_hint_that_is_not_stored_changes_nothing
             }
             identity {
                 a_history_keeps_its_name
@@ -114,6 +160,13 @@ macro_rules! contract_tests {
                 an_earlier_word_changes_nothing
                 an_earlier_incarnation_changes_nothing
                 nodes_come_sorted_by_name
+            }
+            requests {
+                a_record_is_found_by_its_id
+                the_first_record_of_an_id_stays
+                records_of_many_tasks_are_all_there
+                records_are_forgotten_after_their_time
+                the_oldest_records_make_room
             }
             usage {
                 sums_equal_what_was_applied

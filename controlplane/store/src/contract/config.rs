@@ -2,9 +2,9 @@
 
 use super::{
     CaseResult, Harness,
-    sample::{config, entry},
+    sample::{MINUTE, NOW, config, entry},
 };
-use crate::{NewConfig, Store};
+use crate::{ConfigSummary, NewConfig, Store};
 use cliproxy_domain::ConfigId;
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::task::JoinSet;
@@ -97,5 +97,49 @@ pub async fn an_earlier_configuration_can_still_be_read<H: Harness>() -> CaseRes
     let stored = store.config(first).await?.expect("it was put");
     assert_eq!((stored.id, stored.hash), (first, 10));
     assert_eq!(stored.entries, [entry(1, "claude", 10)]);
+    Ok(())
+}
+
+/// Lists each number once, with who made it, why and when.
+pub async fn configurations_are_listed_the_newest_first<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let store = harness.store();
+    store.put_config(config(u64::MAX)).await?;
+    let second =
+        NewConfig { author: "ada".into(), reason: "two\nlines".into(), at: NOW.plus(MINUTE), ..config(20) };
+    store.put_config(second.clone()).await?;
+    store.put_config(second).await?;
+    let first = ConfigSummary {
+        id: ConfigId(1),
+        hash: u64::MAX,
+        author: "file".into(),
+        reason: String::new(),
+        at: NOW,
+    };
+    let second = ConfigSummary {
+        id: ConfigId(2),
+        hash: 20,
+        author: "ada".into(),
+        reason: "two\nlines".into(),
+        at: NOW.plus(MINUTE),
+    };
+    assert_eq!(store.configs(10).await?, [second, first]);
+    Ok(())
+}
+
+/// Gives not more than asked for, and nothing of nothing.
+pub async fn the_list_of_configurations_stops_at_the_limit<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let store = harness.store();
+    assert_eq!(store.configs(u32::MAX).await?, []);
+    for hash in 1..=3 {
+        store.put_config(config(hash)).await?;
+    }
+    let mut ids = Vec::new();
+    for limit in [0, 2, u32::MAX] {
+        let listed = store.configs(limit).await?;
+        ids.push(listed.iter().map(|summary| summary.id.0).collect::<Vec<_>>());
+    }
+    assert_eq!(ids, [vec![], vec![3, 2], vec![3, 2, 1]]);
     Ok(())
 }

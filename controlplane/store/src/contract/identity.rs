@@ -2,7 +2,7 @@
 
 use super::{
     CaseResult, Harness,
-    sample::{NOW, around_now, cooldown, report},
+    sample::{NOW, around_now, merge, report, rest},
 };
 use crate::Store;
 use cliproxy_domain::HintVersion;
@@ -33,7 +33,7 @@ pub async fn a_ping_changes_nothing<H: Harness>() -> CaseResult {
     let store = harness.store();
     store.ping().await?;
     assert_eq!(store.active_config().await?, None);
-    assert_eq!(store.cooldowns(NOW).await?, (HintVersion(0), vec![]));
+    assert_eq!(store.hints().await?, (HintVersion(0), vec![]));
     assert_eq!(store.usage(around_now()).await?, []);
     assert_eq!(store.nodes().await?, []);
     assert_eq!(harness.event_ids().await, Vec::<String>::new());
@@ -49,11 +49,11 @@ pub async fn pings_go_well_beside_other_commits<H: Harness>() -> CaseResult {
         tasks.spawn(async move {
             store.ping().await?;
             store.apply_batches(vec![report(&format!("node {index}"), &[1])], NOW).await?;
-            store.merge_cooldowns(vec![cooldown(&format!("key {index}"), 0, 10)]).await?;
+            merge(&*store, vec![rest(&format!("key {index}"), 0, 10)]).await?;
             store.ping().await
         });
     }
     tasks.join_all().await.into_iter().collect::<CaseResult>()?;
-    assert_eq!(harness.store().cooldowns(NOW).await?.0, HintVersion(8));
+    assert_eq!(harness.store().hints().await?.0, HintVersion(8));
     Ok(())
 }

@@ -1,9 +1,12 @@
 //! Small values for the cases.
 
-use crate::{ConfigEntry, NewConfig, NodeBatches, NodeRecord};
+use crate::{
+    Change, ConfigEntry, HintChange, NewConfig, NodeBatches, NodeRecord, Outcome, Store, StoreError,
+};
 use cliproxy_domain::{
-    AttemptCounts, Batch, Cooldown, CooldownCause, CooldownKey, Incarnation, LedgerKey, LedgerRow, NodeId,
-    Seq, TokenUsage, UrgentEvent, UrgentKind, WallTime,
+    AttemptCounts, AuditEntry, Batch, Cooldown, CooldownCause, CooldownKey, Evidence, Health, HealthState,
+    Hint, HintVersion, Incarnation, LedgerKey, LedgerRow, NodeId, Permit, Seq, TokenUsage, UrgentEvent,
+    UrgentKind, WallTime,
 };
 use std::{ops::Range, time::Duration};
 
@@ -74,15 +77,67 @@ pub(super) fn one_batch(seq: u64, window_start: WallTime, rows: Vec<LedgerRow>) 
     NodeBatches { batches: vec![batch(1, seq, window_start, rows)], ..report("a", &[]) }
 }
 
+/// A rest of one credential of `claude`, from [`NOW`] on.
 pub(super) fn cooldown(credential: &str, epoch: u64, seconds: u64) -> Cooldown {
     Cooldown {
-        key: CooldownKey { provider: "claude".into(), credential: credential.into() },
+        key: CooldownKey::credential("claude".into(), credential.into()),
         epoch,
+        round: 0,
         started_at: NOW,
         until: NOW.plus(Duration::from_secs(seconds)),
+        cleared: false,
         cause: CooldownCause::RateLimit,
         source: "a".into(),
+        permit: Permit { number: 0, node: Some("a".into()) },
+        streak: 1,
+        evidence: Evidence::default(),
     }
+}
+
+/// As [`cooldown`].
+pub(super) fn rest(credential: &str, epoch: u64, seconds: u64) -> Hint {
+    Hint::Cooldown(cooldown(credential, epoch, seconds))
+}
+
+pub(super) fn health(provider: &str, revision: u64) -> Hint {
+    Hint::Health(Health {
+        revision,
+        provider: provider.into(),
+        state: HealthState::Unhealthy,
+        since: NOW,
+        recovered: false,
+        recoveries: 3,
+        why: "3 probes in a row failed (503)".into(),
+    })
+}
+
+pub(super) fn numbered(version: u64, hint: Hint) -> HintChange {
+    HintChange { version: HintVersion(version), hint }
+}
+
+/// Changes hints and nothing else.
+pub(super) async fn merge(store: &impl Store, hints: Vec<Hint>) -> Result<Vec<HintChange>, StoreError> {
+    store.change(Change { hints, ..Change::default() }).await
+}
+
+/// What an operator did to `claude` at `at`.
+pub(super) fn audit(id: &str, at: WallTime) -> AuditEntry {
+    AuditEntry {
+        id: id.into(),
+        at,
+        actor: "ada".into(),
+        from: "127.0.0.1:50000".into(),
+        action: "cooldown_started".into(),
+        provider: Some("claude".into()),
+        subject: "claude/main".into(),
+        reason: "maintenance".into(),
+        before: String::new(),
+        after: r#"{"ends_at":"2026-02-19T22:55:00Z"}"#.into(),
+    }
+}
+
+pub(super) fn outcome(request_id: &str, answer: &str, at: WallTime) -> Outcome {
+    Outcome { request_id: request_id.into(), answer: answer.into(), at }
 }
 
 pub(super) fn event(id: &str) -> UrgentEvent {
@@ -90,10 +145,14 @@ pub(super) fn event(id: &str) -> UrgentEvent {
         id: id.into(),
         node: "a".into(),
         kind: UrgentKind::RateLimited,
-        key: CooldownKey { provider: "claude".into(), credential: "main".into() },
+        subject: key("claude", "m"),
+        about_model: false,
+        rest: None,
         http_status: 429,
-        rest: Duration::from_secs(30),
+        error_type: "rate_limit".into(),
+        hint: Some(Duration::from_secs(30)),
         seen_epoch: 0,
+        age: Duration::ZERO,
     }
 }
 

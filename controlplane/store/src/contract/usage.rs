@@ -25,14 +25,17 @@ fn distinct(provider: &str, model: &str, from: u64) -> LedgerRow {
             cancelled: from + 6,
             retried: from + 7,
             latency_us: from + 8,
+            streams: from + 9,
+            stream_us: from + 10,
+            first_event_us: from + 11,
         },
         tokens: TokenUsage {
-            input: from + 9,
-            output: from + 10,
-            cache_read: from + 11,
-            cache_write: from + 12,
-            reasoning: from + 13,
-            estimated: from + 14,
+            input: from + 12,
+            output: from + 13,
+            cache_read: from + 14,
+            cache_write: from + 15,
+            reasoning: from + 16,
+            estimated: from + 17,
         },
     }
 }
