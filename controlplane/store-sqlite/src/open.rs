@@ -28,8 +28,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// To what the write-ahead log is cut after a burst made it longer, in bytes.
 const LOG_SIZE_LIMIT: &str = "67108864";
 
-/// The steps of the schema: number, subject, SQL.
-const MIGRATIONS: &[(i64, &str, &str)] = &[
+/// A step of the schema: number, subject, SQL.
+type Step = (i64, &'static str, &'static str);
+
+pub(crate) const MIGRATIONS: &[Step] = &[
     (1, "meta", include_str!("../../../migrations/sqlite/0001_meta.sql")),
     (2, "config", include_str!("../../../migrations/sqlite/0002_config.sql")),
     (3, "hints", include_str!("../../../migrations/sqlite/0003_hints.sql")),
@@ -62,7 +64,7 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .pragma("journal_size_limit", LOG_SIZE_LIMIT);
         let pool = pool(1).connect_with(options).await.map_err(Fault::from)?;
-        migrator().run(&pool).await.map_err(of_migration)?;
+        migrator(MIGRATIONS).run(&pool).await.map_err(of_migration)?;
         let history = read_history(&pool).await?;
         let readers = pool_of_readers(path);
         Ok(SqliteStore { writer: Some(Writer { pool, _lock: lock }), readers, history })
@@ -171,8 +173,8 @@ fn pool_of_readers(path: &Path) -> SqlitePool {
     pool(READERS).connect_lazy_with(connect_options(path).read_only(true))
 }
 
-fn migrator() -> Migrator {
-    let steps = MIGRATIONS.iter().map(|&(version, subject, sql)| {
+pub(crate) fn migrator(steps: &[Step]) -> Migrator {
+    let steps = steps.iter().map(|&(version, subject, sql)| {
         Migration::new(version, Cow::Borrowed(subject), MigrationType::Simple, sql.into_sql_str(), false)
     });
     Migrator::with_migrations(steps.collect())

@@ -1,6 +1,10 @@
+mod change;
+mod upgrade;
+
 use super::*;
 use cliproxy_domain::{
-    AttemptCounts, Batch, CooldownCause, CooldownKey, Incarnation, LedgerKey, Seq, TokenUsage,
+    AttemptCounts, Batch, Cooldown, CooldownCause, CooldownKey, Evidence, Incarnation, LedgerKey, Permit,
+    Seq, TokenUsage, UrgentKind,
 };
 use sqlx::{Executor, Row, SqlSafeStr};
 use std::{
@@ -83,13 +87,22 @@ fn report(seq: u64, models: u64) -> Vec<NodeBatches> {
 
 fn cooldown() -> Cooldown {
     Cooldown {
-        key: CooldownKey { provider: "claude".into(), credential: "main".into() },
+        key: CooldownKey::credential("claude".into(), "main".into()),
         epoch: 1,
+        round: 0,
         started_at: NOW,
         until: NOW.plus(Duration::from_secs(60)),
+        cleared: false,
         cause: CooldownCause::CredentialRejected,
         source: "a".into(),
+        permit: Permit::default(),
+        streak: 1,
+        evidence: Evidence::default(),
     }
+}
+
+fn resting() -> Change {
+    Change { hints: vec![Hint::Cooldown(cooldown())], ..Change::default() }
 }
 
 /// Opens what must not open, and gives the reason.
@@ -247,13 +260,42 @@ async fn a_database_that_became_read_only_acknowledges_nothing_and_fails_its_pin
 #[tokio::test]
 async fn what_no_program_wrote_is_reported_as_corrupt() {
     let opened = Opened::new().await;
-    opened.store.merge_cooldowns(vec![cooldown()]).await.unwrap();
+    opened.store.change(resting()).await.unwrap();
     opened.run("UPDATE change_log SET body = '{}'").await;
     let error = opened.store.changes_since(HintVersion(0), 1).await.unwrap_err();
     assert!(matches!(&error, StoreError::Corrupt(text) if text.contains("change 1")), "{error:?}");
-    opened.run("UPDATE cooldown SET cause = 'boredom'").await;
-    assert!(matches!(opened.store.cooldowns(NOW).await, Err(StoreError::Corrupt(_))));
-    assert!(matches!(opened.store.merge_cooldowns(vec![cooldown()]).await, Err(StoreError::Corrupt(_))));
+    opened.run("UPDATE hint SET body = json_set(body, '$.cause', 'boredom')").await;
+    assert!(matches!(opened.store.hints().await, Err(StoreError::Corrupt(_))));
+    assert!(matches!(opened.store.change(resting()).await, Err(StoreError::Corrupt(_))));
+}
+
+#[tokio::test]
+async fn an_event_is_written_with_all_that_it_says() {
+    let opened = Opened::new().await;
+    let event = UrgentEvent {
+        id: "e1".into(),
+        node: "node-1".into(),
+        kind: UrgentKind::PermitWanted,
+        subject: LedgerKey { provider: "claude".into(), credential: "main".into(), model: "m".into() },
+        about_model: true,
+        rest: Some((CooldownKey::credential("claude".into(), "main".into()), 4)),
+        http_status: 529,
+        error_type: "overloaded".into(),
+        hint: Some(Duration::MAX),
+        seen_epoch: u64::MAX,
+        age: Duration::from_millis(7),
+    };
+    opened.store.record_events(vec![event], NOW).await.unwrap();
+    let said = opened
+        .pragma(
+            "SELECT concat_ws(' ', event_id, node_id, kind, provider, credential, model, about_model, rest_scope,
+                rest_round, http_status, error_type, hint_ms, seen_epoch, age_ms, at_ms) FROM event",
+        )
+        .await;
+    assert_eq!(
+        said,
+        "e1 node-1 permit_wanted claude main m 1 credential 4 529 overloaded 9223372036854775807 -1 7 1771541400000"
+    );
 }
 
 #[tokio::test]
