@@ -11,7 +11,11 @@
 //! credential's that of the provider's name and its own. A draw is XXH3-64 over session and seed, 8 bytes each, little
 //! end first. With `u`, a draw's upper 53 bits and a half over 2^53, the score is `weight / -ln(u)`.
 
-use crate::select::{Load, Ready, Scene, Survey, Usable, unit};
+use crate::{
+    candidates::Candidate,
+    outlook::{CredentialOutlook, ProviderOutlook},
+    select::{Load, Ready, Scene, Survey, Usable, unit},
+};
 use cliproxy_domain::ModelName;
 use std::cmp::Ordering;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
@@ -87,6 +91,27 @@ pub(crate) fn compare_targets(
 ) -> Ordering {
     let again = |model: &ModelName| draw(session, digest(&[model.as_str().as_bytes()]));
     b.total_cmp(&a).then_with(|| again(model_of_b).cmp(&again(model_of_a)))
+}
+
+/// Finds what a session calls its own: the place of a candidate and of one of its provider's credentials, among
+/// `candidates` with their places, whether or not they can be tried now. None when there is no credential at all.
+/// `weights` has the weights of all targets of a provider in the tier, by its slot.
+pub(crate) fn home<'a>(
+    session: u64,
+    candidates: impl Iterator<Item = (usize, &'a Candidate, &'a ProviderOutlook)>,
+    weights: &[u64],
+) -> Option<(usize, usize)> {
+    let scored = candidates.filter(|(_, _, provider)| !provider.credentials.is_empty()).map(|found| {
+        let weight = weights.get(found.1.slot).copied().unwrap_or(1);
+        (score(session, found.2.seed, weight as f64), found)
+    });
+    let (_, (index, _, provider)) = scored.min_by(|(score_a, a), (score_b, b)| {
+        compare_targets(session, (*score_a, &a.1.target.model), (*score_b, &b.1.target.model))
+    })?;
+    let own = |credential: &CredentialOutlook| score(session, credential.seed, f64::from(credential.weight));
+    let credentials = provider.credentials.iter().enumerate();
+    let (at, _) = credentials.min_by(|(_, a), (_, b)| own(b).total_cmp(&own(a)))?;
+    Some((index, at))
 }
 
 /// Why a credential stands behind others although a session prefers it.

@@ -7,6 +7,7 @@ pub mod affinity;
 pub mod budget;
 pub mod candidates;
 pub mod cooldown;
+pub mod explain;
 pub mod healing;
 pub mod health;
 pub mod outlook;
@@ -19,6 +20,7 @@ pub mod status;
 
 pub use budget::Budget;
 pub use candidates::{Candidate, CandidateSet, ResolveError, known_models, resolve};
+pub use explain::explain;
 pub use outlook::{CredentialOutlook, Outlook, ProviderOutlook};
 pub use retry::{Standing, Verdict, Why, after_failure};
 pub use select::{Choice, Excluded, Idle, Load, Order, Pick, Scene, order, probed};

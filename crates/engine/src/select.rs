@@ -13,8 +13,14 @@ use crate::{candidates::CandidateSet, cooldown::Stage, outlook::Outlook};
 use arrangement::Arrangement;
 use cliproxy_domain::{Cooldown, CooldownCause, CredentialName, Exclusion, NodeId, Target, WallTime};
 use std::time::Duration;
-pub(crate) use turn::unit;
-pub(crate) use usable::{Ready, Survey, Usable};
+pub(crate) use {
+    arrangement::{provider_weights, ranking},
+    latency::ENOUGH,
+    quota_aware::unit as quota_unit,
+    ranking::{Ranking, Standing},
+    turn::unit,
+    usable::{Ready, Survey, Usable, tier},
+};
 
 /// One upstream call that may be made.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,11 +4,12 @@ use super::{
     Load, Pick, Ready, Scene, Survey,
     ranking::Ranking,
     turn::{Member, in_turn},
-    usable::tier,
+    usable::{Tier, tier},
 };
 use crate::{
     affinity::{Late, Seating},
     candidates::CandidateSet,
+    outlook::Outlook,
 };
 use cliproxy_domain::Strategy;
 
@@ -83,7 +84,8 @@ impl<'a, L: Load> Arrangement<'a, L> {
     }
 
     fn add_for_session(&mut self, session: u64, tier: &[Ready<'_>], ranking: &Ranking, places: &[usize]) {
-        let weights = provider_weights(self.scene, self.set, tier);
+        let Some(first) = tier.first() else { return };
+        let weights = provider_weights(self.scene.outlook, self.set, first.tier());
         let mut seating = std::mem::take(&mut self.seating);
         for equals in ranking.groups(places) {
             seating.seat(self.scene, session, self.survey, tier, equals, &weights);
@@ -143,10 +145,9 @@ pub(crate) fn ranking<L: Load>(scene: &Scene<'_, L>, strategy: Strategy, tier: &
 
 /// Sums the weights of each provider's targets in a tier, by slot. Those that cannot be tried are in it, so that what
 /// rests of one model does not move the sessions of another.
-pub(crate) fn provider_weights<L>(scene: &Scene<'_, L>, set: &CandidateSet, of: &[Ready<'_>]) -> Vec<u64> {
-    let mut weights = vec![0; scene.outlook.providers.len()];
-    let Some(this) = of.first().map(Ready::tier) else { return weights };
-    for candidate in set.candidates.iter().filter(|candidate| tier(candidate) == this) {
+pub(crate) fn provider_weights(outlook: &Outlook, set: &CandidateSet, of: Tier) -> Vec<u64> {
+    let mut weights = vec![0; outlook.providers.len()];
+    for candidate in set.candidates.iter().filter(|candidate| tier(candidate) == of) {
         if let Some(weight) = weights.get_mut(candidate.slot) {
             *weight += u64::from(candidate.weight);
         }

@@ -43,8 +43,8 @@ impl Ranking {
 
     /// Ranks by `standings`, where those up to `tolerance` times the lowest key are equals at the top.
     pub(super) fn by(standings: Vec<Standing>, tolerance: f64, ticket: u64) -> Self {
-        let lowest = standings.iter().map(|standing| standing.key).fold(f64::INFINITY, f64::min);
-        Self { standings, limit: lowest * tolerance, ticket }
+        let ranking = Self { standings, limit: 0.0, ticket };
+        Self { limit: ranking.lowest() * tolerance, ..ranking }
     }
 
     /// Gives how the candidate at `place` of the tier stands; none where all are equals.
@@ -55,6 +55,11 @@ impl Ranking {
     /// Tells whether the candidate at `place` is one of the equals at the top.
     pub(crate) fn is_top(&self, place: usize) -> bool {
         self.key(place) <= self.limit
+    }
+
+    /// Gives the lowest key; 0 where all are equals.
+    pub(crate) fn lowest(&self) -> f64 {
+        self.standings.iter().map(|standing| standing.key).reduce(f64::min).unwrap_or(0.0)
     }
 
     /// Gives the places of a tier of `count` in the order of their keys.

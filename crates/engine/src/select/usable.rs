@@ -54,13 +54,16 @@ impl Ready<'_> {
         self.to - self.from
     }
 
-    pub(crate) fn tier(&self) -> (u32, bool) {
+    pub(crate) fn tier(&self) -> Tier {
         tier(self.candidate)
     }
 }
 
-/// Names the tier of a candidate: the lower goes first.
-pub(crate) fn tier(candidate: &Candidate) -> (u32, bool) {
+/// A tier: its priority, and whether it stands behind the others of that. The lower goes first.
+pub(crate) type Tier = (u32, bool);
+
+/// Names the tier of a candidate.
+pub(crate) fn tier(candidate: &Candidate) -> Tier {
     (candidate.priority, candidate.behind)
 }
 
