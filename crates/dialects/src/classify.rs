@@ -26,8 +26,9 @@ pub fn classify(
 ) -> AttemptError {
     let facts = Facts::read(body);
     let wait = retry::wait(headers, &facts, now);
+    let failure = by_rule(rules, status, &facts, wait).unwrap_or_else(|| decide(kind, status, &facts, wait));
     AttemptError {
-        failure: by_rule(rules, status, &facts, wait).unwrap_or_else(|| decide(kind, status, &facts, wait)),
+        failure,
         status: Some(status),
         message: facts
             .message
@@ -35,7 +36,8 @@ pub fn classify(
             .map(message::clean)
             .filter(|text| !text.is_empty())
             .unwrap_or_else(|| format!("the provider answered with status {status}")),
-        about_model: false,
+        about_model: is_about_model(failure, &facts),
+        should_retry: retry::should_retry(headers),
     }
 }
 
@@ -53,10 +55,18 @@ pub(crate) fn in_stream_bytes(json: &[u8]) -> AttemptError {
     // The names in the error tell its family; nothing here differs by kind of provider.
     let failure = decide(ProviderKind::OpenAiCompatible, status, &facts, retry::wait_in_body(&facts));
     let message = facts.message.as_deref().map(message::clean).filter(|text| !text.is_empty());
-    AttemptError::new(
-        failure,
-        message.unwrap_or_else(|| "the provider reported an error without a message".to_owned()),
-    )
+    let message = message.unwrap_or_else(|| "the provider reported an error without a message".to_owned());
+    AttemptError { about_model: is_about_model(failure, &facts), ..AttemptError::new(failure, message) }
+}
+
+/// Tells whether the provider speaks of this model alone, so that its credential may serve others: Gemini names the
+/// model whose quota is used up, OpenAI says with a code that a project may not use a model.
+fn is_about_model(failure: Failure, facts: &Facts) -> bool {
+    match failure {
+        Failure::RateLimited { .. } | Failure::LimitSpent { .. } => facts.quotas_are_of_models(),
+        Failure::Permission => facts.has_label("model_not_found"),
+        _ => false,
+    }
 }
 
 /// Reads an error by what a profile says of it.

@@ -240,12 +240,14 @@ pub struct AttemptError {
     pub message: String,
     /// Whether the provider spoke of this model alone: the credential may serve others.
     pub about_model: bool,
+    /// What the provider says of trying the same again, where it says anything (`x-should-retry`).
+    pub should_retry: Option<bool>,
 }
 
 impl AttemptError {
     /// Describes a failure that has no HTTP status.
     pub fn new(failure: Failure, message: impl Into<String>) -> Self {
-        Self { failure, status: None, message: message.into(), about_model: false }
+        Self { failure, status: None, message: message.into(), about_model: false, should_retry: None }
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Facts {
     labels: Vec<String>,
     /// The quota that a Gemini project has used up.
     quota_ids: Vec<String>,
+    /// How many of those quotas are of one model.
+    quotas_of_models: usize,
     /// `RetryInfo.retryDelay`.
     pub(super) retry_delay: Option<String>,
     /// `resets_in_seconds`.
@@ -112,6 +114,8 @@ impl Facts {
                     for violation in violations.into_iter().flatten() {
                         if let Some(id) = violation.get("quotaId").and_then(Value::as_str) {
                             self.quota_ids.push(id.to_owned());
+                            let model = violation.get("quotaDimensions").and_then(|of| of.get("model"));
+                            self.quotas_of_models += usize::from(model.is_some_and(Value::is_string));
                         }
                     }
                 }
@@ -164,6 +168,11 @@ impl Facts {
         self.labels.iter().any(|label| label.contains("spend_limit") || label.contains("usage_limit"))
             || self.quota_ids.iter().any(|id| id.contains("PerDay"))
             || self.says_limit_zero()
+    }
+
+    /// Tells whether Gemini names a model with each quota that is used up.
+    pub(super) fn quotas_are_of_models(&self) -> bool {
+        !self.quota_ids.is_empty() && self.quotas_of_models == self.quota_ids.len()
     }
 
     /// Gemini says `limit: 0` where a model has no quota at all; `limit: 05` or `limit: 0.5` are others.

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use std::time::Duration;
 
 /// What OpenAI and Anthropic call their limits in headers.
-const OPENAI_LIMITS: [&str; 2] = ["requests", "tokens"];
+const OPENAI_LIMITS: [&str; 3] = ["requests", "tokens", "tokens_usage_based"];
 const ANTHROPIC_LIMITS: [&str; 6] = [
     "requests",
     "tokens",
@@ -35,6 +35,15 @@ pub(super) fn wait_in_body(facts: &Facts) -> Option<Duration> {
         .as_deref()
         .and_then(protobuf_duration)
         .or_else(|| facts.resets_in_seconds.and_then(seconds))
+}
+
+/// Reads `x-should-retry`, the word that both SDK families obey before all else.
+pub(super) fn should_retry(headers: &HeaderMap) -> Option<bool> {
+    match text(headers, "x-should-retry")? {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

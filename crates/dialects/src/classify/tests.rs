@@ -261,3 +261,48 @@ fn what_a_profile_says_of_an_error_has_the_word() {
     let code = r#"{"error":{"message":"m","code":"capacity_exceeded"}}"#;
     assert_eq!(told(500, code), Failure::RateLimited { retry_after: None });
 }
+
+#[test]
+fn what_is_said_of_one_model_is_told_from_what_is_said_of_the_credential() {
+    let quota = |violations: &str| {
+        let details = format!(r#"[{{"@type":"QuotaFailure","violations":[{violations}]}}]"#);
+        let body = format!(r#"{{"error":{{"code":429,"status":"RESOURCE_EXHAUSTED","details":{details}}}}}"#);
+        plain(ProviderKind::Gemini, 429, &body).about_model
+    };
+    let of_model = r#"{"quotaId":"GeneratePerModel","quotaDimensions":{"model":"gemini-4-pro"}}"#;
+    let of_all = r#"{"quotaId":"GeneratePerProject","quotaDimensions":{"location":"global"}}"#;
+    assert!(quota(of_model));
+    assert!(!quota(of_all));
+    assert!(!quota(&format!("{of_model},{of_all}")), "one of them is of all models");
+    assert!(!quota(""));
+
+    let openai = |status, code: &str| {
+        let body =
+            format!(r#"{{"error":{{"message":"no","type":"invalid_request_error","code":"{code}"}}}}"#);
+        plain(ProviderKind::OpenAi, status, &body)
+    };
+    let denied = openai(403, "model_not_found");
+    assert_eq!((denied.failure, denied.about_model), (Failure::Permission, true));
+    assert!(!openai(403, "unsupported_country_region_territory").about_model);
+    assert!(!openai(401, "model_not_found").about_model);
+    assert!(!openai(429, "rate_limit_exceeded").about_model, "models may share a limit");
+}
+
+#[test]
+fn the_recorded_quotas_of_gemini_are_of_one_model() {
+    for name in ["gemini/rate-limit.error.json", "gemini/daily-quota.error.json"] {
+        let recorded: Value = serde_json::from_slice(&fixtures::read(name)).expect("JSON");
+        assert!(plain(ProviderKind::Gemini, 429, &recorded["body"].to_string()).about_model, "{name}");
+    }
+}
+
+#[test]
+fn the_providers_own_word_on_retrying_is_kept() {
+    for (value, expected) in [("true", Some(true)), ("false", Some(false)), ("maybe", None)] {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-should-retry", HeaderValue::from_static(value));
+        let error = classify(ProviderKind::OpenAi, &[], 429, &headers, b"", NOW);
+        assert_eq!(error.should_retry, expected, "{value}");
+    }
+    assert_eq!(plain(ProviderKind::OpenAi, 429, "").should_retry, None);
+}
