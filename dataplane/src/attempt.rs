@@ -134,7 +134,7 @@ impl Attempter {
             match (verdict, next) {
                 (Verdict::NextChoice, Some(next)) => prepared = next,
                 (Verdict::SameAfter(pause), _) => tokio::time::sleep(pause).await,
-                (Verdict::NextChoice, None) | (Verdict::GiveUp, _) => return Err(said.exhausted(attempts)),
+                (Verdict::NextChoice, None) | (Verdict::GiveUp(_), _) => return Err(said.exhausted(attempts)),
             }
             told = Some(said);
         }

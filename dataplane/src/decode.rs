@@ -6,6 +6,7 @@
 mod body;
 mod endpoint;
 pub mod models;
+mod session;
 
 pub use body::BodyLimits;
 pub use endpoint::{CallEndpoint, Endpoint, GeminiPath, UpstreamPath, dialect_of, endpoint};
@@ -13,7 +14,7 @@ pub use endpoint::{CallEndpoint, Endpoint, GeminiPath, UpstreamPath, dialect_of,
 use crate::refusal::Refusal;
 use bytes::Bytes;
 use cliproxy_dialects::{Framing, Peek, peek};
-use cliproxy_domain::{Dialect, ErrorClass, ModelName, Operation, RequestId};
+use cliproxy_domain::{Dialect, ErrorClass, ModelName, Operation, RequestId, SessionAffinity};
 use http::HeaderMap;
 use hyper::body::Incoming;
 use std::{ops::Range, time::Instant};
@@ -44,6 +45,8 @@ pub struct Call {
     pub model: ModelName,
     /// Where the body names the model, quotes included, ascending. A Gemini body may repeat what its path names.
     pub model_spans: Vec<Range<usize>>,
+    /// What its session hashes to, when it has one that should stay on one credential.
+    pub session: Option<u64>,
     /// Where it goes at a provider.
     pub path: UpstreamPath,
     /// The query without a key, if any is left.
@@ -54,7 +57,7 @@ pub struct Call {
     pub body: Bytes,
 }
 
-/// Reads the body and the few fields that routing needs.
+/// Reads the body and the few fields that routing needs; `affinity` says what names its session.
 ///
 /// # Errors
 /// A refusal in the words of the client's mistake: encoded body 415, too large 413, too slow 408, malformed or
@@ -66,11 +69,12 @@ pub async fn decode(
     id: RequestId,
     started: Instant,
     limits: &BodyLimits,
+    affinity: SessionAffinity,
 ) -> Result<Call, Refusal> {
     refuse_encoded(&head.headers)?;
     let body = body::collect(body, limits).await?;
-    let Peek { model, stream, model_spans } =
-        peek(endpoint.dialect, endpoint.operation, &body).map_err(|error| {
+    let Peek { model, stream, model_spans, session } = peek(endpoint.dialect, endpoint.operation, &body)
+        .map_err(|error| {
             Refusal::new(ErrorClass::InvalidRequest, error.to_string()).with_param(error.param())
         })?;
     let delivery = match endpoint.delivery {
@@ -90,6 +94,7 @@ pub async fn decode(
         }
     };
     refuse_unfit(&model)?;
+    let session = session::session(affinity, &head.headers, &session, &body);
     Ok(Call {
         id,
         started,
@@ -98,6 +103,7 @@ pub async fn decode(
         delivery,
         model,
         model_spans,
+        session,
         path: endpoint.path,
         query: head.uri.query().and_then(endpoint::query_without_key),
         headers: head.headers,

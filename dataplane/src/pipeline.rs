@@ -82,7 +82,10 @@ impl Pipeline {
             }
             Ok(Endpoint::Call(endpoint)) => endpoint,
         };
-        let call = match decode(endpoint, head, body, id.clone(), started, &self.body_limits).await {
+        let affinity = self.live.known().map(|known| known.snapshot.policy.session_affinity);
+        let affinity = affinity.unwrap_or_default();
+        let call = match decode(endpoint, head, body, id.clone(), started, &self.body_limits, affinity).await
+        {
             Ok(call) => Arc::new(call),
             Err(refusal) => return refuse(refusal),
         };

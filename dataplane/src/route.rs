@@ -84,7 +84,7 @@ pub fn route(live: &Live, call: &Call, node: &NodeId, now: WallTime) -> Result<R
     let ground = Ground {
         outlook: known.outlook(),
         ticket: resolved.draw_ticket(),
-        session: None,
+        session: call.session,
         streaming: matches!(call.delivery, Delivery::Stream(_)),
         cut_off: live.is_cut_off(),
         at: now,

@@ -74,4 +74,4 @@ pub use classify::classify;
 pub use error::{EncodedError, ErrorReply, encode, encode_in_stream, keep_alive};
 pub use framing::{ArrayPosition, Framing, StartedResponse, StreamState};
 pub use passthrough::{Observer, Progress, ReplyFacts, read_reply};
-pub use peek::{ModelSpan, Peek, PeekError, peek, replace_models};
+pub use peek::{ModelSpan, Peek, PeekError, SessionPlaces, peek, replace_models};

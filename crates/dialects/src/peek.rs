@@ -1,13 +1,16 @@
 //! What routing needs of a request body, read in one pass that borrows and skips the rest.
 
 mod gemini;
+mod session;
 mod splice;
 
+pub use session::SessionPlaces;
 pub use splice::replace_models;
 
 use cliproxy_domain::{Dialect, Operation};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{error::Category, value::RawValue};
+use session::SessionFields;
 use std::{fmt, ops::Range};
 
 /// What routing needs of a request body.
@@ -25,6 +28,8 @@ pub struct Peek {
     /// or more often: `model`, `generateContentRequest.model` when counting tokens, `requests[].model` when
     /// embedding a batch (§7 of the wire formats).
     pub model_spans: Vec<Range<usize>>,
+    /// Where it tells its session.
+    pub session: SessionPlaces,
 }
 
 /// A model name and its place in the body.
@@ -101,8 +106,8 @@ pub fn peek(dialect: Dialect, operation: Operation, body: &[u8]) -> Result<Peek,
     let text =
         std::str::from_utf8(body).map_err(|error| PeekError::InvalidUtf8 { at: error.valid_up_to() })?;
     if dialect == Dialect::Gemini {
-        let model_spans = gemini::model_spans(text).map_err(unreadable)?;
-        return Ok(Peek { model: None, stream: false, model_spans });
+        let (model_spans, session) = gemini::places(text).map_err(unreadable)?;
+        return Ok(Peek { model: None, stream: false, model_spans, session });
     }
     let found: Found<'_> = serde_json::from_str(text).map_err(unreadable)?;
     if let Some(field) = found.duplicate {
@@ -111,7 +116,7 @@ pub fn peek(dialect: Dialect, operation: Operation, body: &[u8]) -> Result<Peek,
     let model = read_model(text, found.model)?;
     let stream = operation == Operation::Generate && read_stream(found.stream)?;
     let model_spans = vec![model.span.clone()];
-    Ok(Peek { model: Some(model), stream, model_spans })
+    Ok(Peek { model: Some(model), stream, model_spans, session: found.session.places(dialect, text) })
 }
 
 fn unreadable(error: serde_json::Error) -> PeekError {
@@ -153,6 +158,7 @@ struct Found<'a> {
     model: Option<&'a RawValue>,
     stream: Option<&'a RawValue>,
     duplicate: Option<&'static str>,
+    session: SessionFields<'a>,
 }
 
 impl<'de> Deserialize<'de> for Found<'de> {
@@ -184,6 +190,13 @@ impl<'de> Visitor<'de> for FoundVisitor {
                         found.duplicate = Some("stream");
                     }
                 }
+                Key::PromptCacheKey => found.session.prompt_cache_key = Some(map.next_value()?),
+                Key::Conversation => found.session.conversation = Some(map.next_value()?),
+                Key::PreviousResponseId => found.session.previous_response_id = Some(map.next_value()?),
+                Key::User => found.session.user = Some(map.next_value()?),
+                Key::Metadata => found.session.metadata = Some(map.next_value()?),
+                Key::Instructions => found.session.instructions = Some(map.next_value()?),
+                Key::Turns => found.session.turns = Some(map.next_value()?),
                 Key::Other => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -197,6 +210,13 @@ impl<'de> Visitor<'de> for FoundVisitor {
 enum Key {
     Model,
     Stream,
+    PromptCacheKey,
+    Conversation,
+    PreviousResponseId,
+    User,
+    Metadata,
+    Instructions,
+    Turns,
     Other,
 }
 
@@ -219,6 +239,13 @@ impl Visitor<'_> for KeyVisitor {
         Ok(match key {
             "model" => Key::Model,
             "stream" => Key::Stream,
+            "messages" | "input" => Key::Turns,
+            "system" | "instructions" => Key::Instructions,
+            "metadata" => Key::Metadata,
+            "user" => Key::User,
+            "prompt_cache_key" => Key::PromptCacheKey,
+            "conversation" => Key::Conversation,
+            "previous_response_id" => Key::PreviousResponseId,
             _ => Key::Other,
         })
     }

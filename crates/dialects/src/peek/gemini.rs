@@ -1,50 +1,50 @@
-//! Where a Gemini body repeats the model that its path names.
+//! Where a Gemini body repeats the model that its path names, and where it tells its session.
 
-use super::place;
+use super::{
+    place,
+    session::{SessionFields, SessionPlaces},
+};
+use cliproxy_domain::Dialect;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::{fmt, ops::Range};
 
-/// Finds the string literals that name the model, in one pass over `body`. Nothing is allocated when there are
-/// none.
+/// Finds the string literals that name the model, and what tells the session, in one pass over `body`. Nothing is
+/// allocated when no model is named.
 ///
 /// All of them are given, also where a field is there twice: the path has decided what is routed, and every one
 /// has to agree with it. A model that is no string, and a wanted field that is neither object nor list, are left
 /// for the provider to refuse.
-pub(super) fn model_spans(body: &str) -> Result<Vec<Range<usize>>, serde_json::Error> {
-    let mut spans = Vec::new();
+pub(super) fn places(body: &str) -> Result<(Vec<Range<usize>>, SessionPlaces), serde_json::Error> {
+    let (mut spans, mut session) = (Vec::new(), SessionFields::default());
     let mut reader = serde_json::Deserializer::from_str(body);
-    let at_top = Object { body, spans: &mut spans, depth: Depth::Top };
+    let at_top = Object { body, spans: &mut spans, session: Some(&mut session) };
     reader.deserialize_map(at_top)?;
     reader.end()?;
-    Ok(spans)
+    Ok((spans, session.places(Dialect::Gemini, body)))
 }
 
 /// An object that may name the model.
 struct Object<'a, 's> {
     body: &'a str,
     spans: &'s mut Vec<Range<usize>>,
-    depth: Depth,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Depth {
-    /// The body itself: only here are there requests within.
-    Top,
-    /// A request within the body.
-    Within,
+    /// There for the body itself: only it tells a session, and only in it are there requests within.
+    session: Option<&'s mut SessionFields<'a>>,
 }
 
 impl<'a> Object<'a, '_> {
     fn value<M: MapAccess<'a>>(&mut self, key: Key, map: &mut M) -> Result<(), M::Error> {
-        match (key, self.depth) {
+        match (key, &mut self.session) {
             (Key::Model, _) => {
                 let literal = map.next_value::<&'a RawValue>()?.get();
                 if literal.starts_with('"') {
                     self.spans.push(place(self.body, literal));
                 }
             }
-            (Key::GenerateContentRequest | Key::Requests, Depth::Top) => {
+            (Key::CachedContent, Some(session)) => session.cached_content = Some(map.next_value()?),
+            (Key::Instructions, Some(session)) => session.instructions = Some(map.next_value()?),
+            (Key::Turns, Some(session)) => session.turns = Some(map.next_value()?),
+            (Key::GenerateContentRequest | Key::Requests, Some(_)) => {
                 map.next_value_seed(Within { body: self.body, spans: self.spans })?;
             }
             _ => {
@@ -92,7 +92,7 @@ impl<'a> Visitor<'a> for Within<'a, '_> {
     }
 
     fn visit_map<M: MapAccess<'a>>(self, map: M) -> Result<(), M::Error> {
-        Object { body: self.body, spans: self.spans, depth: Depth::Within }.visit_map(map)
+        Object { body: self.body, spans: self.spans, session: None }.visit_map(map)
     }
 
     fn visit_seq<S: SeqAccess<'a>>(self, mut list: S) -> Result<(), S::Error> {
@@ -130,6 +130,9 @@ enum Key {
     Model,
     GenerateContentRequest,
     Requests,
+    CachedContent,
+    Instructions,
+    Turns,
     Other,
 }
 
@@ -153,6 +156,9 @@ impl Visitor<'_> for KeyVisitor {
             "model" => Key::Model,
             "generateContentRequest" | "generate_content_request" => Key::GenerateContentRequest,
             "requests" => Key::Requests,
+            "cachedContent" | "cached_content" => Key::CachedContent,
+            "systemInstruction" | "system_instruction" => Key::Instructions,
+            "contents" => Key::Turns,
             _ => Key::Other,
         })
     }

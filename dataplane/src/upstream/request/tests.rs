@@ -43,6 +43,7 @@ fn call(dialect: Dialect, path: UpstreamPath, body: &'static str) -> Call {
         delivery: Delivery::Whole,
         model: "asked".into(),
         model_spans: spans,
+        session: None,
         path,
         query: None,
         headers: HeaderMap::new(),
@@ -151,6 +152,7 @@ fn a_gemini_body_that_repeats_the_model_follows_the_path() {
         let found = peek(Dialect::Gemini, Operation::CountTokens, body.as_bytes()).unwrap();
         let call = Call {
             model_spans: found.model_spans,
+            session: None,
             ..call(Dialect::Gemini, UpstreamPath::Gemini(count), body)
         };
         upstream.body(&call, &model.into())
