@@ -1,7 +1,9 @@
 //! The way to each provider: where it is, how it is asked, and the connections that stay open to it.
 
+mod base;
 mod connector;
 mod pool;
+mod probe;
 mod request;
 mod translated;
 
@@ -10,10 +12,12 @@ pub(crate) use request::stops_here;
 pub use translated::Written;
 
 use arc_swap::ArcSwap;
+use base::{Base, Origin};
 use cliproxy_dialects::envelope::Sealer;
 use cliproxy_domain::{CredentialName, Profile, Provider, ProviderName, Snapshot};
 use cliproxy_host::Net;
-use http::{HeaderName, HeaderValue, Uri, uri::Scheme};
+use http::{HeaderName, HeaderValue};
+use probe::Probe;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// Why a provider cannot be called as configured.
@@ -41,6 +45,14 @@ pub enum UpstreamError {
         /// The provider.
         provider: ProviderName,
     },
+    /// It cannot be asked whether it is well.
+    #[error(
+        "providers.{provider}.health_check.endpoint is not an http or https URL with a host, or its method is none"
+    )]
+    HealthCheck {
+        /// The provider.
+        provider: ProviderName,
+    },
     /// The connection pool could not be made.
     #[error(transparent)]
     Pool(#[from] PoolError),
@@ -57,29 +69,22 @@ pub struct Upstream {
     /// Closes and opens envelopes for its state. Its secret is the provider's first key: every node has that, and
     /// whoever changes it makes older state unreadable, which is then left out.
     pub sealer: Sealer,
-    scheme: Scheme,
-    authority: http::uri::Authority,
-    /// The path of the base URL, without a trailing slash.
-    prefix: String,
-    /// Whether that path ends in a version, as `/v1`, so that none is added.
-    versioned: bool,
+    base: Base,
     /// The authentication header's value for each credential.
     keys: HashMap<CredentialName, HeaderValue>,
     /// The header that carries the key.
     key_name: HeaderName,
     /// Headers that every request carries.
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// How it is asked whether it is well.
+    probe: Probe,
 }
 
 impl Upstream {
-    fn new(provider: &Provider, pool: Arc<Pool>) -> Result<Self, UpstreamError> {
-        let wrong = || UpstreamError::BaseUrl { provider: provider.name.clone() };
-        let base: Uri = provider.base_url.parse().map_err(|_| wrong())?;
-        let parts = base.into_parts();
-        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else { return Err(wrong()) };
-        let prefix =
-            parts.path_and_query.map(|p| p.path().trim_end_matches('/').to_owned()).unwrap_or_default();
-        let versioned = prefix.rsplit('/').next().is_some_and(is_version);
+    /// Makes the way to a provider; `pool` gives the connections to an origin.
+    fn new(provider: &Provider, mut pool: impl FnMut(Origin) -> Arc<Pool>) -> Result<Self, UpstreamError> {
+        let base = Base::parse(&provider.base_url)
+            .ok_or_else(|| UpstreamError::BaseUrl { provider: provider.name.clone() })?;
         let profile = provider.profile.clone().unwrap_or_default();
         let (key_name, headers) = request::profile_headers(provider.kind, &profile)
             .ok_or_else(|| UpstreamError::Profile { provider: provider.name.clone() })?;
@@ -90,26 +95,20 @@ impl Upstream {
             })?;
             keys.insert(credential.name.clone(), value);
         }
+        let probe = Probe::new(provider, &base, &profile, &mut pool)?;
         let secret = provider.credentials.first().map_or("", |credential| credential.api_key.expose());
         Ok(Self {
             sealer: Sealer::new(provider.name.as_str(), secret.as_bytes()),
             provider: provider.clone(),
-            pool,
+            pool: pool(base.origin()),
             profile,
-            scheme,
-            authority,
-            prefix,
-            versioned,
+            base,
             keys,
             key_name,
             headers,
+            probe,
         })
     }
-}
-
-/// Tells whether a path segment is an API version, as `v1`, `v1beta` or `v4`.
-fn is_version(segment: &str) -> bool {
-    segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Makes upstreams, and keeps the pools of those that stay the same over a change of configuration.
@@ -122,7 +121,7 @@ pub struct Upstreams {
 /// Providers with the same origin and connect timeout share connections.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct PoolKey {
-    origin: String,
+    origin: Origin,
     connect: Duration,
 }
 
@@ -150,30 +149,19 @@ impl Upstreams {
         let mut pools = HashMap::new();
         let mut upstreams = HashMap::new();
         for provider in snapshot.providers.values() {
-            let key = PoolKey { origin: origin(&provider.base_url), connect: provider.timeouts.connect };
-            let pool = pools.entry(key.clone()).or_insert_with(|| {
-                before.get(&key).cloned().unwrap_or_else(|| {
-                    Arc::new(Pool::new(
-                        Arc::clone(&self.net),
-                        Arc::clone(&self.tls),
-                        provider.timeouts.connect,
-                    ))
-                })
-            });
-            upstreams.insert(provider.name.clone(), Arc::new(Upstream::new(provider, Arc::clone(pool))?));
+            let connect = provider.timeouts.connect;
+            let upstream = Upstream::new(provider, |origin| {
+                let key = PoolKey { origin, connect };
+                let pool = pools.entry(key).or_insert_with_key(|key| {
+                    before.get(key).cloned().unwrap_or_else(|| {
+                        Arc::new(Pool::new(Arc::clone(&self.net), Arc::clone(&self.tls), connect))
+                    })
+                });
+                Arc::clone(pool)
+            })?;
+            upstreams.insert(provider.name.clone(), Arc::new(upstream));
         }
         self.pools.store(Arc::new(pools));
         Ok(upstreams)
-    }
-}
-
-fn origin(base_url: &str) -> String {
-    match base_url.parse::<Uri>() {
-        Ok(uri) => format!(
-            "{}://{}",
-            uri.scheme_str().unwrap_or_default(),
-            uri.authority().map_or("", |a| a.as_str())
-        ),
-        Err(_) => base_url.to_owned(),
     }
 }

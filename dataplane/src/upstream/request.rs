@@ -8,7 +8,6 @@ use cliproxy_domain::{CredentialName, Dialect, ModelName, Profile, ProviderKind,
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
     header::{self, GetAll, InvalidHeaderValue},
-    uri::PathAndQuery,
 };
 use http_body_util::Full;
 use std::borrow::Cow;
@@ -143,7 +142,7 @@ impl Upstream {
         query: Option<&str>,
         model: &ModelName,
     ) -> Result<Uri, http::Error> {
-        let mut path = self.prefix.clone();
+        let mut path = self.base.prefix.clone();
         let own = match at {
             UpstreamPath::Fixed("/chat/completions") => self.profile.chat_path.as_deref(),
             UpstreamPath::Fixed("/embeddings") => self.profile.embeddings_path.as_deref(),
@@ -152,24 +151,16 @@ impl Upstream {
         match (own, at) {
             (Some(own), _) => push_own(&mut path, own, model),
             (None, UpstreamPath::Fixed(fixed)) => {
-                if !self.versioned {
+                if !self.base.versioned {
                     path.push_str("/v1");
                 }
                 path.push_str(fixed);
             }
-            (None, UpstreamPath::Gemini(gemini)) => push_gemini(&mut path, gemini, model, self.versioned),
+            (None, UpstreamPath::Gemini(gemini)) => {
+                push_gemini(&mut path, gemini, model, self.base.versioned)
+            }
         }
-        let mut before = '?';
-        for query in [query, self.profile.query.as_deref()].into_iter().flatten() {
-            path.push(before);
-            path.push_str(query);
-            before = '&';
-        }
-        let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(self.scheme.clone());
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(PathAndQuery::try_from(path)?);
-        Ok(Uri::from_parts(parts)?)
+        self.base.uri(path, [query, self.profile.query.as_deref()])
     }
 
     fn headers(&self, call: &Call, credential: &CredentialName) -> HeaderMap {
@@ -194,6 +185,11 @@ impl Upstream {
         if let Ok(id) = HeaderValue::from_str(call.id.as_str()) {
             headers.insert(X_REQUEST_ID, id);
         }
+        self.add_key(headers, credential);
+    }
+
+    /// Adds the key and the profile's headers.
+    pub(super) fn add_key(&self, headers: &mut HeaderMap, credential: &CredentialName) {
         for (name, value) in &self.headers {
             headers.insert(name.clone(), value.clone());
         }
