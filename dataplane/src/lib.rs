@@ -13,7 +13,8 @@
 //! | [`account`] | ledger rows | usage, metrics, the access log, hang-ups |
 //!
 //! [`pipeline`] is the only place that names them all. Beside the path: [`live`] is what the node knows now,
-//! [`sync`] keeps that true and reports upwards, [`ops`] answers operators.
+//! [`sync`] keeps that true and reports upwards, [`probe`] asks providers whether they are well, [`ops`] answers
+//! operators.
 #![deny(missing_docs)]
 
 pub mod account;
@@ -26,6 +27,7 @@ pub mod live;
 pub mod node;
 pub mod ops;
 pub mod pipeline;
+pub mod probe;
 pub mod refusal;
 pub mod route;
 pub mod sync;

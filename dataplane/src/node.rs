@@ -9,14 +9,17 @@ use crate::{
     live::Live,
     ops::{AdminToken, Ops, Recent},
     pipeline::Pipeline,
-    sync::{ControlLink, Identity, IdentityError, Reporter, Sync, SyncMetrics, SyncParts},
+    probe::{Judge, ProbeMetrics, Prober},
+    sync::{
+        ControlLink, HealthWords, Identity, IdentityError, Observer, Reporter, Sync, SyncMetrics, SyncParts,
+    },
     upstream::{PoolError, UpstreamError, Upstreams},
 };
 use cliproxy_domain::{ConfigId, NodeId, Snapshot};
 use cliproxy_host::{Clock, Disk, Entropy, Listener, Net, ServeOptions};
 use cliproxy_observe::{access_log::AccessLog, metrics::Metrics};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -88,6 +91,8 @@ pub struct DataPlane {
     pipeline: Arc<Pipeline>,
     ops: Arc<Ops>,
     sync: Sync,
+    prober: Prober,
+    judge: Arc<Judge>,
     reporter: Arc<Reporter>,
     recent: Arc<Recent>,
     clock: Arc<dyn Clock>,
@@ -97,6 +102,8 @@ pub struct DataPlane {
 
 /// Urgent events that wait for the control plane at most.
 const URGENT_QUEUE: usize = 1_024;
+/// Records of requests that wait to be sent up at most.
+const RECORD_QUEUE: usize = 1_000;
 /// How long the last report may take at the end.
 const LAST_REPORT: Duration = Duration::from_secs(2);
 
@@ -148,6 +155,21 @@ impl DataPlane {
             clock: Arc::clone(&clock),
             entropy: entropy.clone(),
         });
+        let observer = Arc::new(Observer::new(Arc::clone(&clock), sync_metrics.clone()));
+        let health = Arc::new(HealthWords::new(Arc::clone(&live)));
+        let judge =
+            Arc::new(Judge::new(Arc::clone(&live), Arc::clone(&health), identity.node.clone(), alone));
+        let prober = Prober {
+            live: Arc::clone(&live),
+            link: Arc::clone(&link),
+            observer: Arc::clone(&observer),
+            judge: Arc::clone(&judge),
+            node: identity.node.clone(),
+            metrics: ProbeMetrics::registered(&metrics),
+            clock: Arc::clone(&clock),
+            entropy: entropy.clone(),
+        };
+        let (_record, records) = mpsc::channel(RECORD_QUEUE);
         let ops = Ops::new(
             settings.admin_tokens,
             metrics,
@@ -174,6 +196,9 @@ impl DataPlane {
             live: Arc::clone(&live),
             reporter: Arc::clone(&reporter),
             urgent: urgent_events,
+            records,
+            observer,
+            health,
             link,
             metrics: sync_metrics,
             net,
@@ -194,6 +219,8 @@ impl DataPlane {
             pipeline: Arc::new(pipeline),
             ops: Arc::new(ops),
             sync,
+            prober,
+            judge,
             reporter,
             recent,
             clock,
@@ -216,11 +243,18 @@ impl DataPlane {
         Arc::clone(&self.pipeline.live)
     }
 
+    /// Gives what is told when the node wants the credentials of a provider to be read again from where they live: it
+    /// does so where it runs alone and a provider does not answer.
+    pub fn reload_wanted(&self) -> Arc<Notify> {
+        self.judge.reload_wanted()
+    }
+
     /// Serves until `shutdown`, then drains open requests and reports what was counted. Gives the number of
     /// connections that were cut.
     pub async fn run(self, shutdown: CancellationToken) -> usize {
         let (stop_sync, stop_metrics) = (CancellationToken::new(), CancellationToken::new());
-        let sync = tokio::spawn(self.sync.run(stop_sync.clone(), Arc::clone(&self.recent)));
+        let sync = self.sync.run(stop_sync.clone(), Arc::clone(&self.recent), self.judge);
+        let (sync, prober) = (tokio::spawn(sync), tokio::spawn(self.prober.run(stop_sync.clone())));
         let metrics = self.metrics.map(|(listener, path)| {
             tokio::spawn(listen::metrics(listener, path, stop_metrics.clone(), Arc::clone(&self.ops)))
         });
@@ -248,8 +282,8 @@ impl DataPlane {
         }
         stop_sync.cancel();
         stop_metrics.cancel();
-        // Both end by their tokens; a panic in one was logged by the runtime.
-        let _ = sync.await;
+        // They end by their tokens; a panic in one was logged by the runtime.
+        let _ = tokio::join!(sync, prober);
         if let Some(metrics) = metrics {
             let _ = metrics.await;
         }

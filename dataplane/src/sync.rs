@@ -1,26 +1,32 @@
-//! The node's side of the control plane: receives configuration and rests, reports usage and urgent events.
+//! The node's side of the control plane: receives configuration and hints, reports usage, urgent events and what was
+//! observed, and hands operators' calls on.
 //!
 //! Nothing here is on the request path. While every control plane is away the node goes on with what it has, keeps
 //! counting, and reports it all when one is back.
 
 mod connect;
 mod events;
+mod health;
 mod identity;
 mod last_known_good;
 mod link;
 mod metrics;
+mod observe;
 mod report;
 mod subscribe;
 
+pub use health::{HealthWords, Judgement};
 pub use identity::{Identity, IdentityError};
-pub use link::ControlLink;
+pub use link::{ControlLink, Relayed};
 pub use metrics::SyncMetrics;
+pub use observe::Observer;
 pub use report::Reporter;
 
-use crate::{live::Live, ops::Recent};
-use cliproxy_domain::{NodeId, UrgentEvent};
+use crate::{live::Live, ops::Recent, probe::Judge};
+use cliproxy_domain::{NodeId, RequestRecord, UrgentEvent};
 use cliproxy_host::{Clock, Disk, Entropy, Net};
 use last_known_good::LastKnownGood;
+use link::SILENCE;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use subscribe::Subscriber;
 use tokio::sync::mpsc;
@@ -42,6 +48,12 @@ pub struct SyncParts {
     pub reporter: Arc<Reporter>,
     /// What cannot wait.
     pub urgent: mpsc::Receiver<UrgentEvent>,
+    /// Requests that are kept for explaining.
+    pub records: mpsc::Receiver<RequestRecord>,
+    /// What was observed, on its way up.
+    pub observer: Arc<Observer>,
+    /// The words on the health of providers.
+    pub health: Arc<HealthWords>,
     /// What operators see of the connection.
     pub link: Arc<ControlLink>,
     /// What metrics show of it.
@@ -68,7 +80,11 @@ pub struct Sync {
     live: Arc<Live>,
     identity: Identity,
     subscriber: Subscriber,
-    urgent: events::Outbox,
+    outbox: events::Outbox,
+    urgent: mpsc::Receiver<UrgentEvent>,
+    records: mpsc::Receiver<RequestRecord>,
+    observer: Arc<Observer>,
+    health: Arc<HealthWords>,
 }
 
 /// The first pause of a reconnect, doubled up to the longest.
@@ -90,6 +106,9 @@ impl Sync {
             live,
             reporter,
             urgent,
+            records,
+            observer,
+            health,
             link,
             metrics,
             net,
@@ -102,6 +121,7 @@ impl Sync {
             build,
             listen,
             Arc::clone(&live),
+            Arc::clone(&health),
             Arc::clone(&link),
             metrics.clone(),
             Arc::clone(&clock),
@@ -110,7 +130,6 @@ impl Sync {
         Self {
             endpoints,
             net,
-            clock,
             entropy,
             link,
             metrics,
@@ -118,7 +137,12 @@ impl Sync {
             live,
             identity,
             subscriber,
-            urgent: events::Outbox::new(urgent),
+            outbox: events::Outbox::new(Arc::clone(&clock)),
+            urgent,
+            records,
+            observer,
+            health,
+            clock,
         }
     }
 
@@ -127,23 +151,53 @@ impl Sync {
         &self.identity.node
     }
 
-    /// Counts windows and keeps a session with one control plane after another until `shutdown`.
-    pub async fn run(mut self, shutdown: CancellationToken, recent: Arc<Recent>) {
-        let counting = count_windows(
-            Arc::clone(&self.reporter),
-            Arc::clone(&self.clock),
-            recent,
-            Arc::clone(&self.live),
-        );
+    /// Counts windows and keeps a session with one control plane after another until `shutdown`. `judge` sees each
+    /// window as well.
+    pub async fn run(self, shutdown: CancellationToken, recent: Arc<Recent>, judge: Arc<Judge>) {
+        let Self { reporter, clock, live, link, metrics, observer, health, urgent, records, .. } = self;
+        let outbox = self.outbox;
+        let mut sessions = Sessions {
+            endpoints: self.endpoints,
+            net: self.net,
+            entropy: self.entropy,
+            identity: self.identity,
+            subscriber: self.subscriber,
+            clock: Arc::clone(&clock),
+            link: Arc::clone(&link),
+            metrics: metrics.clone(),
+            reporter: Arc::clone(&reporter),
+            observer: Arc::clone(&observer),
+            outbox: &outbox,
+        };
         tokio::select! {
-            () = counting => {}
-            () = self.keep_session() => {}
+            () = count_windows(&reporter, &*clock, &recent, &live, &judge) => {}
+            () = outbox.collect(urgent) => {}
+            () = collect_records(records, &observer) => {}
+            () = follow_silence(&link, &live, &health, &metrics, &*clock) => {}
+            () = sessions.keep() => {}
             () = shutdown.cancelled() => {}
         }
-        self.subscriber.save().await;
+        sessions.subscriber.save().await;
     }
+}
 
-    async fn keep_session(&mut self) {
+/// One session with a control plane after another.
+struct Sessions<'a> {
+    endpoints: Vec<String>,
+    net: Arc<dyn Net>,
+    entropy: Entropy,
+    identity: Identity,
+    subscriber: Subscriber,
+    clock: Arc<dyn Clock>,
+    link: Arc<ControlLink>,
+    metrics: SyncMetrics,
+    reporter: Arc<Reporter>,
+    observer: Arc<Observer>,
+    outbox: &'a events::Outbox,
+}
+
+impl Sessions<'_> {
+    async fn keep(&mut self) {
         if self.endpoints.is_empty() {
             // Alone: nothing to connect to, and nothing to wait for.
             std::future::pending::<()>().await;
@@ -154,7 +208,6 @@ impl Sync {
             let started = self.clock.now();
             let error = self.session(&endpoint).await;
             self.link.disconnected();
-            self.live.set_cut_off(true);
             if self.metrics.connected.set(0) == 1 {
                 self.metrics.sessions_ended.inc();
             }
@@ -193,20 +246,54 @@ impl Sync {
         self.link.connecting(quick.clone());
         tokio::select! {
             error = self.subscriber.run(quick.clone()) => error,
-            error = self.urgent.run(quick, &self.identity.node) => error,
-            error = self.reporter.run(bulk, &self.identity) => error,
+            error = self.outbox.run(quick) => error,
+            error = self.reporter.run(bulk.clone(), &self.identity) => error,
+            error = self.observer.run(bulk, &self.identity.node) => error,
         }
     }
 }
 
 /// Closes a window each second, for as long as it is polled.
-async fn count_windows(reporter: Arc<Reporter>, clock: Arc<dyn Clock>, recent: Arc<Recent>, live: Arc<Live>) {
+async fn count_windows(reporter: &Reporter, clock: &dyn Clock, recent: &Recent, live: &Live, judge: &Judge) {
     let mut ticks = tokio::time::interval(report::WINDOW);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let now = clock.wall();
-        let rows = reporter.close_window(now, &recent);
+        let rows = reporter.close_window(now, recent);
         live.tick(&rows, now);
+        judge.traffic(&rows, now);
+    }
+}
+
+async fn collect_records(mut records: mpsc::Receiver<RequestRecord>, observer: &Observer) {
+    while let Some(record) = records.recv().await {
+        observer.request(&record);
+    }
+    std::future::pending().await
+}
+
+/// Follows whether the control plane is heard: cut off is who has not heard it for [`SILENCE`].
+async fn follow_silence(
+    link: &ControlLink,
+    live: &Live,
+    health: &HealthWords,
+    metrics: &SyncMetrics,
+    clock: &dyn Clock,
+) {
+    loop {
+        let heard_until = link.last_heard().map(|heard| heard + SILENCE);
+        let Some(until) = heard_until.filter(|until| *until > clock.now()) else {
+            live.set_cut_off(true);
+            metrics.cut_off.set(1);
+            link.heard_again().await;
+            continue;
+        };
+        if live.is_cut_off() {
+            live.set_cut_off(false);
+            metrics.cut_off.set(0);
+            health.reconnected(clock.wall());
+        }
+        tokio::time::sleep_until(tokio::time::Instant::from_std(until)).await;
     }
 }

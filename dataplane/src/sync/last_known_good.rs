@@ -26,7 +26,7 @@ pub(super) struct Saved {
     pub(super) entries: EntrySet,
     pub(super) snapshot: Snapshot,
     pub(super) hints: HintVersion,
-    pub(super) rests: Vec<Hint>,
+    pub(super) saved_hints: Vec<Hint>,
 }
 
 /// The files. Clones share them.
@@ -58,7 +58,7 @@ impl LastKnownGood {
         config: ConfigId,
         entries: &EntrySet,
         hints: HintVersion,
-        rests: &[Hint],
+        saved_hints: &[Hint],
         now: WallTime,
     ) -> io::Result<()> {
         let body = v1::Saved {
@@ -66,7 +66,7 @@ impl LastKnownGood {
             config: config.0,
             config_hash: entries.hash(),
             changes: entries.to_changes(),
-            hints: rests.iter().map(|rest| to_wire(rest, now)).collect(),
+            hints: saved_hints.iter().map(|hint| to_wire(hint, now)).collect(),
             hint_version: hints.0,
             saved_at_ms: now.0,
         }
@@ -106,7 +106,7 @@ impl LastKnownGood {
         let snapshot = entries.to_snapshot().map_err(|error| error.to_string())?;
         // What was left when it was saved, less what has passed since; a clock that went back leaves it as it was.
         let saved_at = WallTime(saved.saved_at_ms.min(now.0));
-        let rests =
+        let saved_hints =
             saved.hints.iter().filter_map(|change| from_wire(change, saved_at).ok().flatten()).collect();
         Ok(Saved {
             history: HistoryId(saved.history_id),
@@ -114,7 +114,7 @@ impl LastKnownGood {
             entries,
             snapshot,
             hints: HintVersion(saved.hint_version),
-            rests,
+            saved_hints,
         })
     }
 }
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn a_rest_goes_on_for_what_is_left_of_it() {
         let (_, files) = saved(1);
-        let until = |now| match &files.load(now).unwrap().rests[..] {
+        let until = |now| match &files.load(now).unwrap().saved_hints[..] {
             [Hint::Cooldown(rest)] => rest.until,
             other => panic!("{other:?}"),
         };

@@ -1,15 +1,30 @@
 //! The connection to the control plane as the rest of the node sees it.
 
 use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use cliproxy_proto::v1::{AskRequest, relay_client::RelayClient};
+use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::Notify;
 use tonic::transport::Channel;
+
+/// A control plane that is silent for so long is away.
+pub(super) const SILENCE: Duration = Duration::from_secs(2);
+/// How long the control plane has to answer an operator.
+const ASK: Duration = Duration::from_secs(2);
+/// What an answer may hold.
+const MAX_ANSWER: usize = 32 << 20;
 
 /// The connection as operators see it, and their way to ask over it.
 #[derive(Default)]
 pub struct ControlLink {
     channel: ArcSwapOption<Channel>,
     state: Mutex<State>,
+    heard_again: Notify,
 }
 
 #[derive(Default)]
@@ -19,10 +34,26 @@ struct State {
     last_heard: Option<Instant>,
 }
 
+/// What the control plane answered an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relayed {
+    /// The status.
+    pub status: StatusCode,
+    /// What the body is.
+    pub content_type: HeaderValue,
+    /// The body.
+    pub body: Bytes,
+}
+
 impl ControlLink {
     /// Starts unconnected. `configured` tells whether there is any control plane to connect to.
     pub fn new(configured: bool) -> Self {
-        Self { channel: ArcSwapOption::empty(), state: Mutex::new(State { configured, ..State::default() }) }
+        Self { state: Mutex::new(State { configured, ..State::default() }), ..Self::default() }
+    }
+
+    /// Tells whether the node has no control plane at all.
+    pub fn is_alone(&self) -> bool {
+        !self.state.lock().configured
     }
 
     /// Says how the connection is: `none`, `connecting`, `connected`, or `stale` with the seconds since the control
@@ -37,18 +68,53 @@ impl ControlLink {
         }
     }
 
+    /// Hands an operator's call on. None when the control plane is not connected, or does not answer in time; a call
+    /// that changes something may then have been carried out.
+    pub async fn ask(&self, request: AskRequest) -> Option<Relayed> {
+        let channel = Channel::clone(&*self.channel.load_full()?);
+        let mut client = RelayClient::new(channel).max_decoding_message_size(MAX_ANSWER);
+        let answer = tokio::time::timeout(ASK, client.ask(request)).await;
+        let answer = match answer {
+            Ok(Ok(answer)) => answer.into_inner(),
+            Ok(Err(status)) => {
+                tracing::info!(%status, "the control plane did not answer an operator's call");
+                return None;
+            }
+            Err(_) => return None,
+        };
+        Some(Relayed {
+            status: u16::try_from(answer.status).ok().and_then(|code| StatusCode::from_u16(code).ok())?,
+            content_type: HeaderValue::try_from(answer.content_type).ok()?,
+            body: answer.body.into(),
+        })
+    }
+
     pub(super) fn connecting(&self, channel: Channel) {
         self.channel.store(Some(Arc::new(channel)));
     }
 
     pub(super) fn heard(&self, now: Instant) {
         let mut state = self.state.lock();
+        let was_silent = state.last_heard.is_none_or(|heard| now.saturating_duration_since(heard) >= SILENCE);
         state.connected = true;
         state.last_heard = Some(now);
+        drop(state);
+        if was_silent {
+            self.heard_again.notify_one();
+        }
     }
 
     pub(super) fn disconnected(&self) {
         self.channel.store(None);
         self.state.lock().connected = false;
+    }
+
+    pub(super) fn last_heard(&self) -> Option<Instant> {
+        self.state.lock().last_heard
+    }
+
+    /// Waits until the control plane is heard after a silence.
+    pub(super) async fn heard_again(&self) {
+        self.heard_again.notified().await;
     }
 }

@@ -14,6 +14,12 @@ pub struct SyncMetrics {
     pub(super) config_version: Gauge,
     /// Configurations that the node refused.
     pub(super) configs_refused: Counter,
+    /// 1 while no control plane has been heard for two seconds.
+    pub(super) cut_off: Gauge,
+    /// Hints that could not be understood.
+    pub(super) hints_skipped: Counter,
+    /// Probes' results and requests' records that were dropped.
+    pub(super) observations_dropped: Counter,
     /// Batches of usage that wait for their acknowledgement.
     pub(super) unacked_batches: Gauge,
 }
@@ -43,6 +49,21 @@ impl SyncMetrics {
                 "configs_refused",
                 "Configurations that the node refused",
                 this.configs_refused.clone(),
+            );
+            registry.register(
+                "cut_off",
+                "1 while no control plane has been heard for two seconds",
+                this.cut_off.clone(),
+            );
+            registry.register(
+                "hints_skipped",
+                "Hints that could not be understood",
+                this.hints_skipped.clone(),
+            );
+            registry.register(
+                "observations_dropped",
+                "Results of probes and records of requests that were dropped as too many waited",
+                this.observations_dropped.clone(),
             );
             registry.register(
                 "unacked_batches",

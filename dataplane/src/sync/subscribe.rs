@@ -1,7 +1,8 @@
-//! Receives configuration and rests, and puts them in force whole or not at all.
+//! Receives configuration and hints. A configuration is put in force whole or not at all.
 
+use super::link::SILENCE;
 use super::{
-    ControlLink, Identity, SyncMetrics,
+    ControlLink, HealthWords, Identity, SyncMetrics,
     connect::SessionError,
     last_known_good::{LastKnownGood, Saved},
 };
@@ -20,8 +21,6 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 
-/// A control plane that is silent for so long hangs: another one is tried.
-const SILENCE: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_millis(500);
 /// Messages that wait to be sent up.
 const QUEUE: usize = 64;
@@ -32,6 +31,7 @@ pub(super) struct Subscriber {
     build: String,
     listen: SocketAddr,
     live: Arc<Live>,
+    health: Arc<HealthWords>,
     link: Arc<ControlLink>,
     metrics: SyncMetrics,
     clock: Arc<dyn Clock>,
@@ -64,18 +64,20 @@ impl Subscriber {
         build: String,
         listen: SocketAddr,
         live: Arc<Live>,
+        health: Arc<HealthWords>,
         link: Arc<ControlLink>,
         metrics: SyncMetrics,
         clock: Arc<dyn Clock>,
         files: LastKnownGood,
     ) -> Self {
-        let have = load(&files, &live, &*clock).unwrap_or_default();
+        let have = load(&files, &live, &health, &*clock).unwrap_or_default();
         metrics.config_version.set(i64::try_from(have.config.0).unwrap_or(i64::MAX));
         Self {
             identity,
             build,
             listen,
             live,
+            health,
             link,
             metrics,
             clock,
@@ -106,7 +108,6 @@ impl Subscriber {
                     let now = self.clock.now();
                     last_heard = tokio::time::Instant::from_std(now);
                     self.link.heard(now);
-                    self.live.set_cut_off(false);
                     self.metrics.connected.set(1);
                     match message {
                         Ok(Some(message)) => self.received(message),
@@ -140,16 +141,25 @@ impl Subscriber {
             return;
         }
         let now = self.clock.wall();
-        let rests = self.live.hints();
+        let saved_hints = self.hints_to_save();
         let (files, history, entries) =
             (self.files.clone(), self.have.history.clone(), self.have.entries.clone());
         let (config, hints) = (self.have.config, self.have.hints);
-        let saved =
-            tokio::task::spawn_blocking(move || files.save(&history, config, &entries, hints, &rests, now))
-                .await;
+        let saved = tokio::task::spawn_blocking(move || {
+            files.save(&history, config, &entries, hints, &saved_hints, now)
+        })
+        .await;
         if let Err(error) = saved.map_err(std::io::Error::other).flatten() {
             tracing::warn!(%error, "the configuration could not be saved for the next start");
         }
+    }
+
+    /// Gives what is stored of the hints. What this node judged by itself of a provider's health is not saved.
+    fn hints_to_save(&self) -> Vec<Hint> {
+        let mut hints = self.live.hints();
+        hints.retain(|hint| !matches!(hint, Hint::Health(_)));
+        hints.extend(self.health.said().into_iter().map(Hint::Health));
+        hints
     }
 
     fn hello(&self) -> Hello {
@@ -188,6 +198,7 @@ impl Subscriber {
             // Numbers of another history mean nothing here; what they stand for goes on serving.
             self.have.history = HistoryId(welcome.history_id);
             self.have.hints = HintVersion(0);
+            self.health.another_history();
         }
     }
 
@@ -263,16 +274,21 @@ impl Subscriber {
         })))
     }
 
-    /// Merges rests. What cannot be understood is skipped: the line is never refused.
+    /// Merges hints. What cannot be understood is skipped: the line is never refused.
     fn hints(&mut self, changes: &[Change], version: u64, nonce: String) -> sync_up::Message {
         let now = self.clock.wall();
         let mut unsupported = Vec::new();
         let mut known = Vec::with_capacity(changes.len());
         for change in changes {
             match from_wire(change, now) {
+                // Before the others: a probe that is wanted at once must find the connections forgotten.
+                Ok(Some(Hint::Health(health))) => self.dirty |= self.health.heard(health, now),
                 Ok(Some(hint)) => known.push(hint),
                 Ok(None) => unsupported.push(change.kind),
-                Err(error) => tracing::warn!(key = change.key, %error, "a hint was skipped"),
+                Err(error) => {
+                    self.metrics.hints_skipped.inc();
+                    tracing::warn!(key = change.key, %error, "a hint was skipped");
+                }
             }
         }
         let is_stored = known.iter().any(Hint::is_stored);
@@ -302,14 +318,19 @@ impl Parts {
     }
 }
 
-fn load(files: &LastKnownGood, live: &Live, clock: &dyn Clock) -> Option<Have> {
+fn load(files: &LastKnownGood, live: &Live, health: &HealthWords, clock: &dyn Clock) -> Option<Have> {
     let now = clock.wall();
-    let Saved { history, config, entries, snapshot, hints, rests } = files.load(now)?;
+    let Saved { history, config, entries, snapshot, hints, saved_hints } = files.load(now)?;
     if let Err(error) = live.adopt(config, snapshot) {
         tracing::warn!(%error, "the saved configuration cannot be used");
         return None;
     }
-    live.hint_all(rests, now);
+    for hint in saved_hints {
+        match hint {
+            Hint::Health(word) => health.heard(word, now),
+            other => live.hint(other, now),
+        };
+    }
     tracing::info!(%config, "the last known good configuration is in force");
     Some(Have { history, config, entries, hints })
 }
