@@ -131,7 +131,7 @@ impl Observer {
                 }
                 Observation::Request(json) => {
                     bytes += json.len();
-                    request.requests.push(json.clone().into());
+                    request.requests.push(json.clone());
                 }
             }
             taken.push(observation);
