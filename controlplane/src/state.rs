@@ -1,21 +1,33 @@
 //! What is true now: a fold of the store and of what nodes report.
 
+mod checks;
 mod hints;
+mod meter;
 mod nodes;
+mod quotas;
+mod reports;
+#[cfg(test)]
+pub(crate) mod sample;
 mod status;
 mod traffic;
 
+pub(crate) use checks::Checks;
 pub(crate) use hints::{Hints, is_configured};
+pub(crate) use meter::{Meter, TargetKey};
 pub(crate) use nodes::{Nodes, Refusal};
+pub(crate) use quotas::{Quotas, Used};
+pub(crate) use reports::{Heard, Reports};
 pub(crate) use traffic::Traffic;
 
-use cliproxy_domain::{ConfigId, HistoryId, Snapshot, WallTime};
-use cliproxy_engine::Outlook;
+use cliproxy_domain::{
+    AttemptCounts, Batch, ConfigId, HistoryId, LedgerRow, NodeId, ProviderName, Snapshot, WallTime,
+};
+use cliproxy_engine::{Outlook, health::Evidence};
 use cliproxy_host::Clock;
 use cliproxy_proto::convert::config::EntrySet;
-use cliproxy_store::{Store, StoreError};
+use cliproxy_store::{Store, StoreError, ledger::minute_of};
 use parking_lot::Mutex;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// A numbered configuration with its content, encoded once for all nodes.
@@ -37,6 +49,14 @@ pub(crate) struct State {
     pub(crate) database: watch::Sender<bool>,
     pub(crate) hints: Hints,
     pub(crate) traffic: Mutex<Traffic>,
+    pub(crate) meter: Meter,
+    pub(crate) quotas: Quotas,
+    /// Held over a commit of the ledger and its folding into the state, and over a reading of sums that folding goes
+    /// on from: nothing is counted twice or left out between the two.
+    pub(crate) ledger: tokio::sync::Mutex<()>,
+    /// What was heard of providers and not judged yet.
+    pub(crate) reports: Reports,
+    pub(crate) checks: Checks,
     pub(crate) nodes: Nodes,
     uptime: Mutex<Option<status::Uptime>>,
 }
@@ -61,9 +81,33 @@ impl State {
             database: watch::Sender::new(true),
             hints: Hints::new(version, hints),
             traffic: Mutex::new(traffic),
+            meter: Meter::default(),
+            quotas: Quotas::default(),
+            ledger: tokio::sync::Mutex::default(),
+            reports: Reports::default(),
+            checks: Checks::default(),
             nodes: Nodes::new(nodes),
             uptime: Mutex::new(None),
         })
+    }
+
+    /// Folds one committed batch into what is true now. Called with [`State::ledger`] held.
+    pub(crate) fn fold(&self, node: &NodeId, batch: &Batch, now: WallTime) {
+        let end = batch.window_start.plus(batch.window);
+        self.traffic.lock().fold(&batch.rows, end, now);
+        self.quotas.fold(&batch.rows, minute_of(batch.window_start, now));
+        let Some(active) = self.active() else { return };
+        let configured = |row: &&LedgerRow| active.snapshot.providers.contains_key(&row.key.provider);
+        self.meter.fold(batch.rows.iter().filter(configured), end, now);
+        let mut calls: BTreeMap<&ProviderName, AttemptCounts> = BTreeMap::new();
+        for row in batch.rows.iter().filter(configured) {
+            *calls.entry(&row.key.provider).or_default() += row.attempts;
+        }
+        let heard = calls.into_iter().filter_map(|(provider, attempts)| {
+            let evidence = Evidence::traffic(node.clone(), end.min(now), &attempts)?;
+            Some(Heard::Traffic(provider.clone(), evidence))
+        });
+        self.reports.push(heard.collect::<Vec<_>>());
     }
 
     /// Gives the configuration in force.

@@ -81,6 +81,7 @@ async fn commit(
     reporters.learn(group, state).await?;
     let began = state.clock.now();
     let batches = group.inputs.values().cloned().collect();
+    let _turn = state.ledger.lock().await;
     let cursors = state.store.apply_batches(batches, state.clock.wall()).await?;
     metrics.commit_seconds.observe(state.clock.now().saturating_duration_since(began).as_secs_f64());
     for ((reporter, input), cursor) in group.inputs.iter().zip(cursors) {
@@ -89,11 +90,9 @@ async fn commit(
         metrics.batches.inc_by(new.len() as u64);
         metrics.rows.inc_by(new.values().map(|batch| batch.rows.len() as u64).sum());
         let now = state.clock.wall();
-        let mut traffic = state.traffic.lock();
         for batch in new.values() {
-            traffic.fold(&batch.rows, batch.window_start.plus(batch.window), now);
+            state.fold(&reporter.node, batch, now);
         }
-        drop(traffic);
         folded.up_to = folded.up_to.max(cursor.last);
         for stream in &folded.streams {
             stream.send_replace(Some(cursor.clone()));

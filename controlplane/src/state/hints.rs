@@ -141,6 +141,12 @@ impl Hints {
         outlook
     }
 
+    /// Forgets what is not said any more: only of kinds that are not stored.
+    pub(crate) fn remove(&self, key: &HintKey) {
+        let mut inner = self.0.lock();
+        inner.changed += u64::from(inner.current.remove(key).is_some());
+    }
+
     /// Forgets rests that ended before `ended_before` and that no operator spoke of.
     pub(crate) fn forget_ended(&self, ended_before: WallTime) {
         self.0.lock().forget(|rest| rest.epoch == 0 && rest.until < ended_before);

@@ -1,13 +1,16 @@
 //! Observations: probes that ended, and requests that are kept for explaining.
 
 use super::super::{Context, node_id};
-use cliproxy_domain::RequestRecord;
-use cliproxy_proto::v1::ObserveRequest;
+use crate::state::Heard;
+use cliproxy_domain::{NodeId, RequestRecord};
+use cliproxy_proto::{convert::telemetry::probe_from_wire, v1, v1::ObserveRequest};
 use cliproxy_store::StoredRequest;
 use tonic::Status;
 
 /// How many records of requests one call may carry.
 const MAX_RECORDS: usize = 512;
+/// How many probes one call may carry.
+const MAX_PROBES: usize = 1_024;
 /// The longest record, in bytes.
 const MAX_RECORD_BYTES: usize = 64 * 1024;
 
@@ -20,6 +23,13 @@ pub(super) async fn take(context: &Context, request: ObserveRequest) -> Result<(
             request.requests.len()
         )));
     }
+    if request.probes.len() > MAX_PROBES {
+        return Err(Status::invalid_argument(format!(
+            "ObserveRequest.probes has {} reports; send at most {MAX_PROBES} in one call",
+            request.probes.len()
+        )));
+    }
+    take_probes(context, &node, &request.probes);
     let mut records = Vec::with_capacity(request.requests.len());
     for body in &request.requests {
         match read(body) {
@@ -36,6 +46,21 @@ pub(super) async fn take(context: &Context, request: ObserveRequest) -> Result<(
         context.metrics.store_errors.inc();
         Status::unavailable(error.to_string())
     })
+}
+
+fn take_probes(context: &Context, node: &NodeId, probes: &[v1::ProbeReport]) {
+    let now = context.state.clock.wall();
+    let heard = probes.iter().filter_map(|probe| match probe_from_wire(probe, node.clone()) {
+        Ok(report) => {
+            let at = now.minus(report.age);
+            Some(Heard::Probe(report, at))
+        }
+        Err(error) => {
+            tracing::warn!(%node, %error, "the report of a probe means nothing here");
+            None
+        }
+    });
+    context.state.reports.push(heard.collect::<Vec<_>>());
 }
 
 fn read(body: &[u8]) -> Result<StoredRequest, String> {

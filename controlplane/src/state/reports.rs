@@ -1,0 +1,51 @@
+//! What was heard of providers and not judged yet.
+
+use cliproxy_domain::{ProbeReport, ProviderName, WallTime};
+use cliproxy_engine::health::Evidence;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use tokio::sync::Notify;
+
+/// How much may wait; of more the oldest is dropped, which was one observation of many.
+const WAITING: usize = 10_000;
+
+/// Something that was heard of a provider.
+#[derive(Clone, Debug)]
+pub(crate) enum Heard {
+    /// A probe ended, at this time by the control plane's clock.
+    Probe(ProbeReport, WallTime),
+    /// A node called the provider.
+    Traffic(ProviderName, Evidence),
+}
+
+/// The queue to whoever judges.
+#[derive(Default)]
+pub(crate) struct Reports {
+    waiting: Mutex<VecDeque<Heard>>,
+    ready: Notify,
+}
+
+impl Reports {
+    /// Adds what was heard.
+    pub(crate) fn push(&self, heard: impl IntoIterator<Item = Heard>) {
+        let mut waiting = self.waiting.lock();
+        for one in heard {
+            if waiting.len() >= WAITING {
+                waiting.pop_front();
+            }
+            waiting.push_back(one);
+        }
+        drop(waiting);
+        self.ready.notify_one();
+    }
+
+    /// Waits until something was added since the last time. Safe to cancel.
+    pub(crate) async fn ready(&self) {
+        self.ready.notified().await;
+    }
+
+    /// Takes all that waits, in the order in which it came.
+    pub(crate) fn take(&self) -> VecDeque<Heard> {
+        std::mem::take(&mut *self.waiting.lock())
+    }
+}
