@@ -3,24 +3,36 @@
 //! A provider's own word is believed at once, and too many errors within a window over all nodes let the provider
 //! rest. What is decided goes to all nodes before it is stored, and again with its number afterwards; merging makes
 //! the second time a no-op.
+//!
+//! What follows from a single event is decided here by whichever replica it reached: hints merge, so that it does not
+//! matter who was first. What must be decided by one alone is [`lead`](crate::lead)'s.
 
 mod audit;
 mod commit;
 mod events;
+mod healing;
+mod health;
+mod permits;
 mod recent;
+mod turn;
+mod verdicts;
 mod windows;
 
 pub(crate) use commit::run;
+pub(crate) use health::Wanted;
+pub(crate) use turn::Turn;
 
 use crate::{metrics::PlaneMetrics, publish::Publish, state::State};
 use audit::Ids;
 use cliproxy_domain::{AuditEntry, Hint, HintVersion, UrgentEvent};
 use cliproxy_host::Entropy;
 use cliproxy_store::{Outcome, StoreError};
+use health::Healths;
 use parking_lot::Mutex;
+use permits::Permits;
 use recent::Recent;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use windows::Windows;
 
 /// How many decisions may wait for the store.
@@ -55,14 +67,19 @@ pub(crate) struct Decide {
     metrics: PlaneMetrics,
     ids: Ids,
     desk: Arc<Mutex<Desk>>,
+    healths: Arc<Mutex<Healths>>,
+    /// Told when credentials should be read anew from where they live.
+    reload: Arc<Notify>,
     commits: mpsc::Sender<Decided>,
 }
 
-/// What decisions are made on beside the state. One lock, held for one decision.
+/// What rests are decided on beside the state. One lock, held for one decision; whoever holds it and the healths' takes
+/// the healths' first.
 #[derive(Default)]
 struct Desk {
     recent: Recent,
     windows: Windows,
+    permits: Permits,
 }
 
 impl Decide {
@@ -71,17 +88,24 @@ impl Decide {
         state: Arc<State>,
         publish: Arc<Publish>,
         metrics: PlaneMetrics,
+        reload: Arc<Notify>,
     ) -> (Self, mpsc::Receiver<Decided>) {
         let (commits, decided) = mpsc::channel(WAITING);
         let ids = Ids::new(Arc::clone(&state.clock), Entropy::from_system());
-        (Self { state, publish, metrics, ids, desk: Arc::default(), commits }, decided)
+        let (desk, healths) = (Arc::default(), Arc::default());
+        (Self { state, publish, metrics, ids, desk, healths, reload, commits }, decided)
     }
 
     /// Takes one event: tells all nodes at once what follows, then waits for a place among what is to be stored.
     /// `stored` gets the event's id when it is; a full `stored` loses it, and the node sends the event again.
     pub(crate) async fn on_event(&self, event: UrgentEvent, stored: mpsc::Sender<String>) {
+        let arrived = self.state.clock.now();
         let id = event.id.clone();
         let mut decided = self.decide_event(event);
+        if !decided.hints.is_empty() {
+            let took = self.state.clock.now().saturating_duration_since(arrived);
+            self.metrics.propagation_seconds.observe(took.as_secs_f64());
+        }
         decided.tell = Some(Tell::Event(id, stored));
         self.hand_in(decided).await;
     }
@@ -124,8 +148,21 @@ impl Decide {
         merged
     }
 
+    /// Waits for a place among what is to be stored.
     async fn hand_in(&self, decided: Decided) {
         // Nobody receives any more: the process is ending, and a node keeps what has no acknowledgement.
         let _ = self.commits.send(decided).await;
+    }
+}
+
+impl Decided {
+    fn is_empty(&self) -> bool {
+        self.event.is_none() && self.hints.is_empty() && self.audit.is_empty() && self.outcome.is_none()
+    }
+
+    /// Adds what else was decided at once.
+    fn and(&mut self, other: Decided) {
+        self.hints.extend(other.hints);
+        self.audit.extend(other.audit);
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! The modules stand in the order in which a fact travels. A report or an urgent event enters at `grpc`, is
 //! made durable by `ingest` or turned into a rest by `decide`, becomes part of what is true now in `state`,
-//! and goes out to every node through `publish` and `grpc` again. Operators ask `state` through `grpc` or
+//! and goes out to every node through `publish` and `grpc` again. What is done once for the whole cluster, as judging
+//! whether providers answer, is `lead`'s. Operators ask `state` through `grpc` or
 //! `http`, which call the same functions. A configuration enters through [`Handle::apply`].
 //!
 //! ```text
 //! nodes ──▶ grpc ──▶ ingest ──┬──▶ state ──▶ grpc, http ──▶ operators
-//!                └─▶ decide ──┤      │
-//! Handle::apply ──────────────┘      └──▶ publish ──▶ grpc ──▶ every node
+//!                └─▶ decide ──┤    ▲ │
+//! Handle::apply ──────────────┘    │ └──▶ publish ──▶ grpc ──▶ every node
+//!                     decide ◀── lead
 //! ```
 //!
 //! What is exclusive is one transaction of the store. What is in memory here is a fold of the store and of what
@@ -21,6 +23,7 @@ mod error;
 mod grpc;
 mod http;
 mod ingest;
+mod lead;
 mod metrics;
 mod plane;
 mod publish;

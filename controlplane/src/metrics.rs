@@ -1,5 +1,7 @@
 //! What the control plane counts about itself.
 
+mod providers;
+
 use cliproxy_observe::metrics::prometheus_client::{
     metrics::{
         counter::Counter,
@@ -8,6 +10,7 @@ use cliproxy_observe::metrics::prometheus_client::{
     },
     registry::Registry,
 };
+use providers::ProviderMetrics;
 
 /// Handles of the control plane's series; clones count into the same ones.
 #[derive(Clone, Debug)]
@@ -30,6 +33,12 @@ pub(crate) struct PlaneMetrics {
     pub(crate) store_errors: Counter,
     /// Urgent events that were older than an operator's word.
     pub(crate) stale_events: Counter,
+    /// Permits that were granted for the request after a rest.
+    pub(crate) permits_granted: Counter,
+    /// From an urgent event's arrival to its place in every node's queue.
+    pub(crate) propagation_seconds: Histogram,
+    /// By provider, cause and the like.
+    providers: ProviderMetrics,
 }
 
 impl PlaneMetrics {
@@ -46,44 +55,52 @@ impl PlaneMetrics {
             commit_seconds: Histogram::new(exponential_buckets(0.0005, 2.0, 14)),
             store_errors: Counter::default(),
             stale_events: Counter::default(),
+            permits_granted: Counter::default(),
+            // From 10 µs to 0.3 s.
+            propagation_seconds: Histogram::new(exponential_buckets(0.000_01, 2.0, 16)),
+            providers: ProviderMetrics::new(),
         }
     }
 
     /// Shows the series.
     pub(crate) fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("controlplane");
+        let counters = [
+            ("nacks", "Configurations that nodes refused", &self.nacks),
+            ("slow_nodes", "Nodes that were disconnected as they did not keep up", &self.slow_nodes),
+            ("ingest_batches", "Ledger batches that were new and committed", &self.batches),
+            ("ingest_rows", "Rows of ledger batches that were new and committed", &self.rows),
+            ("store_errors", "Store calls that failed", &self.store_errors),
+            (
+                "stale_events",
+                "Urgent events that were older than an operator's word and were ignored",
+                &self.stale_events,
+            ),
+            (
+                "permits_granted",
+                "Permits that were granted for the one request after a rest",
+                &self.permits_granted,
+            ),
+        ];
+        for (name, help, counter) in counters {
+            registry.register(name, help, counter.clone());
+        }
         registry.register("connected_nodes", "Nodes that are connected now", self.connected_nodes.clone());
         registry.register(
             "config_version",
             "Number of the configuration in force",
             self.config_version.clone(),
         );
-        registry.register("nacks", "Configurations that nodes refused", self.nacks.clone());
-        registry.register(
-            "slow_nodes",
-            "Nodes that were disconnected as they did not keep up",
-            self.slow_nodes.clone(),
-        );
-        registry.register(
-            "ingest_batches",
-            "Ledger batches that were new and committed",
-            self.batches.clone(),
-        );
-        registry.register(
-            "ingest_rows",
-            "Rows of ledger batches that were new and committed",
-            self.rows.clone(),
-        );
         registry.register(
             "commit_seconds",
             "Time of a group commit of the ledger, failed tries left out",
             self.commit_seconds.clone(),
         );
-        registry.register("store_errors", "Store calls that failed", self.store_errors.clone());
         registry.register(
-            "stale_events",
-            "Urgent events that were older than an operator's word and were ignored",
-            self.stale_events.clone(),
+            "propagation_seconds",
+            "Time from an urgent event's arrival to its place in every node's queue",
+            self.propagation_seconds.clone(),
         );
+        self.providers.register(registry);
     }
 }

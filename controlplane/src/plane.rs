@@ -11,6 +11,7 @@ use crate::{
     grpc,
     http::{self, access::Access},
     ingest::{self, Ingest},
+    lead::{self, Lead},
     metrics::PlaneMetrics,
     publish::Publish,
     settings::Settings,
@@ -22,6 +23,7 @@ use cliproxy_observe::Metrics;
 use cliproxy_store::Store;
 use hyper::{Request, body::Incoming, service::service_fn};
 use std::{net::SocketAddr, sync::Arc};
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
@@ -35,6 +37,7 @@ pub struct ControlPlane {
     nodes: Box<dyn Listener>,
     addresses: Addresses,
     handle: Handle,
+    reload: Arc<Notify>,
 }
 
 /// Where a control plane listens, with the ports that were found for port 0.
@@ -77,6 +80,7 @@ impl ControlPlane {
             state,
             operators,
             nodes,
+            reload: Arc::default(),
         })
     }
 
@@ -91,12 +95,19 @@ impl ControlPlane {
         self.handle.clone()
     }
 
+    /// Gives what is told when a provider that does not answer is recovered: credentials should then be read anew from
+    /// where they live, and the configuration be applied again when one has changed.
+    pub fn reload_wanted(&self) -> Arc<Notify> {
+        Arc::clone(&self.reload)
+    }
+
     /// Answers until `shutdown` is cancelled, then ends the nodes' streams, finishes what operators asked and
     /// commits what was reported, all within twice the drain time.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { settings, state, metrics, all_metrics, operators, nodes, .. } = self;
+        let Self { settings, state, metrics, all_metrics, operators, nodes, reload, .. } = self;
         let publish = Arc::new(Publish::default());
-        let (decide, decided) = Decide::new(Arc::clone(&state), Arc::clone(&publish), metrics.clone());
+        let (decide, decided) =
+            Decide::new(Arc::clone(&state), Arc::clone(&publish), metrics.clone(), reload);
         let (ingest, submissions) = Ingest::new();
         let give_up = CancellationToken::new();
         let committers = TaskTracker::new();
@@ -108,6 +119,14 @@ impl ControlPlane {
             metrics.clone(),
             give_up.clone(),
         ));
+        let jobs = Lead {
+            state: Arc::clone(&state),
+            publish: Arc::clone(&publish),
+            decide: decide.clone(),
+            metrics: metrics.clone(),
+        };
+        // Its sender of decisions goes with it, before those that store them are waited for.
+        committers.spawn(lead::run(jobs, shutdown.clone()));
         let context = grpc::Context {
             state: Arc::clone(&state),
             publish,

@@ -1,7 +1,7 @@
 //! Entries of the audit log, as the control plane writes them itself.
 
 use cliproxy_domain::{AuditEntry, Cooldown, ProviderName, WallTime, audit::SYSTEM, status::RestStatus};
-use cliproxy_engine::cooldown::{Stage, stage};
+use cliproxy_engine::{cooldown::stage, status::stage_name};
 use cliproxy_host::{Clock, Entropy};
 use std::sync::Arc;
 
@@ -70,15 +70,5 @@ impl Ids {
 /// Shows a rest as operations show it.
 pub(crate) fn rest_as_json(rest: &Cooldown, now: WallTime) -> String {
     // Its keys are texts, so that this does not fail.
-    serde_json::to_string(&RestStatus::of(rest, stage_name(rest, now), now)).unwrap_or_default()
-}
-
-/// Names the stage of a rest as operations show it.
-pub(crate) fn stage_name(rest: &Cooldown, now: WallTime) -> &'static str {
-    match stage(rest, now) {
-        Stage::Resting => "resting",
-        Stage::HalfOpen(_) => "half_open",
-        Stage::Rising(_) => "rising",
-        Stage::Over => "over",
-    }
+    serde_json::to_string(&RestStatus::of(rest, stage_name(&stage(rest, now)), now)).unwrap_or_default()
 }

@@ -1,101 +1,136 @@
 //! What follows from an urgent event.
 
-use super::{Decide, Decided, Desk};
-use crate::state::{ActiveConfig, is_configured};
-use cliproxy_domain::{Cooldown, CooldownKey, Hint, Provider, UrgentEvent, WallTime};
-use cliproxy_engine::cooldown::{Blame, Report, Rules, SHORTEST_REST, at_once, continued, key_at_once};
+use super::{Decide, Decided, Desk, Turn};
+use crate::state::is_configured;
+use cliproxy_domain::{Cooldown, CooldownKey, Hint, Provider, UrgentEvent, UrgentKind};
+use cliproxy_engine::{
+    cooldown::{Blame, Report, Rules, SHORTEST_REST, at_once, continued, failed_probe, key_at_once},
+    quota::period,
+};
 
 impl Decide {
+    /// Gives what holds now; `None` before there is a configuration.
+    pub(crate) fn turn(&self) -> Option<Turn> {
+        let active = self.state.active()?;
+        Some(Turn { active, nodes: self.state.nodes.connected_now(), now: self.state.clock.wall() })
+    }
+
     /// Decides on an event, and tells all nodes what follows.
     pub(super) fn decide_event(&self, event: UrgentEvent) -> Decided {
-        let Some(active) = self.state.active() else { return Decided::default() };
-        let Some(provider) = configured(&active, &event) else {
-            // Of a configuration before this one: nothing hangs on it any more.
-            return Decided::default();
-        };
+        let Some(turn) = self.turn() else { return Decided::default() };
+        // Else it is of a configuration before this one: nothing hangs on it any more.
+        let Some(provider) = configured(&turn, &event) else { return Decided::default() };
         let mut desk = self.desk.lock();
         if !desk.recent.insert(&event.id) {
             return Decided::default();
         }
-        let now = self.state.clock.wall();
-        let decided = match Blame::of_kind(event.kind) {
-            Some(_) if event.seen_epoch < self.state.hints.epoch(&event.subject) => {
-                self.metrics.stale_events.inc();
-                tracing::debug!(
-                    provider = %event.subject.provider, node = %event.node, seen_epoch = event.seen_epoch,
-                    "an event is older than an operator's word and is ignored"
-                );
-                Decided::default()
-            }
-            Some(blame) => {
-                let rules = Rules::of(&active.snapshot, provider, None);
-                self.on_failure(&mut desk, &rules, &report(&event, blame, now), now)
-            }
-            None => Decided::default(),
+        let decided = match (event.kind, Blame::of_kind(event.kind)) {
+            _ if self.is_stale(&event) => Decided::default(),
+            (UrgentKind::Recovered, _) => self.on_recovered(&mut desk, &turn, &event),
+            (_, Some(blame)) => self.on_failure(&mut desk, &turn, provider, &event, blame),
+            (_, None) => self.on_permit_wanted(&mut desk, &turn, &event),
         };
-        if decided.hints.is_empty() && !desk.windows.records(&event.subject.provider, now) {
-            return decided;
-        }
-        Decided { event: Some(event), ..decided }
+        let is_wish = event.kind == UrgentKind::PermitWanted;
+        let is_worth_a_row = !decided.hints.is_empty()
+            || (!is_wish && desk.windows.records(&event.subject.provider, turn.now));
+        Decided { event: is_worth_a_row.then_some(event), ..decided }
     }
 
-    fn on_failure(&self, desk: &mut Desk, rules: &Rules, report: &Report, now: WallTime) -> Decided {
-        let known = self.state.hints.cooldown(&key_at_once(report));
-        let rests = [at_once(rules, report, known.as_ref()), desk.windows.note(rules, report)];
+    /// Tells whether an operator spoke after the event's request had started.
+    fn is_stale(&self, event: &UrgentEvent) -> bool {
+        let spoken = self.state.hints.epoch(&event.subject);
+        if event.seen_epoch >= spoken {
+            return false;
+        }
+        self.metrics.stale_events.inc();
+        tracing::debug!(
+            provider = %event.subject.provider, node = %event.node, seen_epoch = event.seen_epoch, spoken,
+            age_ms = event.age.as_millis(),
+            "an event is older than an operator's word and is ignored"
+        );
+        true
+    }
+
+    fn on_failure(
+        &self,
+        desk: &mut Desk,
+        turn: &Turn,
+        provider: &Provider,
+        event: &UrgentEvent,
+        blame: Blame,
+    ) -> Decided {
+        let resets_at = provider.quota.as_ref().map(|quota| period(quota, turn.now).ends_at);
+        let rules = Rules::of(&turn.active.snapshot, provider, resets_at);
+        let report = report(event, blame, turn);
+        let tried = event.rest.as_ref().and_then(|(key, _)| self.state.hints.cooldown(key));
+        let known = self.state.hints.cooldown(&key_at_once(&report));
+        let rests = [
+            tried.and_then(|tried| failed_probe(&rules, &report, &tried)),
+            at_once(&rules, &report, known.as_ref()),
+            desk.windows.note(&rules, &report),
+        ];
         let mut decided = Decided::default();
         for rest in rests.into_iter().flatten() {
-            let known = self.state.hints.cooldown(&rest.key);
-            self.rest(&mut decided, known, rest, now);
+            decided.and(self.rest(turn, rest));
         }
         decided
     }
 
     /// Lets something rest, unless what is known says it already.
-    fn rest(&self, decided: &mut Decided, known: Option<Cooldown>, rest: Cooldown, now: WallTime) {
+    fn rest(&self, turn: &Turn, rest: Cooldown) -> Decided {
+        let known = self.state.hints.cooldown(&rest.key);
+        let saw = rest.started_at;
         let rest = continued(rest, known.as_ref());
-        let goes_on = known.as_ref().is_some_and(|known| !known.cleared && known.until > now);
-        if goes_on && known.as_ref().is_some_and(|known| is_repeat(known, &rest)) {
-            return;
+        let goes_on = known.as_ref().is_some_and(|known| !known.cleared && known.until > turn.now);
+        let is_known = known.as_ref().is_some_and(|known| {
+            let same_word = (known.epoch, known.round) == (rest.epoch, rest.round);
+            (known.cleared && same_word && saw < known.until)
+                || (goes_on && same_word && is_repeat(known, &rest))
+        });
+        if is_known {
+            return Decided::default();
         }
         let merged = self.spread(vec![Hint::Cooldown(rest)]);
-        let Some(Hint::Cooldown(rest)) = merged.first() else { return };
+        let Some(Hint::Cooldown(rest)) = merged.first() else { return Decided::default() };
         let action = if goes_on { "cooldown_extended" } else { "cooldown_started" };
+        if !goes_on {
+            self.metrics.cooldown_started(rest.cause);
+        }
         tracing::info!(
             subject = %rest.key, node = %rest.source, cause = rest.cause.as_str(), until = %rest.until,
             action, "something rests"
         );
-        decided.audit.push(self.ids.of_rest(action, known.as_ref(), rest, reason(rest)));
-        decided.hints.extend(merged);
+        let audit = vec![self.ids.of_rest(action, known.as_ref(), rest, reason(rest))];
+        Decided { hints: merged, audit, ..Decided::default() }
     }
 }
 
 /// Tells whether `rest` says of what rests only what `known` says: calls that were on their way together are refused
 /// within moments of each other, and each of them would lengthen the rest by as much.
 fn is_repeat(known: &Cooldown, rest: &Cooldown) -> bool {
-    (known.epoch, known.round) == (rest.epoch, rest.round) && rest.until < known.until.plus(SHORTEST_REST)
+    rest.until < known.until.plus(SHORTEST_REST)
 }
 
 /// Finds the provider of an event, where the configuration has it and its credential.
-fn configured<'a>(active: &'a ActiveConfig, event: &UrgentEvent) -> Option<&'a Provider> {
+fn configured<'a>(turn: &'a Turn, event: &UrgentEvent) -> Option<&'a Provider> {
     let key = CooldownKey::credential(event.subject.provider.clone(), event.subject.credential.clone());
-    if !is_configured(&active.snapshot, &key) {
+    if !is_configured(&turn.active.snapshot, &key) {
         return None;
     }
-    active.snapshot.providers.get(&key.provider)
+    turn.provider(&key.provider)
 }
 
-fn report(event: &UrgentEvent, blame: Blame, now: WallTime) -> Report {
+fn report(event: &UrgentEvent, blame: Blame, turn: &Turn) -> Report {
     Report {
         blame,
         subject: event.subject.clone(),
         about_model: event.about_model,
-        // From when it happened, as the report is dated.
-        hint: event.hint.map(|hint| hint.saturating_add(event.age)),
+        hint: event.hint,
         http_status: event.http_status,
         error_type: event.error_type.clone(),
         seen_epoch: event.seen_epoch,
         node: event.node.clone(),
-        at: now.minus(event.age),
+        at: turn.now.minus(event.age),
     }
 }
 

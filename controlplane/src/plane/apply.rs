@@ -51,11 +51,18 @@ impl Handle {
         let id = self.number(new).await?;
         let providers = snapshot.providers.len();
         let active = Arc::new(ActiveConfig { id, snapshot, entries });
+        let applied = Arc::clone(&active);
         let changed = self.state.config.send_if_modified(|current| {
             let changed = current.as_ref().is_none_or(|current| current.id != id);
             *current = Some(active);
             changed
         });
+        self.metrics.of_providers(&applied.snapshot);
+        for provider in applied.snapshot.providers.keys() {
+            if let Some(word) = self.state.hints.health(provider) {
+                self.metrics.health(provider, word.state);
+            }
+        }
         if changed {
             self.metrics.config_version.set(i64::try_from(id.0).unwrap_or(i64::MAX));
             tracing::info!(config = %id, author, reason, providers, "a configuration is in force");

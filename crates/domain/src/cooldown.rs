@@ -239,7 +239,7 @@ pub struct UrgentEvent {
     pub http_status: u16,
     /// The failure in the words of the metrics; empty when nothing failed.
     pub error_type: String,
-    /// The wait that the provider named, unclamped, counted from when the event was sent.
+    /// The wait that the provider named, unclamped, counted from when it happened.
     pub hint: Option<Duration>,
     /// The epoch in force for the subject when its request started; an event older than an operator's word is
     /// ignored.
