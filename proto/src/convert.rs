@@ -107,6 +107,15 @@ fn at_least_one(field: &'static str, value: u32) -> Result<u32, ConvertError> {
     }
 }
 
+/// Takes an HTTP status, or 0 for none.
+fn http_status(field: &'static str, value: u32) -> Result<u16, ConvertError> {
+    u16::try_from(value).map_err(|_| ConvertError::OutOfRange {
+        field,
+        value: value.into(),
+        expected: "at most 65535",
+    })
+}
+
 /// Takes whole milliseconds of a duration, saturating.
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

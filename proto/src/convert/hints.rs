@@ -28,15 +28,29 @@ pub fn to_wire(hint: &Hint, now: WallTime) -> v1::Change {
     v1::Change { kind: kind.into(), key: change_key(&hint.key()), op: v1::Op::Put.into(), body: body.into() }
 }
 
-/// Names what a hint is about, so that changes of one key can be merged unread.
+/// Names what a hint is about, so that changes of one key can be merged unread: as `provider/credential/model`, with
+/// the slashes and percent signs of all names but the model's escaped.
 pub fn change_key(key: &HintKey) -> String {
     match key {
-        HintKey::Cooldown(key) => key.to_string(),
-        HintKey::Health(provider) | HintKey::Probe(provider) | HintKey::Quota(provider) => {
-            provider.to_string()
+        HintKey::Cooldown(key) => {
+            let mut text = escaped(key.provider.as_str());
+            if let Some(credential) = key.scope.credential() {
+                text = text + "/" + &escaped(credential.as_str());
+            }
+            if let Some(model) = key.scope.model() {
+                text = text + "/" + model.as_str();
+            }
+            text
         }
-        HintKey::Signal(provider, model) => format!("{provider}/{model}"),
+        HintKey::Health(provider) | HintKey::Probe(provider) | HintKey::Quota(provider) => {
+            escaped(provider.as_str())
+        }
+        HintKey::Signal(provider, model) => escaped(provider.as_str()) + "/" + model.as_str(),
     }
+}
+
+fn escaped(name: &str) -> String {
+    name.replace('%', "%25").replace('/', "%2F")
 }
 
 /// Decodes a change of the hint line that arrived at `now`; `None` for a kind that this program does not know,

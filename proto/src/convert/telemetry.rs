@@ -1,6 +1,6 @@
 //! The ledger's batches and the urgent events.
 
-use super::{ConvertError, millis, required};
+use super::{ConvertError, http_status, millis, required};
 use crate::v1;
 use cliproxy_domain::{
     AttemptCounts, Batch, CooldownKey, CredentialName, Incarnation, LedgerKey, LedgerRow, ModelName, NodeId,
@@ -137,7 +137,8 @@ pub fn event_to_wire(event: &UrgentEvent) -> v1::UrgentEvent {
 ///
 /// # Errors
 ///
-/// Fails on an unknown kind, on an empty id, node, provider, credential or model, and on a rest of unknown scope.
+/// Fails on an unknown kind, on an empty id, node, provider, credential or model, on a rest of unknown scope, and on
+/// a status above 65535.
 pub fn event_from_wire(wire: &v1::UrgentEvent) -> Result<UrgentEvent, ConvertError> {
     let kind = match wire.kind() {
         v1::UrgentKind::RateLimited => UrgentKind::RateLimited,
@@ -168,7 +169,7 @@ pub fn event_from_wire(wire: &v1::UrgentEvent) -> Result<UrgentEvent, ConvertErr
         subject,
         about_model: wire.about_model,
         rest,
-        http_status: u16::try_from(wire.http_status).unwrap_or(0),
+        http_status: http_status("UrgentEvent.http_status", wire.http_status)?,
         error_type: wire.error_type.clone(),
         hint: wire.hint_ms.map(Duration::from_millis),
         seen_epoch: wire.seen_epoch,
@@ -207,13 +208,13 @@ pub fn probe_to_wire(report: &ProbeReport) -> v1::ProbeReport {
 ///
 /// # Errors
 ///
-/// Fails when no provider is named.
+/// Fails when no provider is named, and on a status above 65535.
 pub fn probe_from_wire(wire: &v1::ProbeReport, node: NodeId) -> Result<ProbeReport, ConvertError> {
     Ok(ProbeReport {
         node,
         provider: ProviderName::from(required("ProbeReport.provider", &wire.provider)?),
         healthy: wire.healthy,
-        http_status: u16::try_from(wire.http_status).unwrap_or(0),
+        http_status: http_status("ProbeReport.http_status", wire.http_status)?,
         error_type: wire.error_type.clone(),
         took: Duration::from_millis(wire.took_ms),
         age: Duration::from_millis(wire.age_ms),

@@ -1,7 +1,7 @@
 //! Cooldowns, field by field.
 
 use super::super::{
-    ConvertError, millis, required,
+    ConvertError, http_status, millis, required,
     word::{self, Word},
 };
 use crate::v1;
@@ -64,7 +64,7 @@ pub(super) fn from_wire(wire: v1::Cooldown, now: WallTime) -> Result<Cooldown, C
         permit: Permit { number: wire.permit_number, node: wire.permit_node.map(NodeId::from) },
         streak: wire.streak,
         evidence: Evidence {
-            http_status: u16::try_from(evidence.http_status).unwrap_or(0),
+            http_status: http_status("Evidence.http_status", evidence.http_status)?,
             error_type: evidence.error_type,
             hint: evidence.hint_ms.map(Duration::from_millis),
             clamped: evidence.clamped,

@@ -1,3 +1,5 @@
+mod any;
+
 use super::*;
 use cliproxy_domain::{Cooldown, CooldownCause, CooldownKey, Evidence, Permit};
 
@@ -57,4 +59,63 @@ fn hints_are_never_deleted() {
     let change =
         v1::Change { op: v1::Op::Delete.into(), ..to_wire(&Hint::Cooldown(cooldown()), WallTime(0)) };
     assert!(from_wire(&change, WallTime(0)).is_err());
+}
+
+#[test]
+fn a_model_rests_only_with_its_credential() {
+    let wire = v1::Cooldown {
+        provider: "claude".into(),
+        model: Some("m".into()),
+        cause: "error".into(),
+        ..v1::Cooldown::default()
+    };
+    let change =
+        v1::Change { body: wire.encode_to_vec().into(), ..to_wire(&Hint::Cooldown(cooldown()), WallTime(0)) };
+    assert_eq!(from_wire(&change, WallTime(0)), Err(ConvertError::Missing { field: "Cooldown.credential" }));
+}
+
+#[test]
+fn a_rest_of_an_older_sender_has_no_evidence_and_no_permit() {
+    let wire = v1::Cooldown {
+        provider: "claude".into(),
+        credential: Some("main".into()),
+        epoch: 3,
+        remaining_ms: 60_000,
+        cause: "rate_limit".into(),
+        source_node: "node-1".into(),
+        started_at_ms: 1_000,
+        ..v1::Cooldown::default()
+    };
+    let change =
+        v1::Change { body: wire.encode_to_vec().into(), ..to_wire(&Hint::Cooldown(cooldown()), WallTime(0)) };
+    let expected = Cooldown {
+        round: 0,
+        permit: Permit::default(),
+        streak: 0,
+        evidence: Evidence::default(),
+        ..cooldown()
+    };
+    assert_eq!(received(&change, WallTime(1_000)), expected);
+}
+
+#[test]
+fn a_status_that_is_none_is_refused_by_name() {
+    let evidence = Some(v1::Evidence { http_status: 65_536, ..v1::Evidence::default() });
+    let wire = v1::Cooldown { evidence, ..cooldown::to_wire(&cooldown(), WallTime(0)) };
+    let error = cooldown::from_wire(wire, WallTime(0)).unwrap_err();
+    assert_eq!(error.to_string(), "Evidence.http_status is 65536; it must be at most 65535");
+}
+
+#[test]
+fn keys_tell_names_with_slashes_apart() {
+    let keys = [
+        CooldownKey::provider("a".into()),
+        CooldownKey::credential("a".into(), "b/c".into()),
+        CooldownKey::credential("a".into(), "b%2Fc".into()),
+        CooldownKey::model("a".into(), "b".into(), "c".into()),
+        CooldownKey::model("a".into(), "b/c".into(), "d/e".into()),
+        CooldownKey::model("a".into(), "b".into(), "c/d/e".into()),
+    ];
+    let texts = keys.map(|key| change_key(&HintKey::Cooldown(key)));
+    assert_eq!(texts, ["a", "a/b%2Fc", "a/b%252Fc", "a/b/c", "a/b%2Fc/d/e", "a/b/c/d/e"]);
 }
