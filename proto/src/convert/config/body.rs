@@ -9,8 +9,8 @@ use super::{
 };
 use crate::v1;
 use cliproxy_domain::{
-    Alias, AliasTarget, Credential, CredentialName, HealthCheck, ModelName, ModelPattern, Policy, Provider,
-    ProviderKind, ProviderName, Retries, Secret, Target, Timeouts, TranslationPolicy,
+    Alias, AliasTarget, CooldownDurations, Credential, CredentialName, HealthCheck, ModelName, ModelPattern,
+    Policy, Provider, ProviderKind, ProviderName, Retries, Secret, Target, Timeouts, TranslationPolicy,
 };
 use prost::Message;
 use std::{collections::BTreeSet, time::Duration};
@@ -87,7 +87,10 @@ pub(super) fn provider_from_wire(wire: &v1::Provider) -> Result<Provider, Conver
         timeouts: timeouts_from_wire("Provider.timeouts", wire.timeouts.as_ref())?,
         profile: wire.profile.as_ref().map(profile::from_wire).transpose()?,
         traits: wire.traits.iter().map(traits::from_wire).collect::<Result<_, _>>()?,
-        cooldown: wire.cooldown.as_ref().map(operations::durations_from_wire).unwrap_or_default(),
+        cooldown: match &wire.cooldown {
+            Some(durations) => operations::durations_from_wire(durations)?,
+            None => CooldownDurations::default(),
+        },
         health_check: match &wire.health_check {
             Some(check) => operations::check_from_wire(check)?,
             None => HealthCheck::default(),
@@ -203,8 +206,11 @@ pub(super) fn policy_from_wire(wire: &v1::Policy) -> Result<Policy, ConvertError
         session_affinity: word::read_or_default("Policy.session_affinity", &wire.session_affinity)?,
         retries: Retries {
             max_attempts: at_least_one("Policy.max_attempts", wire.max_attempts)?,
-            budget_percent: wire.retry_budget_percent.unwrap_or(default.retries.budget_percent),
-            hedge: wire.hedge.as_ref().map(operations::hedge_from_wire),
+            budget_percent: match wire.retry_budget_percent {
+                Some(value) => operations::percent("Policy.retry_budget_percent", value)?,
+                None => default.retries.budget_percent,
+            },
+            hedge: wire.hedge.as_ref().map(operations::hedge_from_wire).transpose()?,
         },
         timeouts: timeouts_from_wire("Policy.timeouts", wire.timeouts.as_ref())?,
         translation: match &wire.translation {

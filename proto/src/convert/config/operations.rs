@@ -11,8 +11,29 @@ use cliproxy_domain::{
 };
 use std::time::Duration;
 
+/// What a health check may be asked with.
+const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "OPTIONS"];
+
 fn ms(value: u64) -> Duration {
     Duration::from_millis(value)
+}
+
+/// Takes a duration that means nothing when it is none.
+fn some_ms(field: &'static str, value: u64) -> Result<Duration, ConvertError> {
+    if value == 0 {
+        Err(ConvertError::OutOfRange { field, value: 0, expected: "at least 1" })
+    } else {
+        Ok(ms(value))
+    }
+}
+
+/// Takes a share of all requests.
+pub(super) fn percent(field: &'static str, value: u32) -> Result<u32, ConvertError> {
+    if value > 100 {
+        Err(ConvertError::OutOfRange { field, value: value.into(), expected: "at most 100" })
+    } else {
+        Ok(value)
+    }
 }
 
 pub(super) fn durations_to_wire(durations: &CooldownDurations) -> v1::CooldownDurations {
@@ -24,13 +45,13 @@ pub(super) fn durations_to_wire(durations: &CooldownDurations) -> v1::CooldownDu
     }
 }
 
-pub(super) fn durations_from_wire(wire: &v1::CooldownDurations) -> CooldownDurations {
-    CooldownDurations {
+pub(super) fn durations_from_wire(wire: &v1::CooldownDurations) -> Result<CooldownDurations, ConvertError> {
+    Ok(CooldownDurations {
         enabled: wire.enabled,
-        default: ms(wire.default_ms),
-        rate_limit: ms(wire.rate_limit_ms),
-        error: ms(wire.error_ms),
-    }
+        default: some_ms("CooldownDurations.default_ms", wire.default_ms)?,
+        rate_limit: some_ms("CooldownDurations.rate_limit_ms", wire.rate_limit_ms)?,
+        error: some_ms("CooldownDurations.error_ms", wire.error_ms)?,
+    })
 }
 
 pub(super) fn check_to_wire(check: &HealthCheck) -> v1::HealthCheck {
@@ -38,11 +59,23 @@ pub(super) fn check_to_wire(check: &HealthCheck) -> v1::HealthCheck {
 }
 
 pub(super) fn check_from_wire(wire: &v1::HealthCheck) -> Result<HealthCheck, ConvertError> {
-    Ok(HealthCheck {
-        enabled: wire.enabled,
-        endpoint: wire.endpoint.clone(),
-        method: required("HealthCheck.method", &wire.method)?.to_owned(),
-    })
+    let method = required("HealthCheck.method", &wire.method)?;
+    if !METHODS.contains(&method) {
+        return Err(ConvertError::UnknownWord {
+            field: "HealthCheck.method",
+            value: method.to_owned(),
+            expected: METHODS.join(", "),
+        });
+    }
+    let is_url = |endpoint: &String| endpoint.starts_with("http://") || endpoint.starts_with("https://");
+    if let Some(endpoint) = wire.endpoint.as_ref().filter(|endpoint| !is_url(endpoint)) {
+        return Err(ConvertError::UnknownWord {
+            field: "HealthCheck.endpoint",
+            value: endpoint.clone(),
+            expected: "http://…, https://…".to_owned(),
+        });
+    }
+    Ok(HealthCheck { enabled: wire.enabled, endpoint: wire.endpoint.clone(), method: method.to_owned() })
 }
 
 pub(super) fn price_to_wire(price: Price) -> v1::Price {
@@ -85,14 +118,7 @@ pub(super) fn quota_from_wire(wire: &v1::Quota) -> Result<Quota, ConvertError> {
                 },
             )?,
         },
-        "every" if wire.every_ms > 0 => QuotaReset::Every(ms(wire.every_ms)),
-        "every" => {
-            return Err(ConvertError::OutOfRange {
-                field: "Quota.every_ms",
-                value: 0,
-                expected: "at least 1",
-            });
-        }
+        "every" => QuotaReset::Every(some_ms("Quota.every_ms", wire.every_ms)?),
         other => {
             return Err(ConvertError::UnknownWord {
                 field: "Quota.reset",
@@ -101,6 +127,9 @@ pub(super) fn quota_from_wire(wire: &v1::Quota) -> Result<Quota, ConvertError> {
             });
         }
     };
+    if wire.limit == 0 {
+        return Err(ConvertError::OutOfRange { field: "Quota.limit", value: 0, expected: "at least 1" });
+    }
     Ok(Quota {
         limit: wire.limit,
         unit: word::read("Quota.unit", &wire.unit)?,
@@ -113,8 +142,11 @@ pub(super) fn hedge_to_wire(hedge: Hedge) -> v1::Hedge {
     v1::Hedge { after_ms: millis(hedge.after), budget_percent: hedge.budget_percent }
 }
 
-pub(super) fn hedge_from_wire(wire: &v1::Hedge) -> Hedge {
-    Hedge { after: ms(wire.after_ms), budget_percent: wire.budget_percent }
+pub(super) fn hedge_from_wire(wire: &v1::Hedge) -> Result<Hedge, ConvertError> {
+    Ok(Hedge {
+        after: some_ms("Hedge.after_ms", wire.after_ms)?,
+        budget_percent: percent("Hedge.budget_percent", wire.budget_percent)?,
+    })
 }
 
 pub(super) fn cooldown_to_wire(policy: CooldownPolicy) -> v1::CooldownPolicy {
@@ -130,10 +162,10 @@ pub(super) fn cooldown_to_wire(policy: CooldownPolicy) -> v1::CooldownPolicy {
 pub(super) fn cooldown_from_wire(wire: &v1::CooldownPolicy) -> Result<CooldownPolicy, ConvertError> {
     Ok(CooldownPolicy {
         enabled: wire.enabled,
-        detection_window: ms(wire.detection_window_ms),
+        detection_window: some_ms("CooldownPolicy.detection_window_ms", wire.detection_window_ms)?,
         error_threshold: at_least_one("CooldownPolicy.error_threshold", wire.error_threshold)?,
         honor_retry_after: wire.honor_retry_after,
-        max_hint: ms(wire.max_hint_ms),
+        max_hint: some_ms("CooldownPolicy.max_hint_ms", wire.max_hint_ms)?,
     })
 }
 
@@ -151,8 +183,8 @@ pub(super) fn health_to_wire(policy: HealthPolicy) -> v1::HealthPolicy {
 pub(super) fn health_from_wire(wire: &v1::HealthPolicy) -> Result<HealthPolicy, ConvertError> {
     Ok(HealthPolicy {
         enabled: wire.enabled,
-        interval: ms(wire.interval_ms),
-        timeout: ms(wire.timeout_ms),
+        interval: some_ms("HealthPolicy.interval_ms", wire.interval_ms)?,
+        timeout: some_ms("HealthPolicy.timeout_ms", wire.timeout_ms)?,
         unhealthy_threshold: at_least_one("HealthPolicy.unhealthy_threshold", wire.unhealthy_threshold)?,
         healthy_threshold: at_least_one("HealthPolicy.healthy_threshold", wire.healthy_threshold)?,
         daily_budget: at_least_one("HealthPolicy.daily_budget", wire.daily_budget)?,
@@ -171,8 +203,8 @@ pub(super) fn healing_to_wire(policy: HealingPolicy) -> v1::HealingPolicy {
 pub(super) fn healing_from_wire(wire: &v1::HealingPolicy) -> Result<HealingPolicy, ConvertError> {
     Ok(HealingPolicy {
         enabled: wire.enabled,
-        check_interval: ms(wire.check_interval_ms),
+        check_interval: some_ms("HealingPolicy.check_interval_ms", wire.check_interval_ms)?,
         max_attempts: at_least_one("HealingPolicy.max_attempts", wire.max_attempts)?,
-        backoff: ms(wire.backoff_ms),
+        backoff: some_ms("HealingPolicy.backoff_ms", wire.backoff_ms)?,
     })
 }

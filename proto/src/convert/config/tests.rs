@@ -1,10 +1,11 @@
+mod operations;
 mod translated;
 
 use super::*;
 use crate::convert::ConvertError;
 use cliproxy_domain::{
-    Alias, AliasTarget, Credential, ModelName, ModelPattern, Policy, Provider, ProviderKind, ProviderName,
-    Retries, Secret, Strategy, Target, Timeouts,
+    Alias, AliasTarget, CooldownDurations, Credential, HealthCheck, ModelName, ModelPattern, Policy,
+    Provider, ProviderKind, ProviderName, Secret, Strategy, Target, Timeouts,
 };
 // proptest's trait shares its name with the domain's type.
 use proptest::strategy::Strategy as Generate;
@@ -28,8 +29,9 @@ fn provider(name: String) -> impl Generate<Value = Provider> {
     let keys = collection::vec(("\\PC{0,12}", 1..9_u32), 1..4);
     let models = collection::vec("[a-z*?-]{1,8}", 0..4);
     let known = (translated::profiles(), collection::vec(translated::traits(), 0..3));
-    (kinds, "[a-z.]{1,12}", keys, models, (1..9_u32, 0..5_u32), timeouts(), known).prop_map(
-        move |(kind, host, keys, models, (weight, priority), timeouts, (profile, traits))| Provider {
+    let set = operations::of_a_provider();
+    (kinds, "[a-z.]{1,12}", keys, models, (1..9_u32, 0..5_u32), timeouts(), known, set).prop_map(
+        move |(kind, host, keys, models, (weight, priority), timeouts, (profile, traits), set)| Provider {
             name: ProviderName::from(name.as_str()),
             kind,
             base_url: format!("https://{host}"),
@@ -48,13 +50,17 @@ fn provider(name: String) -> impl Generate<Value = Provider> {
             timeouts,
             profile: (kind == ProviderKind::OpenAiCompatible).then_some(profile),
             traits,
+            cooldown: set.0,
+            health_check: set.1,
+            quota: set.2,
+            price: set.3,
         },
     )
 }
 
 fn alias(name: String) -> impl Generate<Value = Alias> {
     let target = (select(vec!["p0", "p1"]), "[a-z0-9-]{1,9}", option::of(0..4_u32), option::of(1..9_u32));
-    (collection::vec(target, 1..4), option::of(Just(Strategy::RoundRobin))).prop_map(
+    (collection::vec(target, 1..4), option::of(select(Strategy::ALL.to_vec()))).prop_map(
         move |(targets, strategy)| Alias {
             name: ModelName::from(name.as_str()),
             targets: targets
@@ -72,13 +78,9 @@ fn alias(name: String) -> impl Generate<Value = Alias> {
 
 /// Any configuration of the providers `p0`, `p1` and perhaps `p2`, and of up to two aliases.
 fn snapshots() -> impl Generate<Value = Snapshot> {
-    let policy = (1..9_u32, timeouts(), translated::translations());
-    let policy = policy.prop_map(|(max_attempts, timeouts, translation)| Policy {
-        translation,
-        strategy: Strategy::RoundRobin,
-        retries: Retries { max_attempts },
-        timeouts,
-    });
+    let policy = (operations::policies(), timeouts(), translated::translations());
+    let policy =
+        policy.prop_map(|(policy, timeouts, translation)| Policy { timeouts, translation, ..policy });
     let aliases = (option::of(alias("fast".into())), option::of(alias("smart".into())));
     (provider("p0".into()), provider("p1".into()), option::of(provider("p2".into())), aliases, policy)
         .prop_map(|(p0, p1, p2, (fast, smart), policy)| Snapshot {
@@ -130,6 +132,10 @@ fn small() -> Snapshot {
         timeouts: Timeouts::default(),
         profile: None,
         traits: Vec::new(),
+        cooldown: CooldownDurations::default(),
+        health_check: HealthCheck::default(),
+        quota: None,
+        price: None,
     };
     let target = Target { provider: "p0".into(), model: "m".into() };
     let alias = Alias {
@@ -142,6 +148,27 @@ fn small() -> Snapshot {
         models: [(alias.name.clone(), alias)].into(),
         policy: Policy::default(),
     }
+}
+
+/// Decodes `small` after `spoil` had a go at the messages of its provider and its policy.
+fn spoilt(spoil: impl Fn(&mut v1::Provider, &mut v1::Policy)) -> Result<Snapshot, ConvertError> {
+    let set = EntrySet::from_snapshot(&small());
+    let body = |key: &str| set.iter().find(|entry| entry.key == key).unwrap().body.clone();
+    let mut provider = v1::Provider::decode(body("p0")).unwrap();
+    let mut policy = v1::Policy::decode(body("")).unwrap();
+    provider.kind = "openai_compatible".to_owned();
+    provider.profile = Some(v1::Profile {
+        auth_header: "authorization".to_owned(),
+        max_tokens: "max_tokens".to_owned(),
+        reasoning_field: "reasoning".to_owned(),
+        max_tool_id: 40,
+        ..Default::default()
+    });
+    spoil(&mut provider, &mut policy);
+    let mut set = set.clone();
+    set.insert(Entry::new(v1::Kind::Provider.into(), "p0", provider.encode_to_vec()));
+    set.insert(Entry::new(v1::Kind::Policy.into(), "", policy.encode_to_vec()));
+    set.to_snapshot()
 }
 
 #[test]

@@ -5,7 +5,6 @@ use cliproxy_domain::{
     Effort, ErrorClass, ErrorRule, MaxTokensName, Need, OnLoss, Profile, Thinking, TraitsEntry,
     TranslationPolicy, UnsupportedTools,
 };
-use prost::Message as _;
 
 fn rules() -> impl Generate<Value = ErrorRule> {
     let conditions = (option::of(400..600_u16), option::of("\\PC{1,9}"), option::of("\\PC{1,9}"));
@@ -80,27 +79,6 @@ pub(super) fn translations() -> impl Generate<Value = TranslationPolicy> {
             default_max_tokens,
         },
     )
-}
-
-/// Decodes `small` after `spoil` had a go at the messages of its provider and its policy.
-fn spoilt(spoil: impl Fn(&mut v1::Provider, &mut v1::Policy)) -> Result<Snapshot, ConvertError> {
-    let set = EntrySet::from_snapshot(&small());
-    let body = |key: &str| set.iter().find(|entry| entry.key == key).unwrap().body.clone();
-    let mut provider = v1::Provider::decode(body("p0")).unwrap();
-    let mut policy = v1::Policy::decode(body("")).unwrap();
-    provider.kind = "openai_compatible".to_owned();
-    provider.profile = Some(v1::Profile {
-        auth_header: "authorization".to_owned(),
-        max_tokens: "max_tokens".to_owned(),
-        reasoning_field: "reasoning".to_owned(),
-        max_tool_id: 40,
-        ..Default::default()
-    });
-    spoil(&mut provider, &mut policy);
-    let mut set = set.clone();
-    set.insert(Entry::new(v1::Kind::Provider.into(), "p0", provider.encode_to_vec()));
-    set.insert(Entry::new(v1::Kind::Policy.into(), "", policy.encode_to_vec()));
-    set.to_snapshot()
 }
 
 #[test]
