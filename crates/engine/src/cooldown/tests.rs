@@ -1,7 +1,20 @@
 use super::*;
-use cliproxy_domain::{Cooldown, Scope};
+use cliproxy_domain::{Cooldown, CooldownKey, Permit, Scope};
 
-const NOW: WallTime = WallTime(1_000_000);
+mod at_once;
+mod blame;
+mod operator;
+mod probe;
+mod properties;
+mod window;
+
+pub(super) const NOW: WallTime = WallTime(1_771_541_400_000);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
 
 fn rules() -> Rules {
     Rules {
@@ -10,6 +23,11 @@ fn rules() -> Rules {
         credentials: 1,
         quota_resets_at: None,
     }
+}
+
+/// Of a provider with three credentials.
+fn rules_of_three() -> Rules {
+    Rules { credentials: 3, ..rules() }
 }
 
 fn report(blame: Blame, hint: Option<Duration>) -> Report {
@@ -26,26 +44,35 @@ fn report(blame: Blame, hint: Option<Duration>) -> Report {
     }
 }
 
-#[test]
-fn a_wait_rests_only_the_credential_that_got_it() {
-    let rest = at_once(&rules(), &report(Blame::RateLimit, Some(Duration::from_secs(7))), None).unwrap();
-    assert_eq!(rest.key.scope, Scope::Credential("main".into()));
-    assert_eq!(rest.until, NOW.plus(Duration::from_secs(7)));
+fn report_at(blame: Blame, at: WallTime) -> Report {
+    Report { at, ..report(blame, None) }
 }
 
-#[test]
-fn a_wait_of_a_week_is_clamped_and_the_evidence_says_so() {
-    let week = Duration::from_secs(7 * 24 * 3_600);
-    let rest = at_once(&rules(), &report(Blame::RateLimit, Some(week)), None).unwrap();
-    assert_eq!(rest.until, NOW.plus(Duration::from_secs(3_600)));
-    assert_eq!((rest.evidence.hint, rest.evidence.clamped), (Some(week), true));
+fn of_credential(report: Report, credential: &str) -> Report {
+    Report { subject: LedgerKey { credential: credential.into(), ..report.subject }, ..report }
 }
 
-#[test]
-fn the_fifth_error_in_a_minute_rests_the_provider() {
-    let mut window = Window::default();
-    let errors: Vec<_> = (0..5).map(|_| window.note(&rules(), &report(Blame::Error, None))).collect();
-    assert!(errors[..4].iter().all(Option::is_none));
-    let rest = errors[4].clone().unwrap();
-    assert_eq!((rest.key.scope, rest.evidence.errors), (Scope::Provider, 5));
+fn credential_scope() -> Scope {
+    Scope::Credential("main".into())
+}
+
+fn model_scope() -> Scope {
+    Scope::Model { credential: "main".into(), model: "m".into() }
+}
+
+/// A rest that ended at [`NOW`], the permit being node `a`'s.
+fn half_open(scope: Scope, cause: CooldownCause) -> Cooldown {
+    Cooldown {
+        key: CooldownKey { provider: "claude".into(), scope },
+        epoch: 0,
+        round: 0,
+        started_at: NOW.minus(MINUTE),
+        until: NOW,
+        cleared: false,
+        cause,
+        source: "a".into(),
+        permit: Permit { number: 0, node: Some("a".into()) },
+        streak: 1,
+        evidence: cliproxy_domain::Evidence::default(),
+    }
 }
