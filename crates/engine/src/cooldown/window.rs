@@ -69,9 +69,13 @@ impl Window {
 
     /// Takes out the errors that count when there are too many in one window, and gives their number.
     fn take(&mut self, rules: &Rules, counts: impl Fn(&Error) -> bool) -> Option<u32> {
+        let threshold = rules.policy.error_threshold.clamp(1, KEPT);
+        if self.errors.len() < threshold as usize {
+            return None;
+        }
         let times = self.errors.iter().filter(|error| counts(error)).map(|error| error.at);
         let most = most_within(times, rules.policy.detection_window);
-        if most < rules.policy.error_threshold.clamp(1, KEPT) {
+        if most < threshold {
             return None;
         }
         self.errors.retain(|error| !counts(error));

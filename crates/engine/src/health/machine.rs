@@ -129,6 +129,11 @@ impl Machine {
         Some(self.change(HealthState::Healthy, now, "the probe of a recovery was answered".to_owned()))
     }
 
+    #[cfg(test)]
+    pub(super) fn nodes_heard(&self) -> usize {
+        self.voices.len()
+    }
+
     fn after_success(&mut self, policy: &HealthPolicy, successes: u32, at: WallTime) -> Option<Change> {
         let why = match self.state {
             HealthState::Healthy => return None,
@@ -179,9 +184,10 @@ impl Machine {
     fn change(&mut self, state: HealthState, at: WallTime, why: String) -> Change {
         let recovered = self.state.is_down() && !state.is_down();
         for voice in self.voices.values_mut() {
-            voice.successes = 0;
-            if !state.is_down() {
-                // Calls that failed before it was down would hold it down for ever, as none are made now.
+            if state.is_down() {
+                voice.successes = 0;
+            } else if recovered {
+                // Calls that failed before it was down would bring it down again at once.
                 voice.forget_failures();
             }
         }

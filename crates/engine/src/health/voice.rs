@@ -101,11 +101,9 @@ impl Voice {
             (0, calls) => plural(calls, "call"),
             (probes, calls) => format!("{} and {}", plural(probes, "probe"), plural(calls, "call")),
         };
-        if self.said.is_empty() {
-            format!("{what} in a row failed")
-        } else {
-            format!("{what} in a row failed ({})", self.said)
-        }
+        let row = if self.failures() > 1 { " in a row" } else { "" };
+        let said = if self.said.is_empty() { String::new() } else { format!(" ({})", self.said) };
+        format!("{what}{row} failed{said}")
     }
 }
 
