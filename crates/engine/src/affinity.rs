@@ -1,20 +1,20 @@
 //! Where a session belongs: every node computes the same credential for it without asking another, so that the
 //! provider's prompt cache goes on serving it.
 //!
-//! Weighted rendezvous hashing in two steps. The session draws a score for each provider, and for each credential of
-//! a provider; the highest provider's highest credential is its own. What is left out moves no session but its own,
-//! to each session's next choice, and these come back when it does. A session has the same credential of a provider
+//! Weighted rendezvous hashing in two steps. The session draws a lot for each provider, and for each credential of a
+//! provider; the lowest provider's lowest credential is its own. What is left out moves no session but its own, to
+//! each session's next choice, and these come back when it does. A session has the same credential of a provider
 //! for all of its models: what a provider keeps for a client, it keeps by account.
 //!
 //! Written down since nodes of different builds and platforms must agree: a digest is XXH3-64 with seed 0 over the
 //! parts, each after its length as 8 bytes, little end first. A provider's seed is the digest of its name, a
 //! credential's that of the provider's name and its own. A draw is XXH3-64 over session and seed, 8 bytes each, little
-//! end first. With `u`, a draw's upper 53 bits and a half over 2^53, the score is `weight / -ln(u)`.
+//! end first. With `u`, a draw's upper 53 bits and a half over 2^53, the lot is `-ln(u) / weight`.
 
 use crate::{
     candidates::Candidate,
-    outlook::{CredentialOutlook, ProviderOutlook},
-    select::{Load, Ready, Scene, Survey, Usable, unit},
+    outlook::ProviderOutlook,
+    select::{Load, Placed, Ready, Scene, Survey, Usable, unit},
 };
 use cliproxy_domain::ModelName;
 use std::cmp::Ordering;
@@ -54,10 +54,12 @@ fn draw(session: u64, seed: u64) -> u64 {
     xxh3_64(&bytes)
 }
 
-/// Scores a choice of `weight` for a session: the highest is its own.
-pub(crate) fn score(session: u64, seed: u64, weight: f64) -> f64 {
+/// Draws the lot of a choice of `weight` for a session: the lowest is its own. Given as the bits of a number above 0
+/// and below 1, which are ordered as the number is, and leave the two highest bits free.
+fn lot(session: u64, seed: u64, weight: f64) -> u64 {
     let half = 1.0 / (1u64 << 54) as f64;
-    weight / -ln(unit(draw(session, seed)) + half)
+    // No logarithm of a draw is below -38.
+    (-ln(unit(draw(session, seed)) + half) / (64.0 * weight.max(1.0))).to_bits()
 }
 
 /// Gives the natural logarithm of a number above 0 and up to 1. By additions, multiplications and divisions alone,
@@ -77,20 +79,20 @@ fn ln(value: f64) -> f64 {
     let s = (mantissa - 1.0) / (mantissa + 1.0);
     let square = s * s;
     let mut series = 0.0;
-    for divisor in [15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0] {
-        series = series * square + 1.0 / divisor;
+    for term in [1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0] {
+        series = series * square + term;
     }
     f64::from(exponent) * std::f64::consts::LN_2 + 2.0 * s * series
 }
 
-/// Compares two targets by the scores of their providers, the higher first. Two models of one provider draw again.
-pub(crate) fn compare_targets(
+/// Compares two targets by the lots of their providers. Two models of one provider draw again.
+fn compare_targets(
     session: u64,
-    (a, model_of_a): (f64, &ModelName),
-    (b, model_of_b): (f64, &ModelName),
+    (a, model_of_a): (u64, &ModelName),
+    (b, model_of_b): (u64, &ModelName),
 ) -> Ordering {
     let again = |model: &ModelName| draw(session, digest(&[model.as_str().as_bytes()]));
-    b.total_cmp(&a).then_with(|| again(model_of_b).cmp(&again(model_of_a)))
+    a.cmp(&b).then_with(|| again(model_of_a).cmp(&again(model_of_b)))
 }
 
 /// Finds what a session calls its own: the place of a candidate and of one of its provider's credentials, among
@@ -101,16 +103,15 @@ pub(crate) fn home<'a>(
     candidates: impl Iterator<Item = (usize, &'a Candidate, &'a ProviderOutlook)>,
     weights: &[u64],
 ) -> Option<(usize, usize)> {
-    let scored = candidates.filter(|(_, _, provider)| !provider.credentials.is_empty()).map(|found| {
+    let drawn = candidates.filter(|(_, _, provider)| !provider.credentials.is_empty()).map(|found| {
         let weight = weights.get(found.1.slot).copied().unwrap_or(1);
-        (score(session, found.2.seed, weight as f64), found)
+        (lot(session, found.2.seed, weight as f64), found)
     });
-    let (_, (index, _, provider)) = scored.min_by(|(score_a, a), (score_b, b)| {
-        compare_targets(session, (*score_a, &a.1.target.model), (*score_b, &b.1.target.model))
+    let (_, (index, _, provider)) = drawn.min_by(|(lot_a, a), (lot_b, b)| {
+        compare_targets(session, (*lot_a, &a.1.target.model), (*lot_b, &b.1.target.model))
     })?;
-    let own = |credential: &CredentialOutlook| score(session, credential.seed, f64::from(credential.weight));
     let credentials = provider.credentials.iter().enumerate();
-    let (at, _) = credentials.min_by(|(_, a), (_, b)| own(b).total_cmp(&own(a)))?;
+    let (at, _) = credentials.min_by_key(|(_, own)| lot(session, own.seed, f64::from(own.weight)))?;
     Some((index, at))
 }
 
@@ -125,6 +126,13 @@ pub(crate) enum Late {
     Busy,
 }
 
+impl Late {
+    /// Puts this before a lot.
+    fn before(self, lot: u64) -> u64 {
+        (self as u64) << 62 | lot
+    }
+}
+
 /// One credential as a session sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seat {
@@ -132,13 +140,18 @@ pub(crate) struct Seat {
     pub(crate) usable: usize,
     /// Whether it stands behind.
     pub(crate) late: Late,
-    score: f64,
+    lot: u64,
+    /// Its open calls.
+    open: u32,
+    /// Its part of its target's weight, as far as it has returned.
+    capacity: f64,
 }
 
+/// One target as a session sees it.
 struct Row {
     place: usize,
     late: Late,
-    score: f64,
+    lot: u64,
     from: usize,
     to: usize,
 }
@@ -159,45 +172,71 @@ impl Seating {
         session: u64,
         survey: &Survey<'_>,
         tier: &[Ready<'_>],
-        group: &[usize],
+        group: &[Placed],
         weights: &[u64],
     ) {
         self.rows.clear();
+        self.rows.reserve(group.len());
         self.seats.clear();
-        let bounds = Bounds::of(scene, survey, tier, group);
-        for place in group {
-            let ready = &tier[*place];
-            let from = self.seats.len();
-            for (usable, known) in ready.places().zip(survey.credentials(ready)) {
-                let late = if bounds.are_passed(scene, survey, ready, known) {
-                    Late::Busy
-                } else if returns(session, known) {
-                    Late::No
-                } else {
-                    Late::Rising
-                };
-                let score = score(session, known.credential.seed, f64::from(known.credential.weight));
-                self.seats.push(Seat { usable, late, score });
+        self.seats.reserve(survey.usable.len());
+        for Placed { place, .. } in group {
+            self.enter(scene, session, survey, *place, &tier[*place]);
+        }
+        let bound = self.bound();
+        for row in &mut self.rows {
+            let ready = &tier[row.place];
+            let seats = &mut self.seats[row.from..row.to];
+            for seat in seats.iter_mut() {
+                if f64::from(seat.open) >= seat.capacity * bound {
+                    seat.late = Late::Busy;
+                } else if !returns(session, &survey.usable[seat.usable]) {
+                    seat.late = Late::Rising;
+                }
             }
-            let seats = &mut self.seats[from..];
-            seats.sort_unstable_by(|a, b| {
-                (a.late.cmp(&b.late)).then(b.score.total_cmp(&a.score)).then(a.usable.cmp(&b.usable))
-            });
-            let Some(first) = seats.first() else { continue };
+            seats.sort_unstable_by_key(|seat| (seat.late.before(seat.lot), seat.usable));
             let weight = weights.get(ready.candidate.slot).copied().unwrap_or(1);
-            self.rows.push(Row {
-                place: *place,
-                late: first.late,
-                score: score(session, ready.provider.seed, weight as f64),
-                from,
-                to: self.seats.len(),
+            row.lot = lot(session, ready.provider.seed, weight as f64);
+            row.late = seats.first().map_or(Late::Busy, |first| first.late);
+        }
+        let named = |row: &Row| (row.late.before(row.lot), &tier[row.place].candidate.target.model);
+        self.rows.sort_unstable_by(|a, b| {
+            compare_targets(session, named(a), named(b)).then_with(|| a.place.cmp(&b.place))
+        });
+    }
+
+    /// Enters a target with its credentials.
+    fn enter<L: Load>(
+        &mut self,
+        scene: &Scene<'_, L>,
+        session: u64,
+        survey: &Survey<'_>,
+        place: usize,
+        ready: &Ready<'_>,
+    ) {
+        let from = self.seats.len();
+        let known = survey.credentials(ready);
+        let all: u64 = known.iter().map(|known| u64::from(known.credential.weight)).sum();
+        let share = f64::from(ready.candidate.weight) / all as f64;
+        for (usable, known) in ready.places().zip(known) {
+            let weight = f64::from(known.credential.weight);
+            self.seats.push(Seat {
+                usable,
+                late: Late::No,
+                lot: lot(session, known.credential.seed, weight),
+                open: scene.load.in_flight(ready.candidate.slot, known.index),
+                capacity: share * weight * known.part,
             });
         }
-        let named = |row: &Row| (row.score, &tier[row.place].candidate.target.model);
-        self.rows.sort_unstable_by(|a, b| {
-            let late = a.late.cmp(&b.late);
-            late.then_with(|| compare_targets(session, named(a), named(b))).then(a.place.cmp(&b.place))
-        });
+        self.rows.push(Row { place, late: Late::No, lot: 0, from, to: self.seats.len() });
+    }
+
+    /// Gives the open calls for each unit of capacity from which on a credential is passed over: one more would be
+    /// more than [`BOUND`] times its share of all, rounded up.
+    fn bound(&self) -> f64 {
+        let open: u64 = self.seats.iter().map(|seat| u64::from(seat.open)).sum();
+        let capacity: f64 = self.seats.iter().map(|seat| seat.capacity).sum();
+        // A product that is whole but for its last digits is whole.
+        BOUND * (open + 1) as f64 / capacity * (1.0 - 1e-9)
     }
 
     /// Gives each target's place in its tier with its credentials, first to last.
@@ -213,43 +252,5 @@ fn returns(session: u64, usable: &Usable<'_>) -> bool {
     usable.part >= 1.0 || unit(draw(!session, usable.credential.seed)) < usable.part
 }
 
-/// How many open calls are too many.
-struct Bounds {
-    /// Open calls for each unit of capacity at which a credential has as many as it may; none while there are none.
-    each: Option<f64>,
-}
-
-impl Bounds {
-    fn of<L: Load>(scene: &Scene<'_, L>, survey: &Survey<'_>, tier: &[Ready<'_>], group: &[usize]) -> Self {
-        let (mut open, mut capacities) = (0u64, 0.0);
-        for ready in group.iter().map(|place| &tier[*place]) {
-            for known in survey.credentials(ready) {
-                open += u64::from(scene.load.in_flight(ready.candidate.slot, known.index));
-                capacities += capacity(survey, ready, known);
-            }
-        }
-        let each = BOUND * (open + 1) as f64 / capacities;
-        Self { each: (open > 0 && each.is_finite()).then_some(each) }
-    }
-
-    /// Tells whether one more call would be more than [`BOUND`] times the credential's share of all open calls.
-    fn are_passed<L: Load>(
-        &self,
-        scene: &Scene<'_, L>,
-        survey: &Survey<'_>,
-        ready: &Ready<'_>,
-        known: &Usable<'_>,
-    ) -> bool {
-        let Some(each) = self.each else { return false };
-        let open = f64::from(scene.load.in_flight(ready.candidate.slot, known.index));
-        // A product that is whole but for its last digit is whole.
-        open + 1.0 > (each * capacity(survey, ready, known) - 1e-9).ceil()
-    }
-}
-
-/// Gives a credential's part of its target's weight, as far as it has returned.
-fn capacity(survey: &Survey<'_>, ready: &Ready<'_>, known: &Usable<'_>) -> f64 {
-    let all: u64 = survey.credentials(ready).iter().map(|known| u64::from(known.credential.weight)).sum();
-    let share = f64::from(known.credential.weight) / all.max(1) as f64;
-    f64::from(ready.candidate.weight) * share * known.part
-}
+#[cfg(test)]
+mod tests;

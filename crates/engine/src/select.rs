@@ -17,7 +17,7 @@ pub(crate) use {
     arrangement::{provider_weights, ranking},
     latency::ENOUGH,
     quota_aware::unit as quota_unit,
-    ranking::{Ranking, Standing},
+    ranking::{Placed, Ranking, Standing},
     turn::unit,
     usable::{Ready, Survey, Usable, tier},
 };

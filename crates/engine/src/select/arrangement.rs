@@ -2,7 +2,7 @@
 
 use super::{
     Load, Pick, Ready, Scene, Survey,
-    ranking::Ranking,
+    ranking::{Placed, Ranking},
     turn::{Member, in_turn},
     usable::{Tier, tier},
 };
@@ -53,8 +53,8 @@ impl<'a, L: Load> Arrangement<'a, L> {
         let ranking = ranking(self.scene, self.set.strategy, tier);
         let places = ranking.places(tier.len());
         match self.scene.session {
-            Some(session) => self.add_for_session(session, tier, &ranking, &places),
-            None => self.add_in_turn(tier, &ranking, &places),
+            Some(session) => self.add_for_session(session, tier, &places),
+            None => self.add_in_turn(tier, ranking.ticket, &places),
         }
         let mut late = std::mem::take(&mut self.late);
         late.sort_by(|a, b| b.part.total_cmp(&a.part));
@@ -65,16 +65,17 @@ impl<'a, L: Load> Arrangement<'a, L> {
         self.picks.append(&mut self.late_picks);
     }
 
-    fn add_in_turn(&mut self, tier: &[Ready<'_>], ranking: &Ranking, places: &[usize]) {
+    fn add_in_turn(&mut self, tier: &[Ready<'_>], ticket: u64, places: &[Placed]) {
         let before = self.picks.len();
         let mut members = std::mem::take(&mut self.members);
-        for equals in ranking.groups(places) {
+        for equals in places.chunk_by(|a, b| a.key == b.key) {
             members.clear();
-            let member =
-                |place: &usize| Member::new(*place, tier[*place].candidate.weight, tier[*place].part);
-            members.extend(equals.iter().map(member));
+            members.extend(equals.iter().map(|Placed { place, .. }| {
+                let ready = &tier[*place];
+                Member::new(*place, ready.candidate.weight, ready.part)
+            }));
             let decided = self.picks.len() > before;
-            let lead = in_turn(&mut members, ranking.ticket, decided);
+            let lead = in_turn(&mut members, ticket, decided);
             for member in &members[..lead] {
                 self.add_credentials(&tier[member.place], member.had);
             }
@@ -83,14 +84,14 @@ impl<'a, L: Load> Arrangement<'a, L> {
         self.members = members;
     }
 
-    fn add_for_session(&mut self, session: u64, tier: &[Ready<'_>], ranking: &Ranking, places: &[usize]) {
+    fn add_for_session(&mut self, session: u64, tier: &[Ready<'_>], places: &[Placed]) {
         let Some(first) = tier.first() else { return };
         let weights = provider_weights(self.scene.outlook, self.set, first.tier());
         let mut seating = std::mem::take(&mut self.seating);
-        for equals in ranking.groups(places) {
+        for equals in places.chunk_by(|a, b| a.key == b.key) {
             seating.seat(self.scene, session, self.survey, tier, equals, &weights);
             // Where other groups follow, one of them takes the sessions that are not back yet.
-            let others_follow = places.last() != equals.last();
+            let others_follow = equals.last() != places.last();
             for (place, seats) in seating.targets() {
                 let is_late = others_follow && seats.first().is_some_and(|seat| seat.late == Late::Rising);
                 for (at, seat) in seats.iter().enumerate() {

@@ -43,5 +43,10 @@ fn observed(ready: &Ready<'_>) -> Option<Mix> {
 fn picodollars(price: Price, (input, output): Mix) -> u128 {
     let of = |tokens: u64, price: u64| u128::from(tokens) * u128::from(price);
     let sum = of(input, price.input).saturating_add(of(output, price.output));
-    sum.saturating_mul(1_000) / (u128::from(input) + u128::from(output)).max(1)
+    let (thousandfold, tokens) = (sum.saturating_mul(1_000), u128::from(input) + u128::from(output));
+    // As a rule both fit, and dividing twice the width takes many times as long.
+    match (u64::try_from(thousandfold), u64::try_from(tokens)) {
+        (Ok(thousandfold), Ok(tokens)) => u128::from(thousandfold / tokens.max(1)),
+        _ => thousandfold / tokens.max(1),
+    }
 }

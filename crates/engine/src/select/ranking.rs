@@ -25,6 +25,15 @@ pub(crate) struct Ranking {
     pub(crate) ticket: u64,
 }
 
+/// A candidate of a tier, by its key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Placed {
+    /// What it is ordered by; the same for all equals.
+    pub(crate) key: f64,
+    /// Its place in the tier.
+    pub(crate) place: usize,
+}
+
 impl Ranking {
     /// Ranks `tier` by `strategy`.
     pub(crate) fn of<L: Load>(strategy: Strategy, scene: &Scene<'_, L>, tier: &[Ready<'_>]) -> Self {
@@ -62,21 +71,15 @@ impl Ranking {
         self.standings.iter().map(|standing| standing.key).reduce(f64::min).unwrap_or(0.0)
     }
 
-    /// Gives the places of a tier of `count` in the order of their keys.
-    pub(crate) fn places(&self, count: usize) -> Vec<usize> {
-        let mut places: Vec<usize> = (0..count).collect();
-        if !self.standings.is_empty() {
-            // The equals at the top stay in the order of the tier, or their turns would change with every measurement.
-            let rank = |place: usize| if self.is_top(place) { f64::NEG_INFINITY } else { self.key(place) };
-            places.sort_unstable_by(|a, b| rank(*a).total_cmp(&rank(*b)).then(a.cmp(b)));
+    /// Gives the places of a tier of `count` with their keys, in the order of these.
+    pub(crate) fn places(&self, count: usize) -> Vec<Placed> {
+        // The equals at the top stay in the order of the tier, or their turns would change with every measurement.
+        let key = |place| if self.is_top(place) { f64::NEG_INFINITY } else { self.key(place) };
+        let mut places: Vec<Placed> = (0..count).map(|place| Placed { key: key(place), place }).collect();
+        if !places.is_sorted_by_key(|placed| placed.key) {
+            places.sort_unstable_by(|a, b| a.key.total_cmp(&b.key).then(a.place.cmp(&b.place)));
         }
         places
-    }
-
-    /// Splits `places`, in the order of their keys, into groups of equals.
-    pub(crate) fn groups<'p>(&self, places: &'p [usize]) -> impl Iterator<Item = &'p [usize]> {
-        let limit = self.limit;
-        places.chunk_by(move |a, b| self.key(*b) <= limit.max(self.key(*a)))
     }
 
     fn key(&self, place: usize) -> f64 {

@@ -1,3 +1,9 @@
+mod cost;
+mod exclusions;
+mod latency;
+mod quota_aware;
+mod slow_start;
+
 use crate::world::{NOW, World};
 use cliproxy_domain::{CooldownCause, Exclusion, WallTime};
 use std::collections::BTreeMap;

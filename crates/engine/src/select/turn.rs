@@ -143,3 +143,6 @@ fn count_turns(members: &mut [Member], ticket: u64, sum: u64) {
 fn time(turn: u64, weight: u32) -> f64 {
     (2 * turn + 1) as f64 / f64::from(weight)
 }
+
+#[cfg(test)]
+mod tests;
