@@ -166,10 +166,10 @@ fn a_session_is_told_of_its_own_credential_and_why_it_is_elsewhere() {
         with(|world| world.by(Strategy::Cost).price("claude", 1_000, 1_000).price("openai", 2_000, 2_000)),
         "claude/spare: lowest cost (0.000001 USD per 1,000 tokens) of 2; the session's own credential"
     );
-    assert_eq!(
-        with(|world| world.rising("claude", Some("spare"), 10)),
-        "claude/main: the session's next credential, as its own, claude/spare, takes 10 % of its sessions yet"
-    );
+    let rising =
+        |session| reason(&World::of(&TWO).rising("claude", Some("spare"), 10).for_session(session), 0);
+    let waiting = "claude/main: the session's next credential, as its own, claude/spare, takes 10 % of its sessions yet";
+    assert!((0..100).any(|session| rising(session) == waiting));
     assert!(decision(&World::of(&TWO).for_session(5), 0).session);
     assert!(!decision(&World::of(&TWO), 0).session);
 }
