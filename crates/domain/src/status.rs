@@ -320,8 +320,9 @@ pub struct Alert {
     /// The provider that it is about, when it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<ProviderName>,
-    /// Since when.
-    pub since: WallTime,
+    /// Since when, as far as that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<WallTime>,
     /// For people: what is wrong.
     pub message: String,
 }

@@ -8,7 +8,7 @@ mod providers;
 #[cfg(test)]
 mod tests;
 
-pub use asked::{force_from_wire, recover_from_wire};
+pub use asked::{audit_query_from_wire, force_from_wire, question_from_wire, recover_from_wire};
 pub use balancing::load_balancing_to_wire;
 pub use cluster::{alerts_to_wire, audit_to_wire, nodes_to_wire, quotas_to_wire};
 pub use decision::{explanation_to_wire, request_to_wire};

@@ -1,7 +1,10 @@
-//! What is asked of a provider.
+//! What is asked.
 
 use crate::v1;
-use cliproxy_domain::operate::{OrderError, Wait, Wanted};
+use cliproxy_domain::{
+    AuditQuery, WallTime,
+    operate::{OrderError, Question, Wait, Wanted},
+};
 use std::time::Duration;
 
 /// Reads which provider should rest, and how.
@@ -44,4 +47,29 @@ pub fn recover_from_wire(wire: v1::RecoverRequest) -> Result<(String, Wanted), O
 
 fn wait(word: &str) -> Result<Wait, OrderError> {
     if word.is_empty() { Ok(Wait::default()) } else { Wait::read(word) }
+}
+
+/// Reads what is asked of a request that might come, as the parameters of REST are read.
+///
+/// # Errors
+/// [`OrderError`] when the model has no name, and when a word is none of those there are.
+pub fn question_from_wire(wire: v1::ExplainRouteRequest) -> Result<Question, OrderError> {
+    let mut parameters = vec![("model".to_owned(), wire.model)];
+    for (name, word) in [("api", wire.api), ("operation", wire.operation)] {
+        if !word.is_empty() {
+            parameters.push((name.to_owned(), word));
+        }
+    }
+    parameters.extend(wire.session.map(|session| ("session".to_owned(), session)));
+    Ok(Question { stream: wire.stream, ..Question::read(&parameters)? })
+}
+
+/// Reads which entries of the audit log are asked for.
+pub fn audit_query_from_wire(wire: v1::ListAuditRequest) -> AuditQuery {
+    AuditQuery {
+        provider: wire.provider.map(Into::into),
+        action: wire.action,
+        before: wire.before_ms.map(WallTime),
+        limit: wire.limit.unwrap_or(AuditQuery::default().limit),
+    }
 }

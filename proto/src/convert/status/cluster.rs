@@ -52,7 +52,7 @@ pub fn alerts_to_wire(status: &AlertsStatus) -> v1::ListAlertsResponse {
         name: alert.name.to_owned(),
         severity: alert.severity.to_owned(),
         provider: alert.provider.as_ref().map(ToString::to_string),
-        since_ms: alert.since.0,
+        since_ms: alert.since.map(|since| since.0),
         message: alert.message.clone(),
     });
     v1::ListAlertsResponse {

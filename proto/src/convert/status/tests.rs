@@ -1,6 +1,9 @@
 use super::*;
 use crate::v1;
-use cliproxy_domain::operate::{Verb, Wait, Wanted};
+use cliproxy_domain::{
+    AuditQuery, Dialect, Operation, WallTime,
+    operate::{Question, Wait, Wanted},
+};
 use std::time::Duration;
 
 fn key() -> Option<v1::OrderKey> {
@@ -44,5 +47,44 @@ fn a_word_for_waiting_that_is_none_is_refused_with_those_there_are() {
     let wire = v1::RecoverRequest { key: key(), wait: "most".into(), ..Default::default() };
     let refused = recover_from_wire(wire).unwrap_err().to_string();
     assert_eq!(refused, "wait is \"most\"; give none, majority or all, or leave it out");
-    assert_eq!(Verb::Recover.as_str(), "recover");
+}
+
+#[test]
+fn a_question_without_words_is_that_of_a_chat_client() {
+    let wire = v1::ExplainRouteRequest { model: "smart".into(), ..Default::default() };
+    assert_eq!(question_from_wire(wire), Question::about("smart"));
+    let wire = v1::ExplainRouteRequest {
+        model: "smart".into(),
+        api: "gemini".into(),
+        stream: true,
+        session: Some("s".into()),
+        operation: "count_tokens".into(),
+    };
+    let expected = Question {
+        model: "smart".into(),
+        api: Dialect::Gemini,
+        stream: true,
+        session: Some("s".into()),
+        operation: Operation::CountTokens,
+    };
+    assert_eq!(question_from_wire(wire), Ok(expected));
+    assert!(question_from_wire(v1::ExplainRouteRequest::default()).is_err());
+}
+
+#[test]
+fn the_audit_log_is_asked_for_a_hundred_entries_unless_it_is_said() {
+    assert_eq!(audit_query_from_wire(v1::ListAuditRequest::default()), AuditQuery::default());
+    let wire = v1::ListAuditRequest {
+        provider: Some("claude".into()),
+        action: Some("recovered".into()),
+        before_ms: Some(5),
+        limit: Some(7),
+    };
+    let expected = AuditQuery {
+        provider: Some("claude".into()),
+        action: Some("recovered".into()),
+        before: Some(WallTime(5)),
+        limit: 7,
+    };
+    assert_eq!(audit_query_from_wire(wire), expected);
 }
