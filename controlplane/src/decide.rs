@@ -96,6 +96,11 @@ impl Decide {
         (Self { state, publish, metrics, ids, desk, healths, reload, commits }, decided)
     }
 
+    /// Gives what makes the entries of the audit log.
+    pub(crate) fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
     /// Takes one event: tells all nodes at once what follows, then waits for a place among what is to be stored.
     /// `stored` gets the event's id when it is; a full `stored` loses it, and the node sends the event again.
     pub(crate) async fn on_event(&self, event: UrgentEvent, stored: mpsc::Sender<String>) {

@@ -1,14 +1,19 @@
 //! The gRPC services: wire to domain and back, the life of each stream, and nothing else.
 
 mod ops;
+mod relay;
 mod sync;
 mod telemetry;
 
 pub(crate) use ops::OpsService;
+pub(crate) use relay::RelayService;
 pub(crate) use sync::SyncService;
 pub(crate) use telemetry::TelemetryService;
 
-use crate::{decide::Decide, ingest::Ingest, metrics::PlaneMetrics, publish::Publish, state::State};
+use crate::{
+    decide::Decide, ingest::Ingest, metrics::PlaneMetrics, operations::Operations, publish::Publish,
+    state::State,
+};
 use cliproxy_proto::{FILE_DESCRIPTOR_SET, v1};
 use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -35,21 +40,21 @@ pub(crate) struct Context {
     pub(crate) streams: TaskTracker,
 }
 
-/// Makes the services for nodes: state, ledger and events, operations, health. No reflection: a node knows the
-/// contract.
-pub(crate) fn for_nodes(context: &Context, health: HealthReporter) -> Routes {
+/// Makes the services for nodes: state, ledger and events, the relay of operators' calls to `rest`, health. No
+/// reflection: a node knows the contract. No operations in gRPC: nobody checks there who asks.
+pub(crate) fn for_nodes(context: &Context, rest: axum::Router, health: HealthReporter) -> Routes {
     Routes::default()
         .add_service(v1::sync_server::SyncServer::new(SyncService::new(context.clone())))
         .add_service(v1::telemetry_server::TelemetryServer::new(TelemetryService::new(context.clone())))
-        .add_service(v1::operations_server::OperationsServer::new(OpsService::new(context.state.clone())))
+        .add_service(v1::relay_server::RelayServer::new(RelayService::new(rest)))
         .add_service(health_server(health))
 }
 
 /// Makes the services for operators: operations, health, and reflection in both versions, as older tools speak
 /// v1alpha alone.
-pub(crate) fn for_operators(state: &Arc<State>, health: HealthReporter) -> Routes {
+pub(crate) fn for_operators(operations: Operations, health: HealthReporter) -> Routes {
     let routes = Routes::default()
-        .add_service(v1::operations_server::OperationsServer::new(OpsService::new(state.clone())))
+        .add_service(v1::operations_server::OperationsServer::new(OpsService::new(operations)))
         .add_service(health_server(health));
     let v1 = reflection().build_v1().map(|reflection| routes.clone().add_service(reflection));
     let routes = v1.unwrap_or_else(|error| without_reflection(routes, &error));
@@ -97,6 +102,7 @@ pub(crate) async fn set_health(reporter: &HealthReporter, serving: bool) {
         v1::sync_server::SERVICE_NAME,
         v1::telemetry_server::SERVICE_NAME,
         v1::operations_server::SERVICE_NAME,
+        v1::relay_server::SERVICE_NAME,
     ];
     for service in services {
         reporter.set_service_status(service, status).await;

@@ -1,29 +1,62 @@
 //! The operators' REST interface: one file for each endpoint, the same functions as gRPC.
 
 pub(crate) mod access;
+mod alerts;
+mod audit;
+mod body;
+mod cooldown;
+mod cooldown_status;
 mod error;
+mod explain;
 mod health;
 mod load_balancing_status;
 mod metrics;
+mod nodes;
+mod parameters;
 mod providers_status;
+mod quotas;
 mod ready;
+mod recover;
+mod request;
 
-use crate::state::State;
-use axum::{Extension, Router, routing::get};
+use crate::operations::Operations;
+use axum::{
+    Extension, Router,
+    routing::{get, post},
+};
 use cliproxy_observe::metrics::Metrics;
-use std::sync::Arc;
 
 /// Makes the REST routes and lays them over the gRPC ones; what is neither is answered 404 in the asker's terms.
-pub(crate) fn over(grpc: Router, state: Arc<State>, metrics: Metrics) -> Router {
+pub(crate) fn over(grpc: Router, operations: Operations, metrics: Metrics) -> Router {
     let rest = Router::new()
         .route("/health", get(health::get))
         .route("/ready", get(ready::get))
         .route("/metrics", get(metrics::get))
-        .route("/v0/operations/providers/status", get(providers_status::get))
-        .route("/v0/operations/load_balancing/status", get(load_balancing_status::get))
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(Extension(metrics))
-        .with_state(state);
+        .with_state(operations.clone());
     // The gRPC router brings a fall-back of its own, and a router can have one only.
-    grpc.reset_fallback().merge(rest).fallback(error::not_found)
+    grpc.reset_fallback().merge(rest).merge(of_operations(operations)).fallback(error::not_found)
+}
+
+/// Makes the routes that nodes hand on: each request carries its [`crate::operations::Actor`].
+pub(crate) fn for_relay(operations: Operations) -> Router {
+    of_operations(operations).fallback(error::not_found)
+}
+
+fn of_operations(operations: Operations) -> Router {
+    Router::new()
+        .route("/v0/operations/providers/status", get(providers_status::get))
+        .route("/v0/operations/providers/{provider}/cooldown", post(cooldown::post))
+        .route("/v0/operations/providers/{provider}/recover", post(recover::post))
+        .route("/v0/operations/cooldown/status", get(cooldown_status::get))
+        .route("/v0/operations/load_balancing/status", get(load_balancing_status::get))
+        .route("/v0/operations/explain", get(explain::get))
+        .route("/v0/operations/requests/{id}", get(request::get))
+        .route("/v0/operations/audit", get(audit::get))
+        .route("/v0/operations/nodes", get(nodes::get))
+        .route("/v0/operations/alerts", get(alerts::get))
+        .route("/v0/operations/quotas", get(quotas::get))
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .with_state(operations)
 }

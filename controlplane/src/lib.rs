@@ -25,6 +25,7 @@ mod http;
 mod ingest;
 mod lead;
 mod metrics;
+mod operations;
 mod plane;
 mod publish;
 mod settings;

@@ -13,6 +13,7 @@ use crate::{
     ingest::{self, Ingest},
     lead::{self, Lead},
     metrics::PlaneMetrics,
+    operations::Operations,
     publish::Publish,
     settings::Settings,
     state::State,
@@ -174,10 +175,12 @@ async fn serve_all(
 ) {
     let health = tonic_health::server::HealthReporter::new();
     let access = Arc::new(Access::new(settings.admin_tokens));
-    let grpc = grpc::for_operators(&context.state, health.clone()).into_axum_router();
-    let for_operators = http::over(grpc, Arc::clone(&context.state), all_metrics)
+    let operations = Operations::new(Arc::clone(&context.state), context.decide.clone());
+    let grpc = grpc::for_operators(operations.clone(), health.clone()).into_axum_router();
+    let for_operators = http::over(grpc, operations.clone(), all_metrics)
         .layer(middleware::from_fn_with_state(access, http::access::check));
-    let for_nodes = grpc::for_nodes(&context, health.clone()).into_axum_router();
+    let relayed = http::for_relay(operations);
+    let for_nodes = grpc::for_nodes(&context, relayed, health.clone()).into_axum_router();
     let streams = context.streams.clone();
     let (state, metrics) = (Arc::clone(&context.state), context.metrics.clone());
     // The streams' senders live in the services and in their tasks alone from here on.

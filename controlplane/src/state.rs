@@ -8,7 +8,6 @@ mod quotas;
 mod reports;
 #[cfg(test)]
 pub(crate) mod sample;
-mod status;
 mod traffic;
 
 pub(crate) use checks::Checks;
@@ -58,7 +57,6 @@ pub(crate) struct State {
     pub(crate) reports: Reports,
     pub(crate) checks: Checks,
     pub(crate) nodes: Nodes,
-    uptime: Mutex<Option<status::Uptime>>,
 }
 
 impl State {
@@ -87,7 +85,6 @@ impl State {
             reports: Reports::default(),
             checks: Checks::default(),
             nodes: Nodes::new(nodes),
-            uptime: Mutex::new(None),
         })
     }
 

@@ -1,104 +1,115 @@
-//! The operations calls.
+//! The operations calls: the answers of [`crate::operations`] as messages.
 
-use crate::state::State;
+use crate::operations::{Actor, Kind, OperationError, Operations};
+use cliproxy_domain::operate::Verb;
 use cliproxy_proto::{
-    convert::status::{load_balancing_to_wire, providers_to_wire},
-    v1::{
-        self, GetLoadBalancingStatusRequest, GetLoadBalancingStatusResponse, GetProviderStatusRequest,
-        GetProviderStatusResponse, operations_server::Operations,
-    },
+    convert::status as wire,
+    v1::{self, operations_server},
 };
-use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
-/// What the calls say that are not served yet.
-const NOT_YET: &str = "this call is not served yet";
+type Answer<T> = Result<Response<T>, Status>;
 
-/// Answers operators and nodes.
-pub(crate) struct OpsService(Arc<State>);
+/// Answers operators.
+pub(crate) struct OpsService(Operations);
 
 impl OpsService {
-    pub(crate) fn new(state: Arc<State>) -> Self {
-        Self(state)
+    pub(crate) fn new(operations: Operations) -> Self {
+        Self(operations)
     }
 }
 
 #[tonic::async_trait]
-impl Operations for OpsService {
+impl operations_server::Operations for OpsService {
     async fn get_provider_status(
         &self,
-        _: Request<GetProviderStatusRequest>,
-    ) -> Result<Response<GetProviderStatusResponse>, Status> {
-        let status = self.0.providers_status().await;
-        status
-            .map(|status| Response::new(providers_to_wire(&status)))
-            .map_err(|error| Status::unavailable(error.to_string()))
-    }
-
-    async fn get_load_balancing_status(
-        &self,
-        _: Request<GetLoadBalancingStatusRequest>,
-    ) -> Result<Response<GetLoadBalancingStatusResponse>, Status> {
-        Ok(Response::new(load_balancing_to_wire(&self.0.load_balancing_status())))
+        _: Request<v1::GetProviderStatusRequest>,
+    ) -> Answer<v1::GetProviderStatusResponse> {
+        let status = self.0.providers_status().await.map_err(status)?;
+        Ok(Response::new(wire::providers_to_wire(&status)))
     }
 
     async fn list_cooldowns(
         &self,
-        _: Request<v1::ListCooldownsRequest>,
-    ) -> Result<Response<v1::ListCooldownsResponse>, Status> {
-        Err(Status::unimplemented(NOT_YET))
+        request: Request<v1::ListCooldownsRequest>,
+    ) -> Answer<v1::ListCooldownsResponse> {
+        let provider = request.into_inner().provider;
+        let cooldowns = self.0.cooldown_status(provider.as_deref()).await.map_err(status)?;
+        Ok(Response::new(wire::cooldowns_to_wire(&cooldowns)))
     }
 
-    async fn force_cooldown(
+    async fn force_cooldown(&self, request: Request<v1::ForceCooldownRequest>) -> Answer<v1::ChangeStatus> {
+        let actor = actor(&request)?;
+        let (provider, wanted) = wire::force_from_wire(request.into_inner()).map_err(refused)?;
+        let change = self.0.change(&actor, Verb::Cooldown, &provider, wanted).await.map_err(status)?;
+        Ok(Response::new(wire::change_to_wire(&change)))
+    }
+
+    async fn recover(&self, request: Request<v1::RecoverRequest>) -> Answer<v1::ChangeStatus> {
+        let actor = actor(&request)?;
+        let (provider, wanted) = wire::recover_from_wire(request.into_inner()).map_err(refused)?;
+        let change = self.0.change(&actor, Verb::Recover, &provider, wanted).await.map_err(status)?;
+        Ok(Response::new(wire::change_to_wire(&change)))
+    }
+
+    async fn get_load_balancing_status(
         &self,
-        _: Request<v1::ForceCooldownRequest>,
-    ) -> Result<Response<v1::ChangeStatus>, Status> {
-        Err(Status::unimplemented(NOT_YET))
-    }
-
-    async fn recover(&self, _: Request<v1::RecoverRequest>) -> Result<Response<v1::ChangeStatus>, Status> {
-        Err(Status::unimplemented(NOT_YET))
+        _: Request<v1::GetLoadBalancingStatusRequest>,
+    ) -> Answer<v1::GetLoadBalancingStatusResponse> {
+        Ok(Response::new(wire::load_balancing_to_wire(&self.0.load_balancing_status())))
     }
 
     async fn explain_route(
         &self,
-        _: Request<v1::ExplainRouteRequest>,
-    ) -> Result<Response<v1::ExplainRouteResponse>, Status> {
-        Err(Status::unimplemented(NOT_YET))
+        request: Request<v1::ExplainRouteRequest>,
+    ) -> Answer<v1::ExplainRouteResponse> {
+        let question = wire::question_from_wire(request.into_inner()).map_err(refused)?;
+        let explanation = self.0.explanation(&question).map_err(status)?;
+        Ok(Response::new(wire::explanation_to_wire(&explanation)))
     }
 
-    async fn get_request(
-        &self,
-        _: Request<v1::GetRequestRequest>,
-    ) -> Result<Response<v1::GetRequestResponse>, Status> {
-        Err(Status::unimplemented(NOT_YET))
+    async fn get_request(&self, request: Request<v1::GetRequestRequest>) -> Answer<v1::GetRequestResponse> {
+        let kept = self.0.request_status(&request.into_inner().id).await.map_err(status)?;
+        Ok(Response::new(wire::request_to_wire(&kept)))
     }
 
-    async fn list_nodes(
-        &self,
-        _: Request<v1::ListNodesRequest>,
-    ) -> Result<Response<v1::ListNodesResponse>, Status> {
-        Err(Status::unimplemented(NOT_YET))
+    async fn list_nodes(&self, _: Request<v1::ListNodesRequest>) -> Answer<v1::ListNodesResponse> {
+        Ok(Response::new(wire::nodes_to_wire(&self.0.nodes_status())))
     }
 
-    async fn list_quotas(
-        &self,
-        _: Request<v1::ListQuotasRequest>,
-    ) -> Result<Response<v1::ListQuotasResponse>, Status> {
-        Err(Status::unimplemented(NOT_YET))
+    async fn list_quotas(&self, _: Request<v1::ListQuotasRequest>) -> Answer<v1::ListQuotasResponse> {
+        Ok(Response::new(wire::quotas_to_wire(&self.0.quotas_status())))
     }
 
-    async fn list_alerts(
-        &self,
-        _: Request<v1::ListAlertsRequest>,
-    ) -> Result<Response<v1::ListAlertsResponse>, Status> {
-        Err(Status::unimplemented(NOT_YET))
+    async fn list_alerts(&self, _: Request<v1::ListAlertsRequest>) -> Answer<v1::ListAlertsResponse> {
+        Ok(Response::new(wire::alerts_to_wire(&self.0.alerts_status())))
     }
 
-    async fn list_audit(
-        &self,
-        _: Request<v1::ListAuditRequest>,
-    ) -> Result<Response<v1::ListAuditResponse>, Status> {
-        Err(Status::unimplemented(NOT_YET))
+    async fn list_audit(&self, request: Request<v1::ListAuditRequest>) -> Answer<v1::ListAuditResponse> {
+        let query = wire::audit_query_from_wire(request.into_inner());
+        let log = self.0.audit_log(query).await.map_err(status)?;
+        Ok(Response::new(wire::audit_to_wire(&log)))
+    }
+}
+
+/// Gives who asks. Access is checked before any call comes here, so that somebody always does.
+fn actor<T>(request: &Request<T>) -> Result<Actor, Status> {
+    let actor = request.extensions().get::<Actor>();
+    actor
+        .cloned()
+        .ok_or_else(|| Status::permission_denied("nobody said who asks; use the operators' listener"))
+}
+
+fn refused(error: impl Into<OperationError>) -> Status {
+    status(error.into())
+}
+
+fn status(error: OperationError) -> Status {
+    let message = error.to_string();
+    match error.kind() {
+        Kind::Invalid => Status::invalid_argument(message),
+        Kind::NotFound => Status::not_found(message),
+        Kind::Conflict => Status::already_exists(message),
+        Kind::NotConfigured | Kind::Store => Status::unavailable(message),
     }
 }

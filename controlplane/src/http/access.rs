@@ -1,7 +1,10 @@
 //! Who may ask: holders of a token; where none is set, whoever is on this machine.
 
 use super::error::{ApiError, is_grpc};
-use crate::settings::AdminToken;
+use crate::{
+    operations::{Actor, LOOPBACK},
+    settings::AdminToken,
+};
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -35,18 +38,22 @@ impl Access {
         Self { tokens }
     }
 
-    /// Decides on one caller. Every token is compared, in constant time, whichever matches.
-    fn check(&self, loopback: bool, headers: &HeaderMap) -> Result<(), Denied> {
+    /// Decides on one caller, and names him. Every token is compared, in constant time, whichever matches.
+    ///
+    /// There is one role, the operator's: who may ask may also change.
+    fn check(&self, loopback: bool, headers: &HeaderMap) -> Result<&str, Denied> {
         if self.tokens.is_empty() {
-            return if loopback { Ok(()) } else { Err(Denied::NoTokenSet) };
+            return if loopback { Ok(LOOPBACK) } else { Err(Denied::NoTokenSet) };
         }
         let shown = bearer(headers).ok_or(Denied::NoTokenShown)?;
         let hash: [u8; 32] = Sha256::digest(shown).into();
-        let known = self
-            .tokens
-            .iter()
-            .fold(subtle::Choice::from(0), |known, token| known | token.sha256.ct_eq(&hash));
-        if known.into() { Ok(()) } else { Err(Denied::WrongToken) }
+        let mut found = None;
+        for token in &self.tokens {
+            if token.sha256.ct_eq(&hash).into() {
+                found = Some(token.name.as_str());
+            }
+        }
+        found.ok_or(Denied::WrongToken)
     }
 }
 
@@ -57,14 +64,19 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"bearer ").then_some(token.trim_ascii())
 }
 
-/// Lets through who may ask, on REST and gRPC alike.
-pub(crate) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+/// Lets through who may ask, on REST and gRPC alike; the request then carries its [`Actor`].
+pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
     if OPEN_PATHS.contains(&request.uri().path()) {
         return next.run(request).await;
     }
-    let loopback = request.extensions().get::<Peer>().is_some_and(Peer::is_loopback);
-    match access.check(loopback, request.headers()) {
-        Ok(()) => next.run(request).await,
+    let peer = request.extensions().get::<Peer>().copied();
+    match access.check(peer.as_ref().is_some_and(Peer::is_loopback), request.headers()) {
+        Ok(name) => {
+            let from = peer.map(|peer| peer.address.ip().to_canonical().to_string()).unwrap_or_default();
+            let actor = Actor { name: name.to_owned(), from };
+            request.extensions_mut().insert(actor);
+            next.run(request).await
+        }
         Err(denied) if is_grpc(&request) => denied.status().into_http::<axum::body::Body>(),
         Err(denied) => denied.into_response(),
     }
@@ -123,7 +135,7 @@ mod tests {
     #[test]
     fn without_tokens_only_this_machine_is_answered() {
         let access = Access::new(vec![]);
-        assert_eq!(access.check(true, &HeaderMap::new()), Ok(()));
+        assert_eq!(access.check(true, &HeaderMap::new()), Ok("loopback"));
         assert_eq!(access.check(false, &headers("Bearer anything")), Err(Denied::NoTokenSet));
     }
 
@@ -133,6 +145,6 @@ mod tests {
         assert_eq!(access.check(true, &HeaderMap::new()), Err(Denied::NoTokenShown));
         assert_eq!(access.check(true, &headers("Basic b3Blbg==")), Err(Denied::NoTokenShown));
         assert_eq!(access.check(true, &headers("Bearer open")), Err(Denied::WrongToken));
-        assert_eq!(access.check(false, &headers("bearer open sesame")), Ok(()));
+        assert_eq!(access.check(false, &headers("bearer open sesame")), Ok("ops"));
     }
 }

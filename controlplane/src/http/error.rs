@@ -1,7 +1,9 @@
 //! Errors as operators see them: JSON to REST, a status to gRPC.
 
+use crate::operations::{Kind, OperationError};
 use axum::{
     Json,
+    extract::rejection::PathRejection,
     http::{Method, Request, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
@@ -29,10 +31,37 @@ struct Inner<'a> {
     message: &'a str,
 }
 
+impl ApiError {
+    /// Says that what is asked means nothing.
+    pub(super) fn invalid(message: String) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, kind: "invalid_request", message }
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = Body { error: Inner { r#type: self.kind, message: &self.message } };
         (self.status, Json(body)).into_response()
+    }
+}
+
+impl From<OperationError> for ApiError {
+    fn from(error: OperationError) -> Self {
+        let (status, kind) = match error.kind() {
+            Kind::Invalid => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Kind::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Kind::Conflict => (StatusCode::CONFLICT, "conflict"),
+            Kind::NotConfigured => (StatusCode::SERVICE_UNAVAILABLE, "not_configured"),
+            Kind::Store => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
+        };
+        Self { status, kind, message: error.to_string() }
+    }
+}
+
+/// A part of the path that is no text.
+impl From<PathRejection> for ApiError {
+    fn from(rejection: PathRejection) -> Self {
+        Self::invalid(format!("the path does not decode ({rejection}); percent-encode names as UTF-8"))
     }
 }
 
@@ -58,7 +87,7 @@ pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
     ApiError {
         status: StatusCode::METHOD_NOT_ALLOWED,
         kind: "method_not_allowed",
-        message: format!("{} does not take {method}; use GET", shown(&uri)),
+        message: format!("{} does not take {method}; the header `allow` lists what it takes", shown(&uri)),
     }
 }
 

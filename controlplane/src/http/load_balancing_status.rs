@@ -1,11 +1,11 @@
-//! `GET /v0/operations/load_balancing/status`: how requests spread over the providers.
+//! `GET /v0/operations/load_balancing/status`: how calls spread over the providers, and what would be decided now.
 
-use crate::state::State as PlaneState;
+use super::parameters::NoParameters;
+use crate::operations::Operations;
 use axum::{Json, extract::State};
 use cliproxy_domain::status::LoadBalancingStatus;
-use std::sync::Arc;
 
 /// Answers from memory.
-pub(super) async fn get(State(state): State<Arc<PlaneState>>) -> Json<LoadBalancingStatus> {
-    Json(state.load_balancing_status())
+pub(super) async fn get(State(operations): State<Operations>, _: NoParameters) -> Json<LoadBalancingStatus> {
+    Json(operations.load_balancing_status())
 }

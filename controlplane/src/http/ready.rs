@@ -1,9 +1,8 @@
 //! `GET /ready`: this replica can do its work.
 
-use crate::state::State as PlaneState;
+use crate::operations::Operations;
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
-use std::sync::Arc;
 
 #[derive(Serialize)]
 pub(super) struct Ready {
@@ -13,8 +12,8 @@ pub(super) struct Ready {
 }
 
 /// Answers 200 when the store answers and a configuration is in force, else 503 with the reason.
-pub(super) async fn get(State(state): State<Arc<PlaneState>>) -> (StatusCode, Json<Ready>) {
-    match state.not_ready() {
+pub(super) async fn get(State(operations): State<Operations>) -> (StatusCode, Json<Ready>) {
+    match operations.state.not_ready() {
         None => (StatusCode::OK, Json(Ready { status: "ready", reason: None })),
         reason => (StatusCode::SERVICE_UNAVAILABLE, Json(Ready { status: "not_ready", reason })),
     }

@@ -1,21 +1,49 @@
 //! What operators are told, on REST and gRPC alike.
 
+mod change;
+mod cluster;
+mod explain;
+mod relay;
+mod same;
+mod strict;
+
 use super::harness::*;
-use cliproxy_domain::{AttemptCounts, Batch, CooldownCause, HealthState};
+use cliproxy_domain::{AttemptCounts, Batch};
 use cliproxy_proto::{
-    convert::{
-        status::{load_balancing_to_wire, providers_to_wire},
-        telemetry::{batch_to_wire, event_to_wire},
-    },
-    v1::{self, operations_client::OperationsClient},
+    convert::telemetry::{batch_to_wire, event_to_wire},
+    v1,
 };
-use hyper::{Method, StatusCode};
-use serde_json::json;
+use http_body_util::{BodyExt, Full};
+use hyper::{Method, Request, StatusCode, body::Bytes};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use serde_json::{Value, json};
 use std::time::Duration;
 use tonic::Code;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
+
+const PROVIDERS: &str = "/v0/operations/providers/status";
+const COOLDOWNS: &str = "/v0/operations/cooldown/status";
+
+/// Asks for a change: `what` as `claude/cooldown`, with a body of JSON when there is one.
+async fn post(plane: &Plane, what: &str, body: &str) -> Answer {
+    let json = if body.is_empty() { None } else { Some("application/json") };
+    post_as(plane, what, body.to_owned(), json).await
+}
+
+async fn post_as(plane: &Plane, what: &str, body: impl Into<Bytes>, content_type: Option<&str>) -> Answer {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let uri = format!("http://{}/v0/operations/providers/{what}", plane.at.operators);
+    let mut request = Request::builder().method(Method::POST).uri(uri);
+    if let Some(content_type) = content_type {
+        request = request.header("content-type", content_type);
+    }
+    let response = within(client.request(request.body(Full::new(body.into())).unwrap())).await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    Answer { status, headers, json: serde_json::from_slice(&body).unwrap_or(Value::Null) }
+}
 
 /// Reports what a minute held: Claude answered three of four calls, OpenAI failed twice.
 async fn some_traffic(plane: &Plane) {
@@ -30,6 +58,7 @@ async fn some_traffic(plane: &Plane) {
     while report.next().await.acked_seq < 1 {}
 }
 
+/// Reports 429 with a wait of a minute for credentials of Claude's.
 async fn rest(plane: &Plane, credentials: &[&str]) {
     let mut events = open_events(plane.as_node().await).await;
     for credential in credentials {
@@ -43,48 +72,8 @@ async fn the_status_tells_the_truth_about_the_last_minute() {
     let plane = Plane::configured().await;
     some_traffic(&plane).await;
     rest(&plane, &["main"]).await;
-    let status = plane.state.providers_status().await.unwrap();
-    let claude = &status.providers["claude"];
-    assert_eq!(claude.status, HealthState::Healthy);
-    assert!(!claude.in_cooldown, "one of its two credentials does not rest");
-    assert_eq!((claude.requests_last_minute, claude.errors_last_minute), (4, 1));
-    assert_eq!((claude.average_latency_ms, claude.uptime_percent), (450, 100.0));
-    assert_eq!(claude.last_check, Some(START));
-    let openai = &status.providers["openai"];
-    assert_eq!((openai.status, openai.uptime_percent), (HealthState::Unhealthy, 0.0));
-    assert_eq!((openai.requests_last_minute, openai.errors_last_minute), (2, 2));
-
-    rest(&plane, &["spare"]).await;
-    plane.clock.advance(Duration::from_secs(59));
-    let status = plane.state.providers_status().await.unwrap();
-    let claude = &status.providers["claude"];
-    assert_eq!((claude.in_cooldown, claude.cooldown_reason), (true, Some(CooldownCause::RateLimit)));
-
-    plane.clock.advance(Duration::from_secs(2));
-    let status = plane.state.providers_status().await.unwrap();
-    let claude = &status.providers["claude"];
-    assert_eq!((claude.requests_last_minute, claude.in_cooldown), (0, false));
-    assert_eq!(claude.last_check, Some(START));
-    plane.stop().await;
-}
-
-#[tokio::test]
-async fn a_provider_that_was_never_called_is_unknown_and_up() {
-    let plane = Plane::configured().await;
-    let status = plane.state.providers_status().await.unwrap();
-    for provider in status.providers.values() {
-        assert_eq!((provider.status, provider.last_check), (HealthState::Unknown, None));
-        assert_eq!(provider.uptime_percent, 100.0);
-    }
-    plane.stop().await;
-}
-
-#[tokio::test]
-async fn the_json_has_the_guides_names() {
-    let plane = Plane::configured().await;
-    some_traffic(&plane).await;
-    let answer = plane.get("/v0/operations/providers/status").await;
-    assert_eq!(answer.status, StatusCode::OK);
+    let status = plane.get(PROVIDERS).await.json;
+    assert_eq!(status["source"], "cluster");
     let expected = json!({
         "status": "healthy",
         "in_cooldown": false,
@@ -94,18 +83,84 @@ async fn the_json_has_the_guides_names() {
         "errors_last_minute": 1,
         "average_latency_ms": 450
     });
-    assert_eq!(answer.json["providers"]["claude"], expected);
-    assert_eq!(answer.json["source"], "cluster");
+    let mut claude = status["providers"]["claude"].clone();
+    claude.as_object_mut().unwrap().remove("why");
+    assert_eq!(claude, expected, "one of its two credentials does not rest");
+    let openai = &status["providers"]["openai"];
+    assert_eq!((&openai["requests_last_minute"], &openai["errors_last_minute"]), (&json!(2), &json!(2)));
+    assert_eq!(openai["uptime_percent"], 0.0);
+
+    rest(&plane, &["spare"]).await;
+    plane.clock.advance(Duration::from_secs(59));
+    let claude = plane.get(PROVIDERS).await.json["providers"]["claude"].clone();
+    assert_eq!((&claude["in_cooldown"], &claude["cooldown_reason"]), (&json!(true), &json!("rate_limit")));
+
+    plane.clock.advance(Duration::from_secs(2));
+    let claude = plane.get(PROVIDERS).await.json["providers"]["claude"].clone();
+    assert_eq!((&claude["requests_last_minute"], &claude["in_cooldown"]), (&json!(0), &json!(false)));
+    assert_eq!(claude["last_check"], "2026-02-19T22:50:30Z");
     plane.stop().await;
 }
 
 #[tokio::test]
-async fn the_shares_add_up_and_say_who_is_left_out() {
+async fn a_provider_that_was_never_called_is_unknown_and_up() {
+    let plane = Plane::configured().await;
+    let status = plane.get(PROVIDERS).await.json;
+    for name in ["claude", "openai"] {
+        let provider = &status["providers"][name];
+        assert_eq!((&provider["status"], &provider["last_check"]), (&json!("unknown"), &Value::Null));
+        assert_eq!(provider["uptime_percent"], 100.0);
+    }
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn uptime_is_the_share_of_the_checks_where_there_were_checks() {
+    let plane = Plane::configured().await;
+    some_traffic(&plane).await;
+    let minute = START.minus(Duration::from_secs(30));
+    let count = cliproxy_store::CheckCount { minute, provider: "openai".into(), checks: 8, passed: 6 };
+    cliproxy_store::Store::record_checks(&plane.store, vec![count]).await.unwrap();
+    let status = plane.get(PROVIDERS).await.json;
+    assert_eq!(status["providers"]["openai"]["uptime_percent"], 75.0);
+    assert_eq!(status["providers"]["claude"]["uptime_percent"], 100.0, "it was not checked but answered");
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn a_provider_that_refuses_all_its_credentials_is_unhealthy_and_says_why() {
+    let plane = Plane::configured().await;
+    let mut events = open_events(plane.as_node().await).await;
+    for credential in ["main", "spare"] {
+        let kind = cliproxy_domain::UrgentKind::CredentialRejected;
+        let refused = cliproxy_domain::UrgentEvent {
+            kind,
+            http_status: 401,
+            hint: None,
+            error_type: "credential_rejected".into(),
+            ..event(credential, credential, Duration::ZERO)
+        };
+        events.say(event_to_wire(&refused)).await;
+        events.next().await;
+    }
+    let claude = plane.get(PROVIDERS).await.json["providers"]["claude"].clone();
+    assert_eq!((&claude["status"], &claude["in_cooldown"]), (&json!("unhealthy"), &json!(true)));
+    assert_eq!(claude["cooldown_reason"], "credential_rejected");
+    assert_eq!(claude["why"], "it refused all of its credentials");
+    let alerts = plane.get("/v0/operations/alerts").await.json["alerts"].clone();
+    assert_eq!(alerts[0]["name"], "credentials_rejected");
+    assert_eq!((&alerts[0]["provider"], &alerts[0]["severity"]), (&json!("claude"), &json!("critical")));
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn the_shares_add_up_and_say_who_is_left_out_and_until_when() {
     let plane = Plane::configured().await;
     some_traffic(&plane).await;
     rest(&plane, &["main", "spare"]).await;
     let mut answer = plane.get("/v0/operations/load_balancing/status").await;
-    answer.json["models"]["smart"].as_object_mut().unwrap().remove("decision");
+    let smart = answer.json["models"]["smart"].as_object_mut().unwrap();
+    let decision = smart.remove("decision").unwrap();
     let expected = json!({
         "source": "cluster",
         "as_of": "2026-02-19T22:50:30Z",
@@ -113,7 +168,8 @@ async fn the_shares_add_up_and_say_who_is_left_out() {
         "strategy": "round_robin",
         "providers": {
             "claude": {
-                "priority": 1, "weight": 2, "available": false, "excluded": "cooldown",
+                "priority": 1, "weight": 2, "available": false,
+                "excluded": "cooldown", "until": "2026-02-19T22:51:30Z",
                 "requests_last_minute": 4, "share_percent": 66.67
             },
             "openai": {
@@ -132,24 +188,10 @@ async fn the_shares_add_up_and_say_who_is_left_out() {
         }
     });
     assert_eq!(answer.json, expected);
-    plane.stop().await;
-}
-
-#[tokio::test]
-async fn grpc_says_what_rest_does_to_operators_and_to_nodes() {
-    let plane = Plane::configured().await;
-    some_traffic(&plane).await;
-    rest(&plane, &["main", "spare"]).await;
-    for channel in [plane.as_operator().await, plane.as_node().await] {
-        let mut grpc = OperationsClient::new(channel);
-        let status = grpc.get_provider_status(v1::GetProviderStatusRequest {}).await.unwrap().into_inner();
-        assert_eq!(status, providers_to_wire(&plane.state.providers_status().await.unwrap()));
-        let shares = grpc.get_load_balancing_status(v1::GetLoadBalancingStatusRequest {}).await;
-        assert_eq!(
-            shares.unwrap().into_inner(),
-            load_balancing_to_wire(&plane.state.load_balancing_status())
-        );
-    }
+    let first = &decision["candidates"][0];
+    assert_eq!((&first["provider"], &first["place"]), (&json!("openai"), &json!(1)));
+    assert_eq!(decision["candidates"][1]["excluded"], "cooldown");
+    assert_eq!(decision["soonest"], "2026-02-19T22:51:30Z");
     plane.stop().await;
 }
 
@@ -203,10 +245,15 @@ async fn what_is_not_there_is_said_in_the_askers_terms() {
     let answer = plane.get("/v0/operations/nothing").await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     assert_eq!(answer.json["error"]["type"], "not_found");
-    let answer = plane.rest(Method::POST, "/v0/operations/providers/status", None).await;
-    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(answer.json["error"]["type"], "method_not_allowed");
-    assert_eq!(answer.headers["allow"], "GET,HEAD");
+    for (method, path, allowed) in [
+        (Method::POST, PROVIDERS, "GET,HEAD"),
+        (Method::GET, "/v0/operations/providers/claude/recover", "POST"),
+    ] {
+        let answer = plane.rest(method, path, None).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(answer.json["error"]["type"], "method_not_allowed");
+        assert_eq!(answer.headers["allow"], allowed);
+    }
     let mut sync = v1::sync_client::SyncClient::new(plane.as_operator().await);
     let refused = sync.subscribe(tokio_stream::empty()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unimplemented, "nodes have a listener of their own");

@@ -31,8 +31,8 @@ async fn acked(report: &mut Report, seq: u64) {
 }
 
 async fn requests_last_minute(plane: &Plane) -> u64 {
-    let status = plane.state.providers_status().await.unwrap();
-    status.providers.get("claude").map_or(0, |claude| claude.requests_last_minute)
+    let status = plane.get("/v0/operations/providers/status").await.json;
+    status["providers"]["claude"]["requests_last_minute"].as_u64().unwrap_or(0)
 }
 
 #[tokio::test]

@@ -1,0 +1,11 @@
+//! `GET /v0/operations/quotas`: what is left of the quotas.
+
+use super::parameters::NoParameters;
+use crate::operations::Operations;
+use axum::{Json, extract::State};
+use cliproxy_domain::status::QuotasStatus;
+
+/// Answers from memory.
+pub(super) async fn get(State(operations): State<Operations>, _: NoParameters) -> Json<QuotasStatus> {
+    Json(operations.quotas_status())
+}

@@ -1,0 +1,82 @@
+//! What needs somebody's attention now.
+
+use super::{Operations, providers::judged};
+use cliproxy_domain::{
+    HealthState, WallTime,
+    status::{Alert, AlertsStatus, Source},
+};
+use cliproxy_engine::{Outlook, ProviderOutlook, status::all_rejected};
+
+const CRITICAL: &str = "critical";
+const WARNING: &str = "warning";
+
+impl Operations {
+    /// Tells what needs somebody's attention now, the worst first.
+    pub(crate) fn alerts_status(&self) -> AlertsStatus {
+        let now = self.state.clock.wall();
+        let mut alerts = Vec::new();
+        if !*self.state.database.borrow() {
+            alerts.push(Alert {
+                name: "store_unavailable",
+                severity: CRITICAL,
+                provider: None,
+                since: None,
+                message: "the store does not answer; nodes go on by what they know, and nothing is kept"
+                    .to_owned(),
+            });
+        }
+        alerts.extend(providers(&self.state.outlook(), now));
+        alerts.extend(self.refusals());
+        alerts.sort_by_key(|alert| alert.severity != CRITICAL);
+        AlertsStatus { source: Source::Cluster, as_of: now, alerts }
+    }
+
+    /// Tells of nodes that refused the configuration in force.
+    fn refusals(&self) -> Vec<Alert> {
+        let Some(active) = self.state.active() else { return Vec::new() };
+        let mut alerts = Vec::new();
+        for node in self.state.nodes.all() {
+            let Some(refusal) = node.refusal.filter(|refusal| refusal.config == active.id) else { continue };
+            alerts.push(Alert {
+                name: "configuration_refused",
+                severity: WARNING,
+                provider: None,
+                since: Some(refusal.at),
+                message: format!(
+                    "node {} refused configuration {} and stays on {}: {}",
+                    node.record.node, refusal.config, refusal.still_on, refusal.reason
+                ),
+            });
+        }
+        alerts
+    }
+}
+
+/// Tells of providers that do not answer, or that take none of their credentials.
+fn providers(outlook: &Outlook, now: WallTime) -> Vec<Alert> {
+    outlook.providers.iter().filter_map(|provider| of_provider(provider, now)).collect()
+}
+
+fn of_provider(provider: &ProviderOutlook, now: WallTime) -> Option<Alert> {
+    let since = provider.health.as_ref().map(|health| health.since);
+    let (state, why) = judged(Some(provider), now);
+    let rejected = all_rejected(provider, now);
+    let (name, since) = match state {
+        HealthState::Failed => ("provider_failed", since),
+        HealthState::Unhealthy if rejected => ("credentials_rejected", last_refused(provider)),
+        HealthState::Unhealthy => ("provider_unhealthy", since),
+        HealthState::Healthy | HealthState::Unknown => return None,
+    };
+    let provider = provider.name.clone();
+    let message = if why.is_empty() {
+        format!("{provider} is {}", state.as_str())
+    } else {
+        format!("{provider}: {why}")
+    };
+    Some(Alert { name, severity: CRITICAL, provider: Some(provider), since, message })
+}
+
+/// Gives when the last of a provider's credentials was refused.
+fn last_refused(provider: &ProviderOutlook) -> Option<WallTime> {
+    provider.credentials.iter().filter_map(|known| known.rest.as_ref().map(|rest| rest.started_at)).max()
+}

@@ -1,0 +1,177 @@
+//! An operator's word: a provider, or a part of it, rests or rests no longer.
+
+use super::{Actor, OperationError, Operations, remembered::Remembered};
+use cliproxy_domain::{
+    AuditEntry, Cooldown, CooldownKey, Hint, HintVersion, WallTime,
+    operate::{Order, OrderError, Verb, Wait, Wanted},
+    status::{ChangeStatus, CooldownPeriod, RestStatus, Source},
+};
+use cliproxy_engine::{
+    ProviderOutlook,
+    cooldown::{Stage, force, recover},
+    status::{Standing, period, stage_name, standings},
+};
+use std::time::Duration;
+
+impl Operations {
+    /// Lets a provider rest, or ends its rests, on all nodes at once; gives what is now, when as many nodes as were
+    /// asked for have it, or when the time for that is over. A call whose name was heard before does nothing and is
+    /// answered as then.
+    ///
+    /// # Errors
+    /// Fails when what is wanted means nothing, when the call's name stands for another call, and when the store did
+    /// not take it; in the last case the word may be in force all the same.
+    pub(crate) async fn change(
+        &self,
+        actor: &Actor,
+        verb: Verb,
+        provider: &str,
+        wanted: Wanted,
+    ) -> Result<ChangeStatus, OperationError> {
+        let active = self.active()?;
+        let order = wanted.order(verb, provider, &active.snapshot)?;
+        let outlook = self.state.outlook();
+        let known = outlook
+            .provider(provider)
+            .ok_or_else(|| OrderError::unknown_provider(provider, &active.snapshot))?;
+        if order.dry_run {
+            return Ok(self.tried(actor, &order, known));
+        }
+        let Some(id) = &order.request_id else { return self.carry_out(actor, &order, known).await };
+        let _running = self.running.begin(id)?;
+        match self.remembered(id, &order).await? {
+            Some(answer) => Ok(answer),
+            None => self.carry_out(actor, &order, known).await,
+        }
+    }
+
+    /// Tells what would be.
+    fn tried(&self, actor: &Actor, order: &Order, known: &ProviderOutlook) -> ChangeStatus {
+        let now = self.state.clock.wall();
+        let status = answer(order, known, &word(order, known, actor, now), now);
+        let (_, total_nodes) = self.state.nodes.with_hints(HintVersion(0));
+        ChangeStatus { total_nodes, ..status }
+    }
+
+    async fn carry_out(
+        &self,
+        actor: &Actor,
+        order: &Order,
+        known: &ProviderOutlook,
+    ) -> Result<ChangeStatus, OperationError> {
+        let now = self.state.clock.wall();
+        let word = word(order, known, actor, now);
+        let status = answer(order, known, &word, now);
+        let entry = self.entry(actor, order, known, &word, now);
+        let outcome = order.request_id.as_ref().map(|id| Remembered::new(order, &status).outcome(id, now));
+        tracing::info!(
+            actor = actor.name, from = actor.from, subject = %word.key, until = %word.until, reason = order.reason,
+            action = entry.action, "an operator spoke"
+        );
+        let hint_version = self.decide.say(vec![Hint::Cooldown(word)], entry, outcome).await?;
+        let (applied_nodes, total_nodes) = self.wait(hint_version, order.wait, order.timeout).await;
+        let status = ChangeStatus { hint_version, applied_nodes, total_nodes, ..status };
+        if let Some(id) = &order.request_id {
+            self.remember(id, order, &status, now).await;
+        }
+        Ok(status)
+    }
+
+    /// Writes what was said for the audit log.
+    fn entry(
+        &self,
+        actor: &Actor,
+        order: &Order,
+        known: &ProviderOutlook,
+        word: &Cooldown,
+        now: WallTime,
+    ) -> AuditEntry {
+        let replaced = replaced(known, word, now).into_iter();
+        let before: Vec<_> =
+            replaced.map(|known| RestStatus::of(known.rest, stage_name(&known.stage), now)).collect();
+        let after = RestStatus::of(word, stage_name(&cliproxy_engine::cooldown::stage(word, now)), now);
+        let action = match order.verb {
+            Verb::Cooldown => "cooldown_forced",
+            Verb::Recover => "recovered",
+        };
+        AuditEntry {
+            actor: actor.name.clone(),
+            from: actor.from.clone(),
+            subject: word.key.to_string(),
+            // Their keys are texts, so that this does not fail.
+            before: serde_json::to_string(&before).unwrap_or_default(),
+            after: serde_json::to_string(&after).unwrap_or_default(),
+            ..self.decide.ids().entry(action, &word.key.provider, order.reason.clone())
+        }
+    }
+
+    /// Waits until enough of the connected nodes have a change. Gives how many have it, of how many.
+    pub(super) async fn wait(&self, version: HintVersion, wait: Wait, timeout: Duration) -> (u32, u32) {
+        let nodes = &self.state.nodes;
+        let mut changes = nodes.watch();
+        let enough = async {
+            loop {
+                let (have, all) = nodes.with_hints(version);
+                if have >= wait.enough(all) || changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // Those that are late are told by the count.
+        let _ = tokio::time::timeout(timeout, enough).await;
+        nodes.with_hints(version)
+    }
+}
+
+/// Makes the word that follows on all that were said of the same.
+fn word(order: &Order, known: &ProviderOutlook, actor: &Actor, now: WallTime) -> Cooldown {
+    let key = order.key.clone();
+    let (by, note) = (actor.name.as_str(), order.reason.as_str());
+    match order.verb {
+        Verb::Cooldown => force(key.clone(), covering_epoch(known, &key, now), now, order.duration, by, note),
+        Verb::Recover => recover(key.clone(), known.highest_epoch(&key.scope), now, by, note),
+    }
+}
+
+/// Gives the epoch in force for a key: the highest of the words on it and on what it is a part of.
+fn covering_epoch(known: &ProviderOutlook, key: &CooldownKey, now: WallTime) -> u64 {
+    let words = standings(known, now).into_iter().filter(|word| word.rest.key.scope.covers(&key.scope));
+    words.map(|word| word.rest.epoch).max().unwrap_or(0)
+}
+
+/// Gives the words in force that `word` puts out of force.
+fn replaced<'a>(known: &'a ProviderOutlook, word: &Cooldown, now: WallTime) -> Vec<Standing<'a>> {
+    let mut words = standings(known, now);
+    words.retain(|known| {
+        known.stage != Stage::Over
+            && known.rest.epoch < word.epoch
+            && word.key.scope.covers(&known.rest.key.scope)
+    });
+    words
+}
+
+fn answer(order: &Order, known: &ProviderOutlook, word: &Cooldown, now: WallTime) -> ChangeStatus {
+    ChangeStatus {
+        provider: word.key.provider.clone(),
+        subject: word.key.to_string(),
+        cooldown: resting(known, word, now),
+        dry_run: order.dry_run,
+        hint_version: HintVersion(0),
+        applied_nodes: 0,
+        total_nodes: 0,
+        source: Source::Cluster,
+        as_of: now,
+    }
+}
+
+/// Tells how long the word's subject rests once it is said: a part of what rests goes on resting with it.
+fn resting(known: &ProviderOutlook, word: &Cooldown, now: WallTime) -> Option<CooldownPeriod> {
+    let covering = standings(known, now).into_iter().filter(|known| {
+        known.stage == Stage::Resting
+            && known.rest.key != word.key
+            && known.rest.key.scope.covers(&word.key.scope)
+    });
+    let own = (!word.cleared).then_some(word);
+    let longest = covering.map(|known| known.rest).chain(own).max_by_key(|rest| rest.until);
+    longest.map(|rest| period(rest, now))
+}

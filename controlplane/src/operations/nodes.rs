@@ -1,0 +1,26 @@
+//! The nodes.
+
+use super::Operations;
+use cliproxy_domain::status::{NodeStatus, NodesStatus, Source};
+
+impl Operations {
+    /// Tells of all nodes that were heard of, and are remembered.
+    pub(crate) fn nodes_status(&self) -> NodesStatus {
+        let nodes = self.state.nodes.all().into_iter().map(|node| {
+            let refused =
+                node.refusal.map(|refusal| format!("configuration {}: {}", refusal.config, refusal.reason));
+            let status = NodeStatus {
+                connected: node.streams > 0,
+                incarnation: node.record.incarnation,
+                build: node.record.build,
+                listen: node.record.listen,
+                last_seen: node.record.last_seen,
+                config: node.config,
+                hints: node.hints,
+                refused,
+            };
+            (node.record.node, status)
+        });
+        NodesStatus { source: Source::Cluster, as_of: self.state.clock.wall(), nodes: nodes.collect() }
+    }
+}

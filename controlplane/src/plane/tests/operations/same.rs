@@ -1,0 +1,240 @@
+//! gRPC and REST tell the same, call by call and field by field.
+//!
+//! Answers are compared as JSON: a message is written out by its descriptor, a time (what ends in `_ms` and is an
+//! int64) as RFC 3339, and what is empty or absent is left out on both sides.
+
+use super::*;
+use cliproxy_domain::WallTime;
+use cliproxy_proto::{FILE_DESCRIPTOR_SET, v1::operations_client::OperationsClient};
+use prost::Message;
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value as Field,
+};
+use serde_json::Map;
+use std::collections::BTreeSet;
+use tonic::{Response, Status, transport::Channel};
+
+const SERVICE: &str = "cliproxy.control.v1.Operations";
+
+fn pool() -> DescriptorPool {
+    DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap()
+}
+
+/// Writes the answer of a method out as JSON.
+fn neutral<M: Message>(method: &str, answer: Result<Response<M>, Status>) -> Value {
+    let service = pool().get_service_by_name(SERVICE).unwrap();
+    let output = service.methods().find(|known| known.name() == method).unwrap().output();
+    let bytes = answer.unwrap().into_inner().encode_to_vec();
+    message(&DynamicMessage::decode(output, bytes.as_slice()).unwrap())
+}
+
+fn message(message: &DynamicMessage) -> Value {
+    let mut object = Map::new();
+    for field in message.descriptor().fields() {
+        if field.supports_presence() && !message.has_field(&field) {
+            continue;
+        }
+        let is_time = field.kind() == Kind::Int64;
+        let name = if is_time { field.name().trim_end_matches("_ms") } else { field.name() };
+        object.insert(name.to_owned(), value(&field, &message.get_field(&field)));
+    }
+    Value::Object(object)
+}
+
+fn value(field: &FieldDescriptor, value_of: &Field) -> Value {
+    match value_of {
+        Field::I64(ms) => json!(WallTime(*ms).to_string()),
+        Field::Bool(flag) => json!(flag),
+        Field::U32(number) => json!(number),
+        Field::U64(number) => json!(number),
+        Field::F64(number) => json!(number),
+        Field::String(text) => json!(text),
+        Field::Message(inner) => message(inner),
+        Field::List(items) => items.iter().map(|item| value(field, item)).collect(),
+        Field::Map(entries) => {
+            let entry =
+                |(key, item): (&MapKey, &Field)| (key.as_str().unwrap().to_owned(), value(field, item));
+            Value::Object(entries.iter().map(entry).collect())
+        }
+        other => panic!("{}: {other:?} has no rule", field.full_name()),
+    }
+}
+
+/// Leaves out what is empty or absent, and sorts what has no order.
+fn without_empty(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<_> =
+                fields.into_iter().map(|(name, field)| (name, without_empty(field))).collect();
+            fields.retain(|(_, field)| !field.is_null() && *field != json!(""));
+            fields.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(fields.into_iter().collect())
+        }
+        Value::Array(items) => items.into_iter().map(without_empty).collect(),
+        // 1 and 1.0 are the same.
+        Value::Number(number) => json!(number.as_f64()),
+        other => other,
+    }
+}
+
+fn same(method: &str, grpc: Value, rest: &Answer) {
+    assert_eq!(rest.status, StatusCode::OK, "{method}: {rest:?}");
+    let (grpc, rest) = (without_empty(grpc), without_empty(rest.json.clone()));
+    assert_eq!(
+        serde_json::to_string_pretty(&grpc).unwrap(),
+        serde_json::to_string_pretty(&rest).unwrap(),
+        "{method}"
+    );
+}
+
+/// A control plane of which there is something to tell in every answer.
+async fn eventful() -> Plane {
+    let plane = Plane::start().await;
+    plane.handle.apply(cluster::with_quota(), "file", "start").await.unwrap();
+    some_traffic(&plane).await;
+    rest(&plane, &["main", "spare"]).await;
+    cluster::connected(&plane, "node-7");
+    cluster::refused(&plane, "node-7");
+    cluster::audited(&plane, vec![cluster::entry(1, "alert", "claude")]).await;
+    let mut record = explain::record("req-1");
+    let explained = plane.get("/v0/operations/explain?model=smart").await.json["decision"].clone();
+    record.decision = Some(serde_json::from_value(explained).unwrap());
+    explain::keep(&plane, &record).await;
+    post(&plane, "openai/cooldown", r#"{"credential": "main", "reason": "a pause"}"#).await;
+    plane
+}
+
+fn order(provider: &str, credential: Option<&str>) -> Option<v1::OrderKey> {
+    Some(v1::OrderKey { provider: provider.into(), credential: credential.map(Into::into), model: None })
+}
+
+/// Asks both ways; gives the methods that were asked.
+async fn ask_all(plane: &Plane, grpc: &mut OperationsClient<Channel>) -> BTreeSet<&'static str> {
+    let mut asked = BTreeSet::new();
+    macro_rules! compare {
+        ($name:literal, $method:ident, $request:expr, $rest:expr) => {{
+            let rest = $rest.await;
+            let answer = neutral($name, grpc.$method($request).await);
+            same($name, answer, &rest);
+            asked.insert($name);
+        }};
+    }
+    let get = async |path: &str| plane.get(&format!("/v0/operations/{path}")).await;
+    compare!(
+        "GetProviderStatus",
+        get_provider_status,
+        v1::GetProviderStatusRequest {},
+        get("providers/status")
+    );
+    compare!("ListCooldowns", list_cooldowns, v1::ListCooldownsRequest::default(), get("cooldown/status"));
+    let one = v1::ListCooldownsRequest { provider: Some("openai".into()) };
+    compare!("ListCooldowns", list_cooldowns, one, get("cooldown/status?provider=openai"));
+    compare!(
+        "GetLoadBalancingStatus",
+        get_load_balancing_status,
+        v1::GetLoadBalancingStatusRequest {},
+        get("load_balancing/status")
+    );
+    let question = v1::ExplainRouteRequest {
+        model: "smart".into(),
+        api: "anthropic".into(),
+        stream: true,
+        session: Some("abc".into()),
+        operation: "count_tokens".into(),
+    };
+    compare!(
+        "ExplainRoute",
+        explain_route,
+        question,
+        get("explain?model=smart&api=anthropic&stream=true&session=abc&operation=count_tokens")
+    );
+    compare!("GetRequest", get_request, v1::GetRequestRequest { id: "req-1".into() }, get("requests/req-1"));
+    compare!("ListNodes", list_nodes, v1::ListNodesRequest {}, get("nodes"));
+    compare!("ListQuotas", list_quotas, v1::ListQuotasRequest {}, get("quotas"));
+    compare!("ListAlerts", list_alerts, v1::ListAlertsRequest {}, get("alerts"));
+    let query = v1::ListAuditRequest {
+        provider: Some("claude".into()),
+        action: Some("alert".into()),
+        before_ms: Some(START.0 + 60_000),
+        limit: Some(5),
+    };
+    compare!(
+        "ListAudit",
+        list_audit,
+        query,
+        get("audit?provider=claude&action=alert&before=2026-02-19T22:51:30Z&limit=5")
+    );
+    // One name for both: the second of them is answered as the first.
+    let force = v1::ForceCooldownRequest {
+        key: order("claude", Some("main")),
+        duration_ms: Some(600_000),
+        reason: "maintenance".into(),
+        request_id: Some("force".into()),
+        ..Default::default()
+    };
+    let body = r#"{"credential": "main", "duration": "10m", "reason": "maintenance", "request_id": "force"}"#;
+    compare!("ForceCooldown", force_cooldown, force, post(plane, "claude/cooldown", body));
+    let dry = v1::ForceCooldownRequest { key: order("openai", None), dry_run: true, ..Default::default() };
+    compare!("ForceCooldown", force_cooldown, dry, post(plane, "openai/cooldown", r#"{"dry_run": true}"#));
+    let recover = v1::RecoverRequest {
+        key: order("claude", None),
+        request_id: Some("recover".into()),
+        ..Default::default()
+    };
+    compare!("Recover", recover, recover, post(plane, "claude/recover", r#"{"request_id": "recover"}"#));
+    asked
+}
+
+#[tokio::test]
+async fn every_call_is_answered_alike_by_grpc_and_rest() {
+    let plane = eventful().await;
+    let asked = ask_all(&plane, &mut OperationsClient::new(plane.as_operator().await)).await;
+    let service = pool().get_service_by_name(SERVICE).unwrap();
+    let served: BTreeSet<String> = service.methods().map(|method| method.name().to_owned()).collect();
+    let asked: BTreeSet<String> = asked.into_iter().map(str::to_owned).collect();
+    assert_eq!(asked, served, "every method is asked both ways");
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn every_refusal_is_worded_alike_by_grpc_and_rest() {
+    let plane = eventful().await;
+    let mut grpc = OperationsClient::new(plane.as_operator().await);
+    let alike = |refused: Status, code: Code, rest: Answer| {
+        assert_eq!(
+            (refused.code(), refused.message()),
+            (code, rest.json["error"]["message"].as_str().unwrap())
+        );
+    };
+    let force = |key, duration_ms| v1::ForceCooldownRequest { key, duration_ms, ..Default::default() };
+    let refused = grpc.force_cooldown(force(order("cluade", None), None)).await.unwrap_err();
+    alike(refused, Code::NotFound, post(&plane, "cluade/cooldown", "").await);
+    let refused = grpc.force_cooldown(force(order("claude", None), Some(0))).await.unwrap_err();
+    alike(refused, Code::InvalidArgument, post(&plane, "claude/cooldown", r#"{"duration": "0s"}"#).await);
+    let refused = grpc.force_cooldown(force(order("claude", Some("x")), None)).await.unwrap_err();
+    alike(refused, Code::InvalidArgument, post(&plane, "claude/cooldown", r#"{"credential": "x"}"#).await);
+
+    post(&plane, "claude/recover", r#"{"request_id": "taken"}"#).await;
+    let named = v1::RecoverRequest {
+        key: order("openai", None),
+        request_id: Some("taken".into()),
+        ..Default::default()
+    };
+    let rest = post(&plane, "openai/recover", r#"{"request_id": "taken"}"#).await;
+    alike(grpc.recover(named).await.unwrap_err(), Code::AlreadyExists, rest);
+
+    let question = v1::ExplainRouteRequest { model: "nobody".into(), ..Default::default() };
+    let refused = grpc.explain_route(question).await.unwrap_err();
+    alike(refused, Code::NotFound, plane.get("/v0/operations/explain?model=nobody").await);
+    let refused = grpc.get_request(v1::GetRequestRequest { id: "none".into() }).await.unwrap_err();
+    alike(refused, Code::NotFound, plane.get("/v0/operations/requests/none").await);
+    let query = v1::ListAuditRequest { limit: Some(0), ..Default::default() };
+    let refused = grpc.list_audit(query).await.unwrap_err();
+    alike(refused, Code::InvalidArgument, plane.get("/v0/operations/audit?limit=0").await);
+
+    plane.store.faults().set_unavailable(true);
+    let refused = grpc.get_request(v1::GetRequestRequest { id: "req-1".into() }).await.unwrap_err();
+    alike(refused, Code::Unavailable, plane.get("/v0/operations/requests/req-1").await);
+    plane.store.faults().heal();
+    plane.stop().await;
+}
