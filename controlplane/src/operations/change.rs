@@ -2,7 +2,7 @@
 
 use super::{Actor, OperationError, Operations, remembered::Remembered};
 use cliproxy_domain::{
-    AuditEntry, Cooldown, CooldownKey, Hint, HintVersion, WallTime,
+    AuditEntry, Cooldown, CooldownKey, Hint, HintVersion, Scope, WallTime,
     operate::{Order, OrderError, Verb, Wait, Wanted},
     status::{ChangeStatus, CooldownPeriod, RestStatus, Source},
 };
@@ -68,7 +68,12 @@ impl Operations {
             actor = actor.name, from = actor.from, subject = %word.key, until = %word.until, reason = order.reason,
             action = entry.action, "an operator spoke"
         );
-        let hint_version = self.decide.say(vec![Hint::Cooldown(word)], entry, outcome).await?;
+        let mut hints = vec![Hint::Cooldown(word)];
+        if order.verb == Verb::Recover && order.key.scope == Scope::Provider {
+            // What was counted and judged before he spoke is older than his word.
+            hints.extend(self.decide.reset_health(&order.key.provider));
+        }
+        let hint_version = self.decide.say(hints, entry, outcome).await?;
         let (applied_nodes, total_nodes) = self.wait(hint_version, order.wait, order.timeout).await;
         let status = ChangeStatus { hint_version, applied_nodes, total_nodes, ..status };
         if let Some(id) = &order.request_id {

@@ -49,7 +49,7 @@ impl Operations {
         ProviderStatus {
             status,
             in_cooldown: rest.is_some(),
-            last_check: minute.last_heard,
+            last_check: minute.last_heard.max(self.state.checks.last(&provider.name)),
             uptime_percent: percent(uptime),
             requests_last_minute: minute.attempts.attempts(),
             errors_last_minute: minute.attempts.errors(),
