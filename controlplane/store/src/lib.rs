@@ -140,7 +140,8 @@ pub struct HintChange {
 /// What changes in one transaction: values of the hint line, and the entries that say who changed them and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
-    /// Values to merge, in order; only kinds that are stored ([`Hint::is_stored`]).
+    /// Values to merge, in order. Those of kinds that are not stored ([`Hint::is_stored`]) are passed over; durations
+    /// are kept to the millisecond.
     pub hints: Vec<Hint>,
     /// Entries for the audit log; an id that is there already is not written again.
     pub audit: Vec<AuditEntry>,
