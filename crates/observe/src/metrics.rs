@@ -3,17 +3,20 @@
 //! Whoever builds a route takes its [`RouteHandles`] once and keeps them; counting is then an atomic addition.
 //! Only building routes and reading `/metrics` take locks.
 
+mod decisions;
 mod exposition;
 mod handles;
 mod histogram;
 mod labels;
 mod slots;
 
+pub use decisions::{DecisionHandles, DecisionWords};
 pub use handles::{InFlight, RouteHandles};
 pub use histogram::{AtomicHistogram, BUCKET_BOUNDS_SECONDS};
 pub use labels::{ModelLabels, OTHER};
 pub use prometheus_client;
 
+use decisions::DecisionFamilies;
 use handles::ProviderHandles;
 use labels::{DialectLabels, ErrorLabels, OutcomeLabels, ProviderLabels, RequestLabels, TokenLabels};
 use parking_lot::Mutex;
@@ -55,6 +58,7 @@ struct Families {
     in_flight: Family<ProviderLabels, Gauge>,
     translated: Family<DialectLabels, Counter>,
     losses: Family<DialectLabels, Counter>,
+    decisions: DecisionFamilies,
 }
 
 impl Metrics {
@@ -91,6 +95,11 @@ impl Metrics {
         let labels = DialectLabels { client, upstream };
         let Families { translated, losses, .. } = &self.0.families;
         (translated.get_or_create_owned(&labels), losses.get_or_create_owned(&labels))
+    }
+
+    /// Makes handles that count decisions by `words`. Takes locks: keep them.
+    pub fn decisions(&self, words: DecisionWords<'_>) -> DecisionHandles {
+        DecisionHandles::new(&self.0.families.decisions, words)
     }
 
     /// Removes the series of all providers that `keep` refuses. Requests that still run on them count into
@@ -158,6 +167,7 @@ impl Families {
             "Fields that such calls left out or did otherwise",
             self.losses.clone(),
         );
+        self.decisions.register(registry);
     }
 }
 

@@ -66,6 +66,36 @@ fn every_family_is_described_under_the_name_of_its_samples() {
 }
 
 #[test]
+fn decisions_are_counted_by_what_they_were() {
+    let metrics = Metrics::new();
+    let words = DecisionWords {
+        retries: &["next_choice", "deadline"],
+        hedges: &["won"],
+        exclusions: &["cooldown"],
+        half_open: &["recovered"],
+        records: &["kept"],
+    };
+    let decisions = metrics.decisions(words);
+    decisions.retry("next_choice");
+    metrics.decisions(words).retry("next_choice");
+    decisions.retry("of no set");
+    decisions.hedge("won");
+    decisions.exclusion("cooldown");
+    decisions.half_open("recovered");
+    decisions.record("kept");
+    for sample in [
+        r#"cliproxy_retries_total{verdict="next_choice"} 2"#,
+        r#"cliproxy_retries_total{verdict="deadline"} 0"#,
+        r#"cliproxy_hedges_total{result="won"} 1"#,
+        r#"cliproxy_exclusions_total{reason="cooldown"} 1"#,
+        r#"cliproxy_half_open_probes_total{result="recovered"} 1"#,
+        r#"cliproxy_request_records_total{result="kept"} 1"#,
+    ] {
+        assert_shows(&metrics, sample);
+    }
+}
+
+#[test]
 fn a_request_is_in_flight_until_its_guard_goes() {
     let metrics = Metrics::new();
     let route = metrics.route("openai", "gpt-5");
