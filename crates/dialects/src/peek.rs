@@ -190,7 +190,7 @@ impl<'de> Visitor<'de> for FoundVisitor {
                         found.duplicate = Some("stream");
                     }
                 }
-                Key::PromptCacheKey => found.session.prompt_cache_key = Some(map.next_value()?),
+                Key::CacheName => found.session.prompt_cache_key = Some(map.next_value()?),
                 Key::Conversation => found.session.conversation = Some(map.next_value()?),
                 Key::PreviousResponseId => found.session.previous_response_id = Some(map.next_value()?),
                 Key::User => found.session.user = Some(map.next_value()?),
@@ -210,7 +210,7 @@ impl<'de> Visitor<'de> for FoundVisitor {
 enum Key {
     Model,
     Stream,
-    PromptCacheKey,
+    CacheName,
     Conversation,
     PreviousResponseId,
     User,
@@ -243,7 +243,7 @@ impl Visitor<'_> for KeyVisitor {
             "system" | "instructions" => Key::Instructions,
             "metadata" => Key::Metadata,
             "user" => Key::User,
-            "prompt_cache_key" => Key::PromptCacheKey,
+            "prompt_cache_key" => Key::CacheName,
             "conversation" => Key::Conversation,
             "previous_response_id" => Key::PreviousResponseId,
             _ => Key::Other,
