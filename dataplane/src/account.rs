@@ -1,34 +1,47 @@
 //! Closes the record of each attempt and each request: ledger, metrics, access log.
 
 mod body;
+mod counts;
+mod events;
 mod handles;
 mod ledger;
+mod records;
 
 pub use body::AccountedBody;
 pub use ledger::Ledger;
+pub use records::Records;
 
 use crate::{
-    attempt::{AttemptOutcome, Attempted, Took, Witness},
+    attempt::{AttemptOutcome, Attempted, HedgeResult, Legs, ProbeResult, RETRY_WORDS, Took, Witness},
     encode::Ending,
     live::Live,
+    route::Decided,
 };
 use cliproxy_domain::{
-    AttemptCounts, AttemptError, Failure, LedgerKey, NodeId, TimeoutPhase, TokenUsage, UrgentEvent,
+    Cooldown, Dialect, Exclusion, LedgerKey, ModelName, NodeId, RequestId, TokenUsage, UrgentEvent,
+    UrgentKind, WallTime,
 };
-use cliproxy_engine::cooldown::{Report, blame};
+use cliproxy_engine::{Excluded, Why};
 use cliproxy_host::{Clock, Entropy};
 use cliproxy_observe::{
     access_log::{AccessEntry, AccessLog, Outcome},
-    metrics::{InFlight, Metrics, OTHER},
+    metrics::{DecisionHandles, DecisionWords, InFlight, Metrics, OTHER},
 };
+use counts::counts;
 use handles::{Handles, NONE};
-use std::{sync::Arc, time::Duration};
+use records::Kept;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::mpsc;
 
 /// Where everything that is counted goes.
 pub struct Accounts {
     ledger: Arc<Ledger>,
     handles: Arc<Handles>,
+    decisions: DecisionHandles,
+    records: Arc<Records>,
     log: AccessLog,
     live: Arc<Live>,
     urgent: mpsc::Sender<UrgentEvent>,
@@ -38,21 +51,29 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Counts into `ledger` and `metrics`, logs to `log`, and reports what cannot wait to `urgent`.
+    /// Counts into `ledger` and `metrics`, logs to `log`, keeps `records`, and reports what cannot wait to `urgent`.
     pub fn new(
         ledger: Arc<Ledger>,
         metrics: Metrics,
         log: AccessLog,
+        records: Arc<Records>,
         live: Arc<Live>,
         urgent: mpsc::Sender<UrgentEvent>,
         node: NodeId,
         clock: Arc<dyn Clock>,
         entropy: Entropy,
     ) -> Self {
+        let decisions = metrics.decisions(DecisionWords {
+            retries: &[&RETRY_WORDS[..], &Why::ALL.map(Why::as_str)].concat(),
+            hedges: &HedgeResult::ALL.map(HedgeResult::as_str),
+            exclusions: &Exclusion::ALL.map(Exclusion::as_str),
+            half_open: &ProbeResult::ALL.map(ProbeResult::as_str),
+            records: &Kept::ALL.map(Kept::as_str),
+        });
         let handles = Arc::new(Handles::new(metrics));
         let adopting = Arc::clone(&handles);
         live.on_adopt(move |snapshot| adopting.adopt(snapshot));
-        Self { ledger, handles, log, live, urgent, node, clock, entropy }
+        Self { ledger, handles, decisions, records, log, live, urgent, node, clock, entropy }
     }
 
     /// Closes the record of a request that ended `ending`.
@@ -61,6 +82,7 @@ impl Accounts {
             return;
         }
         let latency = self.clock.now().saturating_duration_since(record.started);
+        self.keep(record, ending, latency);
         let provider = ending.served.as_ref().map_or(NONE, |served| served.target.provider.as_str());
         let model = ending.served.as_ref().map_or(OTHER, |served| served.target.model.as_str());
         let handles = self.handles.get(provider, model);
@@ -88,57 +110,6 @@ impl Accounts {
             output_tokens: ending.usage.output,
         });
     }
-
-    /// Lets what failed rest, here at once and everywhere by an urgent event.
-    fn report(&self, attempted: &Attempted, error: &AttemptError) {
-        let Some(blame) = blame(error.failure, attempted.translated) else { return };
-        let choice = &attempted.choice;
-        let report = Report {
-            blame,
-            subject: LedgerKey {
-                provider: choice.target.provider.clone(),
-                credential: choice.credential.clone(),
-                model: choice.target.model.clone(),
-            },
-            about_model: error.about_model,
-            hint: error.failure.retry_after(),
-            http_status: error.status.unwrap_or(0),
-            error_type: error.failure.error_type().to_owned(),
-            seen_epoch: attempted.seen_epoch,
-            node: self.node.clone(),
-            at: self.clock.wall(),
-        };
-        self.live.failed(&report);
-        self.tell(UrgentEvent {
-            id: self.event_id(),
-            node: report.node,
-            kind: blame.kind(),
-            subject: report.subject,
-            about_model: report.about_model,
-            rest: None,
-            http_status: report.http_status,
-            error_type: report.error_type,
-            hint: report.hint,
-            seen_epoch: report.seen_epoch,
-            age: Duration::ZERO,
-        });
-    }
-
-    /// Sends an event to the control plane. A full queue means that it is away: what follows holds here, and the
-    /// ledger has the count.
-    fn tell(&self, event: UrgentEvent) {
-        if self.urgent.try_send(event).is_err() {
-            tracing::debug!("an urgent event was dropped as too many wait for the control plane");
-        }
-    }
-
-    fn event_id(&self) -> String {
-        let ms = u64::try_from(self.clock.wall().0).unwrap_or(0);
-        let mut random = [0; 10];
-        random[..8].copy_from_slice(&self.entropy.next_u64().to_be_bytes());
-        random[8..].copy_from_slice(&self.entropy.next_u64().to_be_bytes()[..2]);
-        uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid().to_string()
-    }
 }
 
 /// The word for a request that its client gave up.
@@ -158,98 +129,122 @@ impl Witness for Accounts {
         self.handles.get(target.provider.as_str(), target.model.as_str()).first_token(after);
     }
 
-    fn ended(&self, attempted: &Attempted, outcome: AttemptOutcome<'_>, usage: TokenUsage, took: Took) {
+    fn ended(
+        &self,
+        attempted: &Attempted,
+        outcome: AttemptOutcome<'_>,
+        usage: TokenUsage,
+        took: Took,
+    ) -> bool {
         let target = &attempted.choice.target;
         let handles = self.handles.get(target.provider.as_str(), target.model.as_str());
         handles.tokens(usage.input, usage.output);
         let mut counts = counts(outcome, took);
-        counts.retried = u64::from(attempted.retry);
-        self.ledger.add(
-            LedgerKey {
-                provider: target.provider.clone(),
-                credential: attempted.choice.credential.clone(),
-                model: target.model.clone(),
-            },
-            counts,
-            usage,
-        );
+        counts.retried = u64::from(attempted.number > 1);
+        self.ledger.add(subject(attempted), counts, usage);
         match outcome {
             AttemptOutcome::Answered => handles.attempt("success"),
             AttemptOutcome::Cancelled => handles.attempt(CLIENT_GONE),
+            AttemptOutcome::Outrun => handles.attempt("outrun"),
             AttemptOutcome::Failed(error) => {
                 handles.attempt(error.failure.error_type());
                 handles.error(error.failure.error_type());
                 tracing::warn!(request_id = %attempted.request, provider = %target.provider, model = %target.model,
                     credential = %attempted.choice.credential, status = error.status,
                     error_type = error.failure.error_type(), "an attempt failed");
-                self.report(attempted, error);
+                return self.report(attempted, error);
             }
         }
+        false
+    }
+
+    fn left_out(&self, excluded: &[Excluded]) {
+        excluded.iter().for_each(|excluded| self.decisions.exclusion(excluded.reason.as_str()));
+    }
+
+    fn probed(&self, rest: &Cooldown, subject: &LedgerKey, result: ProbeResult) {
+        self.decisions.half_open(result.as_str());
+        if result == ProbeResult::Recovered {
+            tracing::info!(subject = %rest.key, "a rest is over: its probe was answered");
+            self.tell(self.about_rest(UrgentKind::Recovered, rest, subject.clone()));
+        }
+    }
+
+    fn permit_wanted(&self, rest: &Cooldown, subject: LedgerKey) {
+        self.tell(self.about_rest(UrgentKind::PermitWanted, rest, subject));
+    }
+
+    fn retried(&self, verdict: &'static str) {
+        self.decisions.retry(verdict);
+    }
+
+    fn hedged(&self, result: HedgeResult) {
+        self.decisions.hedge(result.as_str());
     }
 }
 
-fn counts(outcome: AttemptOutcome<'_>, took: Took) -> AttemptCounts {
-    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    let mut counts = AttemptCounts::default();
-    match outcome {
-        AttemptOutcome::Answered => {
-            counts.ok = 1;
-            counts.latency_us = micros(took.all);
-            if let Some(first_event) = took.to_first_event {
-                counts.streams = 1;
-                counts.stream_us = micros(took.all);
-                counts.first_event_us = micros(first_event);
-            }
-        }
-        AttemptOutcome::Cancelled => counts.cancelled = 1,
-        AttemptOutcome::Failed(error) => match error.failure {
-            Failure::RateLimited { .. } | Failure::LimitSpent { .. } | Failure::Billing => {
-                counts.rate_limited = 1
-            }
-            Failure::Timeout(TimeoutPhase::Connect) | Failure::ConnectFailed => counts.connect = 1,
-            // We gave it up for want of time that others had used: that says nothing of the provider.
-            Failure::Timeout(TimeoutPhase::Deadline) => counts.cancelled = 1,
-            Failure::Timeout(_) => counts.timeout = 1,
-            Failure::InvalidRequest
-            | Failure::ContextLength
-            | Failure::CredentialRejected
-            | Failure::Permission
-            | Failure::ModelNotFound
-            | Failure::TooLarge => counts.err_4xx = 1,
-            Failure::Overloaded { .. }
-            | Failure::Upstream
-            | Failure::StreamBroken
-            | Failure::MalformedReply => {
-                counts.err_5xx = 1;
-            }
-            Failure::ClientGone => counts.cancelled = 1,
-        },
+/// Names what an attempt called.
+fn subject(attempted: &Attempted) -> LedgerKey {
+    let target = &attempted.choice.target;
+    LedgerKey {
+        provider: target.provider.clone(),
+        credential: attempted.choice.credential.clone(),
+        model: target.model.clone(),
     }
-    counts
 }
 
 /// A request from its head to its end. Dropped before its end was recorded, the client has hung up.
 pub struct Record {
     accounts: Arc<Accounts>,
-    id: cliproxy_domain::RequestId,
+    id: RequestId,
     model: String,
-    started: std::time::Instant,
+    started: Instant,
+    at: WallTime,
+    /// What the client got; 0 while there is none.
+    status: u16,
+    legs: Legs,
+    /// Whether it is kept even if it succeeds.
+    sampled: bool,
+    /// There once the request was read.
+    asked: Option<Dialect>,
+    decided: Option<Arc<Decided>>,
     closed: bool,
 }
 
 impl Record {
     /// Opens the record of a request.
-    pub fn open(
-        accounts: &Arc<Accounts>,
-        id: cliproxy_domain::RequestId,
-        started: std::time::Instant,
-    ) -> Self {
-        Self { accounts: Arc::clone(accounts), id, model: String::new(), started, closed: false }
+    pub fn open(accounts: &Arc<Accounts>, id: RequestId, started: Instant) -> Self {
+        let sampled = records::is_sampled(&id);
+        Self {
+            accounts: Arc::clone(accounts),
+            id,
+            model: String::new(),
+            started,
+            at: accounts.clock.wall(),
+            status: 0,
+            legs: Legs::new(sampled),
+            sampled,
+            asked: None,
+            decided: None,
+            closed: false,
+        }
     }
 
-    /// Notes the model that was asked for, as soon as it is known.
-    pub fn model(&mut self, model: &cliproxy_domain::ModelName) {
+    /// Notes which API was spoken and the model that was asked for, as soon as it is known.
+    pub fn asked(&mut self, dialect: Dialect, model: &ModelName) {
+        self.asked = Some(dialect);
         model.as_str().clone_into(&mut self.model);
+    }
+
+    /// Notes where the request may go, and gives what its attempts are to be remembered in.
+    pub fn decided(&mut self, decided: &Arc<Decided>) -> Legs {
+        self.decided = Some(Arc::clone(decided));
+        self.legs.clone()
+    }
+
+    /// Notes the status that the client gets.
+    pub fn status(&mut self, status: u16) {
+        self.status = status;
     }
 
     /// Closes the record; later calls change nothing.
@@ -271,6 +266,3 @@ impl Drop for Record {
         self.close_as_gone(None, TokenUsage::default());
     }
 }
-
-#[cfg(test)]
-mod tests;

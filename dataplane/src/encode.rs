@@ -71,7 +71,10 @@ pub fn pending(call: &Arc<Call>, node: &NodeId, reply: PendingReply) -> Response
 /// Encodes the failure of every attempt. The provider's own words go out as they came when they are in the
 /// client's dialect, but not about a key: that one is ours, and no business of the client's.
 pub fn exhausted(call: &Call, node: &NodeId, exhausted: Exhausted) -> Response<ReplyBody> {
-    let Exhausted { error, answer, target, attempts, refused } = exhausted;
+    let Exhausted { error, answer, target, attempts, refused, unavailable } = exhausted;
+    if let Some(refusal) = unavailable {
+        return self::refused(call.dialect, &call.id, node, &refusal);
+    }
     if let Some(refused) = refused {
         return unable(call, node, refused);
     }

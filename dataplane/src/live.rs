@@ -4,11 +4,15 @@
 //! Requests read it without locks. [`sync`](crate::sync) replaces it; a node always has a value once it had one.
 
 mod board;
+mod budgets;
 mod failures;
 mod load;
 mod measured;
+mod permits;
 
+pub use budgets::Budgets;
 pub use load::OpenCall;
+pub use permits::Probing;
 
 use crate::upstream::{Upstream, Upstreams};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -25,6 +29,7 @@ use cliproxy_engine::{
 use failures::Windows;
 use load::{Gauges, OpenCalls};
 use parking_lot::Mutex;
+use permits::Permits;
 use std::{
     collections::HashMap,
     sync::{
@@ -47,6 +52,7 @@ pub struct Known {
     /// Laid out for this very snapshot, and anew with each hint.
     outlook: ArcSwap<Outlook>,
     open_calls: OpenCalls,
+    budgets: Arc<Budgets>,
 }
 
 /// What a model's name stands for, and how many requests asked for it.
@@ -105,6 +111,11 @@ impl Known {
         &self.open_calls
     }
 
+    /// Gives what the node may still try beyond first calls.
+    pub fn budgets(&self) -> &Budgets {
+        &self.budgets
+    }
+
     /// Counts a call with a credential as open until what it gives is dropped.
     pub fn open_call(&self, slot: usize, credential: usize) -> Option<OpenCall> {
         self.open_calls.open(slot, credential)
@@ -121,6 +132,7 @@ pub struct Live {
     /// Locked when something was found out, never on the way of a request that succeeds.
     state: Mutex<State>,
     windows: Windows,
+    permits: Permits,
     cut_off: AtomicBool,
     changes: watch::Sender<u64>,
 }
@@ -151,6 +163,7 @@ impl Live {
             listeners: Mutex::default(),
             state: Mutex::default(),
             windows: Windows::default(),
+            permits: Permits::default(),
             cut_off: AtomicBool::new(true),
             changes: watch::Sender::new(0),
         }
@@ -179,6 +192,7 @@ impl Live {
     pub fn adopt(&self, config: ConfigId, snapshot: Snapshot) -> Result<(), crate::upstream::UpstreamError> {
         let listeners = self.listeners.lock();
         let upstreams = self.upstreams.of(&snapshot)?;
+        let before = self.known();
         let mut state = self.state.lock();
         let known = Arc::new(Known {
             config,
@@ -187,6 +201,7 @@ impl Live {
             first_ticket: self.first_ticket,
             outlook: ArcSwap::from_pointee(state.board.lay_out(&snapshot)),
             open_calls: state.gauges.lay_out(&snapshot),
+            budgets: Budgets::of(&snapshot.policy.retries, before.as_ref().map(|before| &before.budgets)),
             snapshot,
         });
         state.laid_out.retain(|known| known.strong_count() > 0);

@@ -1,7 +1,7 @@
 //! A node from its settings to its end: build, run, drain.
 
 use crate::{
-    account::{Accounts, Ledger},
+    account::{Accounts, Ledger, Records},
     attempt::Attempter,
     authenticate::Admission,
     decode::BodyLimits,
@@ -139,10 +139,13 @@ impl DataPlane {
         let recent = Arc::new(Recent::default());
         let alone = settings.endpoints.is_empty();
         let link = Arc::new(ControlLink::new(!alone));
+        let (record, record_queue) = mpsc::channel(RECORD_QUEUE);
+        let records = Arc::new(Records::new(record));
         let accounts = Arc::new(Accounts::new(
             ledger,
             metrics.clone(),
             log,
+            Arc::clone(&records),
             Arc::clone(&live),
             urgent,
             identity.node.clone(),
@@ -154,6 +157,7 @@ impl DataPlane {
             live: Arc::clone(&live),
             clock: Arc::clone(&clock),
             entropy: entropy.clone(),
+            node: identity.node.clone(),
         });
         let observer = Arc::new(Observer::new(Arc::clone(&clock), sync_metrics.clone()));
         let health = Arc::new(HealthWords::new(Arc::clone(&live)));
@@ -169,7 +173,6 @@ impl DataPlane {
             clock: Arc::clone(&clock),
             entropy: entropy.clone(),
         };
-        let (_record, records) = mpsc::channel(RECORD_QUEUE);
         let ops = Ops::new(
             settings.admin_tokens,
             metrics,
@@ -196,7 +199,7 @@ impl DataPlane {
             live: Arc::clone(&live),
             reporter: Arc::clone(&reporter),
             urgent: urgent_events,
-            records,
+            records: record_queue,
             observer,
             health,
             link,

@@ -2,13 +2,13 @@
 
 use crate::{
     account::{AccountedBody, Accounts, Record},
-    attempt::Attempter,
+    attempt::{Attempter, Legs},
     authenticate::{Admission, authenticate},
     decode::{self, BodyLimits, Call, Delivery, Endpoint, decode, endpoint},
     encode::{self, ReplyBody},
     live::Live,
     refusal::Refusal,
-    route::{Forms, route},
+    route::{Forms, Route, route},
 };
 use cliproxy_domain::{NodeId, Operation, RequestId};
 use cliproxy_host::{Clock, Entropy, Peer};
@@ -48,6 +48,7 @@ impl Pipeline {
         // Opened first, so that no request leaves without a record.
         let mut record = Record::open(&self.accounts, id.clone(), started);
         let response = self.answer(peer, request, &id, started, &mut record).await;
+        record.status(response.status().as_u16());
         response.map(|body| AccountedBody::new(body, record))
     }
 
@@ -89,10 +90,13 @@ impl Pipeline {
             Ok(call) => Arc::new(call),
             Err(refusal) => return refuse(refusal),
         };
-        record.model(&call.model);
+        record.asked(call.dialect, &call.model);
         // Decided once, on one configuration; the attempts follow its order.
         match route(&self.live, &call, &self.node, self.clock.wall()) {
-            Ok(route) => self.attempt(call, route).await,
+            Ok(route) => {
+                let legs = record.decided(&route.decided);
+                self.attempt(call, route, legs).await
+            }
             // None of its providers counts: a guess, marked as one, is more use than an error.
             Err(refusal) if call.operation == Operation::CountTokens && refusal.is_of_capability() => {
                 match Forms::default().estimated_tokens(&call) {
@@ -104,8 +108,8 @@ impl Pipeline {
         }
     }
 
-    async fn attempt(&self, call: Arc<Call>, route: crate::route::Route) -> Response<ReplyBody> {
-        let mut attempt = Box::pin(Arc::clone(&self.attempter).serve(Arc::clone(&call), route));
+    async fn attempt(&self, call: Arc<Call>, route: Route, legs: Legs) -> Response<ReplyBody> {
+        let mut attempt = Box::pin(Arc::clone(&self.attempter).serve(Arc::clone(&call), route, legs));
         let served = match call.delivery {
             Delivery::Whole => attempt.await,
             Delivery::Stream(_) => match tokio::time::timeout(HEAD_WAIT, attempt.as_mut()).await {

@@ -12,23 +12,23 @@ use crate::{
     refusal::Refusal,
 };
 use cliproxy_dialects::form::Refused;
-use cliproxy_domain::{ErrorClass, NodeId, Operation, WallTime};
-use cliproxy_engine::{Choice, Order, Outlook, Pick, Scene, order};
+use cliproxy_domain::{Decision, ErrorClass, NodeId, Operation, WallTime};
+use cliproxy_engine::{
+    Candidate, Choice, CredentialOutlook, Load, Order, Outlook, Pick, ProviderOutlook, Scene,
+    explain::explain, order,
+};
 use std::{sync::Arc, time::Duration};
 
 /// Where a call may go.
 pub struct Route {
-    /// What the decision was made on.
-    pub ground: Ground,
-    /// The choices, first to last, and what was left out.
-    pub order: Order,
+    /// The decision, with what it was made on.
+    pub decided: Arc<Decided>,
     /// The request in the form, if a choice needs it.
     pub forms: Forms,
 }
 
-/// What a decision was made on: whoever orders by it again gets the same order.
-#[derive(Clone)]
-pub struct Ground {
+/// A decision, with what it was made on: enough to say why it came out so.
+pub struct Decided {
     /// The configuration; the attempts use the same.
     pub known: Arc<Known>,
     /// What the model's name stands for.
@@ -45,34 +45,67 @@ pub struct Ground {
     pub cut_off: bool,
     /// When.
     pub at: WallTime,
+    /// The choices, first to last, and what was left out.
+    pub order: Order,
+}
+
+impl Decided {
+    /// Names a pick.
+    pub fn choice(&self, pick: Pick) -> Option<Choice> {
+        self.order.choice(&self.resolved.set, &self.outlook, pick)
+    }
+
+    /// Finds a pick in an outlook on the same configuration.
+    pub fn place<'a>(
+        &'a self,
+        outlook: &'a Outlook,
+        pick: Pick,
+    ) -> Option<(&'a Candidate, &'a ProviderOutlook, &'a CredentialOutlook)> {
+        let candidate = self.resolved.set.candidates.get(pick.candidate)?;
+        let provider = outlook.providers.get(candidate.slot)?;
+        Some((candidate, provider, provider.credentials.get(pick.credential)?))
+    }
+
+    /// Tells why it came out so, for a client that asked for `model`.
+    pub fn explain(&self, model: &str, node: &NodeId) -> Decision {
+        explain(&self.scene(node), &self.resolved.set, &self.order, self.known.config, model)
+    }
+
+    fn scene<'a>(&'a self, node: &'a NodeId) -> Scene<'a, impl Load + 'a> {
+        Scene {
+            outlook: &self.outlook,
+            now: self.at,
+            ticket: self.ticket,
+            session: self.session,
+            streaming: self.streaming,
+            node,
+            cut_off: self.cut_off,
+            load: self.known.load(),
+        }
+    }
 }
 
 impl Route {
-    /// Names a pick.
-    pub fn choice(&self, pick: Pick) -> Option<Choice> {
-        self.order.choice(&self.ground.resolved.set, &self.ground.outlook, pick)
-    }
-
     /// Decides how `call` goes to a pick.
     ///
     /// # Errors
     /// When its target lacks what the call needs: it is then excluded as `capability`.
     pub fn way(&self, call: &Call, pick: Pick) -> Result<Way, Refused> {
-        let Some(candidate) = self.ground.resolved.set.candidates.get(pick.candidate) else {
+        let Some(candidate) = self.decided.resolved.set.candidates.get(pick.candidate) else {
             return Err(Refused::new("model", "the target is not one of the model's"));
         };
-        let Some(provider) = self.ground.known.snapshot.providers.get(&candidate.target.provider) else {
+        let Some(provider) = self.decided.known.snapshot.providers.get(&candidate.target.provider) else {
             return Err(Refused::new("model", "the provider is not part of the configuration"));
         };
         self.forms.way(call, candidate, provider)
     }
 }
 
-/// Decides from what the node knows now.
+/// Decides from what the node knows now. Where everything is out there is no choice, and the reasons say why.
 ///
 /// # Errors
 /// 503 before the first configuration; 404 for an unknown model; 400 when no provider of the model has the
-/// operation; 429 or 503 with the soonest end when all of them rest. No upstream is called for any of these.
+/// operation.
 pub fn route(live: &Live, call: &Call, node: &NodeId, now: WallTime) -> Result<Route, Refusal> {
     let known = live.known().ok_or_else(not_ready)?;
     let resolved = known
@@ -81,7 +114,7 @@ pub fn route(live: &Live, call: &Call, node: &NodeId, now: WallTime) -> Result<R
     if resolved.set.candidates.is_empty() {
         return Err(incapable(call));
     }
-    let ground = Ground {
+    let mut decided = Decided {
         outlook: known.outlook(),
         ticket: resolved.draw_ticket(),
         session: call.session,
@@ -90,24 +123,10 @@ pub fn route(live: &Live, call: &Call, node: &NodeId, now: WallTime) -> Result<R
         at: now,
         known,
         resolved,
+        order: Order::default(),
     };
-    let order = order(
-        &Scene {
-            outlook: &ground.outlook,
-            now,
-            ticket: ground.ticket,
-            session: ground.session,
-            streaming: ground.streaming,
-            node,
-            cut_off: ground.cut_off,
-            load: ground.known.load(),
-        },
-        &ground.resolved.set,
-    );
-    if order.picks.is_empty() {
-        return Err(unavailable(&call.model, &ground, &order.excluded, now));
-    }
-    Ok(Route { ground, order, forms: Forms::default() })
+    decided.order = order(&decided.scene(node), &decided.resolved.set);
+    Ok(Route { decided: Arc::new(decided), forms: Forms::default() })
 }
 
 fn not_ready() -> Refusal {

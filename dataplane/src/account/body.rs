@@ -54,6 +54,8 @@ impl Drop for AccountedBody {
     fn drop(&mut self) {
         if !self.record.closed {
             let (served, usage) = self.body.so_far();
+            // Its attempt ends first, so that the record has it.
+            self.body.abandon();
             self.record.close_as_gone(served, usage);
         }
     }

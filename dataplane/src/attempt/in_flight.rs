@@ -1,10 +1,15 @@
 //! One attempt from its start to its end, whichever way it ends.
 
+use super::{
+    ProbeResult,
+    legs::{GONE, Leg, Legs, OUTRUN, SUCCESS},
+};
 use crate::live::OpenCall;
-use cliproxy_domain::{AttemptError, Dialect, RequestId, TokenUsage};
-use cliproxy_engine::Choice;
+use cliproxy_domain::{AttemptError, Cooldown, CooldownKey, Dialect, LedgerKey, RequestId, TokenUsage};
+use cliproxy_engine::{Choice, Excluded};
 use cliproxy_host::Clock;
 use cliproxy_observe::metrics;
+use parking_lot::Mutex;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -15,6 +20,8 @@ use std::{
 pub struct Attempted {
     /// For which request.
     pub request: RequestId,
+    /// Its place among the request's, from 1.
+    pub number: u32,
     /// What was called, with which credential.
     pub choice: Choice,
     /// The client's dialect.
@@ -25,14 +32,12 @@ pub struct Attempted {
     pub translated: bool,
     /// How many fields of the request were lost on the way from the one to the other.
     pub lost: usize,
-    /// Whether it was not the request's first.
-    pub retry: bool,
     /// When it began.
     pub started: Instant,
     /// The epoch in force for its credential and model when it began: later words of an operator outrank what it saw.
     pub seen_epoch: u64,
-    /// Whether a stream was asked for.
-    pub streaming: bool,
+    /// The rest that it finds out about, with its round.
+    pub probes: Option<(CooldownKey, u32)>,
 }
 
 /// How an attempt ended.
@@ -44,6 +49,8 @@ pub enum AttemptOutcome<'a> {
     Failed(&'a AttemptError),
     /// Given up as the client had gone.
     Cancelled,
+    /// Given up as another attempt for the same request had begun to answer.
+    Outrun,
 }
 
 /// How long an attempt took.
@@ -57,6 +64,9 @@ pub struct Took {
 
 /// Is told of attempts. Called on the request path: it must not block.
 pub trait Witness: Send + Sync {
+    /// A request was decided on, and this was left out.
+    fn left_out(&self, excluded: &[Excluded]);
+
     /// An attempt begins. What it gives counts it as open until it is dropped: the provider may be gone by then, or
     /// gone and back, and then has another count.
     fn began(&self, attempted: &Attempted) -> metrics::InFlight;
@@ -64,8 +74,26 @@ pub trait Witness: Send + Sync {
     /// The first semantic event of a stream came, this long after the start.
     fn first_event(&self, attempted: &Attempted, after: Duration);
 
-    /// An attempt ended; called exactly once for each that began.
-    fn ended(&self, attempted: &Attempted, outcome: AttemptOutcome<'_>, usage: TokenUsage, took: Took);
+    /// An attempt ended; called exactly once for each that began. Tells whether a rest that it found out about goes on.
+    fn ended(
+        &self,
+        attempted: &Attempted,
+        outcome: AttemptOutcome<'_>,
+        usage: TokenUsage,
+        took: Took,
+    ) -> bool;
+
+    /// A request that was to find out whether a rest goes on found this.
+    fn probed(&self, rest: &Cooldown, subject: &LedgerKey, result: ProbeResult);
+
+    /// A request would have used a key whose rest is past its end, and the permit is not here.
+    fn permit_wanted(&self, rest: &Cooldown, subject: LedgerKey);
+
+    /// This followed a failed attempt, in the words of the metrics.
+    fn retried(&self, verdict: &'static str);
+
+    /// This came of a second call beside a first.
+    fn hedged(&self, result: super::HedgeResult);
 }
 
 /// An attempt that has not ended. Dropped, it counts as cancelled: that is how a hang-up before the first byte
@@ -74,9 +102,12 @@ pub struct InFlight {
     attempted: Attempted,
     witness: Arc<dyn Witness>,
     clock: Arc<dyn Clock>,
+    legs: Legs,
     /// There until the attempt has ended.
     open: Option<(metrics::InFlight, Option<OpenCall>)>,
     to_first_event: Option<Duration>,
+    /// The tokens of what came before the commit point.
+    so_far: Mutex<TokenUsage>,
 }
 
 impl InFlight {
@@ -84,11 +115,12 @@ impl InFlight {
     pub(super) fn begin(
         attempted: Attempted,
         call: Option<OpenCall>,
+        legs: Legs,
         witness: Arc<dyn Witness>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let open = Some((witness.began(&attempted), call));
-        Self { attempted, witness, clock, open, to_first_event: None }
+        Self { attempted, witness, clock, legs, open, to_first_event: None, so_far: Mutex::default() }
     }
 
     pub(super) fn first_event(&mut self) {
@@ -97,12 +129,23 @@ impl InFlight {
         self.witness.first_event(&self.attempted, after);
     }
 
+    /// Notes the tokens of what has come, for an attempt that is given up before its commit point.
+    pub(super) fn so_far(&self, usage: TokenUsage) {
+        *self.so_far.lock() = usage;
+    }
+
     pub(super) fn answered(mut self, usage: TokenUsage) {
         self.end(AttemptOutcome::Answered, usage);
     }
 
     pub(super) fn failed(mut self, error: &AttemptError, usage: TokenUsage) {
         self.end(AttemptOutcome::Failed(error), usage);
+    }
+
+    /// Ends an attempt that failed before its commit point. Tells whether a rest that it found out about goes on.
+    pub(super) fn failed_early(mut self, error: &AttemptError) -> bool {
+        let usage = *self.so_far.lock();
+        self.end(AttemptOutcome::Failed(error), usage)
     }
 
     pub(super) fn cancelled(mut self, usage: TokenUsage) {
@@ -117,16 +160,34 @@ impl InFlight {
         self.now().saturating_duration_since(self.attempted.started)
     }
 
-    fn end(&mut self, outcome: AttemptOutcome<'_>, usage: TokenUsage) {
-        if self.open.take().is_some() {
-            let took = Took { all: self.took(), to_first_event: self.to_first_event };
-            self.witness.ended(&self.attempted, outcome, usage, took);
+    fn end(&mut self, outcome: AttemptOutcome<'_>, usage: TokenUsage) -> bool {
+        if self.open.take().is_none() {
+            return false;
         }
+        let took = Took { all: self.took(), to_first_event: self.to_first_event };
+        self.remember(outcome, took.all);
+        self.witness.ended(&self.attempted, outcome, usage, took)
+    }
+
+    fn remember(&self, outcome: AttemptOutcome<'_>, took: Duration) {
+        let Attempted { number, choice, started, .. } = &self.attempted;
+        let leg = || match outcome {
+            AttemptOutcome::Failed(error) => Leg::failed(*number, choice, *started, took, error),
+            AttemptOutcome::Answered => Leg::plain(*number, choice, *started, took, SUCCESS),
+            AttemptOutcome::Cancelled => Leg::plain(*number, choice, *started, took, GONE),
+            AttemptOutcome::Outrun => Leg::plain(*number, choice, *started, took, OUTRUN),
+        };
+        self.legs.ended(leg, matches!(outcome, AttemptOutcome::Answered));
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.end(AttemptOutcome::Cancelled, TokenUsage::default());
+        if self.open.is_some() {
+            let outrun = self.legs.is_outrun(self.attempted.number);
+            let outcome = if outrun { AttemptOutcome::Outrun } else { AttemptOutcome::Cancelled };
+            let usage = *self.so_far.lock();
+            self.end(outcome, usage);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     InFlight,
+    course::TimeLimit,
     partial::Partial,
     resume::Resumer,
     source::{HeldChunks, Source, StreamSource, Tap, WholeSource},
@@ -24,7 +25,6 @@ pub(super) struct Relay {
 }
 
 /// An answer past its commit point.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once; a box would cost each stream more")]
 pub(super) enum Opened {
     Whole {
         body: Bytes,
@@ -58,8 +58,8 @@ pub(super) enum Opened {
 }
 
 impl Opened {
-    /// Binds the answer to its attempt, which ends with it. `time_left` bounds the rest of it.
-    pub(super) fn started(self, mut in_flight: InFlight, call: &Call, time_left: Duration) -> Source {
+    /// Binds the answer to its attempt, which ends with it. `limit` bounds the rest of it.
+    pub(super) fn started(self, mut in_flight: InFlight, call: &Call, limit: TimeLimit) -> Source {
         let request_bytes = call.body.len();
         let source = match self {
             Opened::Whole { body, usage } => {
@@ -74,13 +74,13 @@ impl Opened {
                 chunks.push(held);
                 let relay = Relay { held: chunks, rest: Some(rest), idle, place };
                 let partial = Partial::default();
-                StreamSource::new(relay, partial, tap, None, time_left, in_flight, request_bytes)
+                StreamSource::new(relay, partial, tap, None, limit, in_flight, request_bytes)
             }
             Opened::Stream { relay, partial, failing, observer, framing } => {
                 in_flight.first_event();
                 let (tap, framing) = (Tap::Events(observer), Some(framing));
                 let mut source =
-                    StreamSource::new(relay, partial, tap, framing, time_left, in_flight, request_bytes);
+                    StreamSource::new(relay, partial, tap, framing, limit, in_flight, request_bytes);
                 if !failing.is_empty() {
                     // The observer gives its error again.
                     source.observe(failing);
@@ -92,7 +92,7 @@ impl Opened {
                 let tap = Tap::Translated(Translation::new(translator, resumer));
                 let (framing, partial) = (Some(framing), Partial::default());
                 let mut source =
-                    StreamSource::new(relay, partial, tap, framing, time_left, in_flight, request_bytes);
+                    StreamSource::new(relay, partial, tap, framing, limit, in_flight, request_bytes);
                 if let Some(error) = error {
                     source.stop(error);
                 }

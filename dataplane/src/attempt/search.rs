@@ -2,73 +2,184 @@
 
 use super::{
     Attempter,
+    half_open::HalfOpen,
     prepared::{Pen, Prepared},
 };
-use crate::{decode::Call, route::Route};
+use crate::{
+    decode::Call,
+    refusal::Refusal,
+    route::{Route, unavailable},
+};
 use cliproxy_dialects::form::Refused;
-use cliproxy_domain::Exclusion;
-use cliproxy_engine::{CredentialOutlook, Outlook, Pick, ProviderOutlook, cooldown::Stage};
+use cliproxy_domain::{CooldownCause, Exclusion, LedgerKey, WallTime};
+use cliproxy_engine::{Excluded, Pick, cooldown::Stage, select::VERDICT};
 use std::sync::Arc;
 
 /// Where the search for the next choice stands.
 #[derive(Default)]
 pub(super) struct Search {
     at: usize,
+    /// What was found and not used.
+    held: Option<Found>,
+    /// What was left out since the decision.
+    left_out: Vec<Excluded>,
     /// Why the first of the targets that could not take the request could not.
-    pub(super) refused: Option<Refused>,
+    refused: Option<Refused>,
+}
+
+/// A choice that can be tried now.
+pub(super) struct Found {
+    pub(super) prepared: Prepared,
+    /// There when this attempt finds out whether a rest goes on.
+    pub(super) half_open: Option<HalfOpen>,
+}
+
+/// Why a choice cannot be tried now.
+struct Out {
+    reason: Exclusion,
+    cause: CooldownCause,
+    until: WallTime,
 }
 
 impl Search {
-    /// Finds the next choice. A credential may have been sent away since the route was decided, by an attempt of this
-    /// very request.
-    pub(super) fn next(&mut self, attempter: &Attempter, call: &Call, route: &Route) -> Option<Prepared> {
-        while let Some(pick) = route.order.picks.get(self.at).copied() {
+    /// Finds the next choice. A credential may have been sent away since the decision, by an attempt of this very
+    /// request.
+    pub(super) fn next(&mut self, attempter: &Attempter, call: &Call, route: &Route) -> Option<Found> {
+        if let Some(held) = self.held.take() {
+            return Some(held);
+        }
+        while let Some(pick) = route.decided.order.picks.get(self.at).copied() {
             self.at += 1;
-            if rests(attempter, route, pick) {
-                continue;
-            }
-            let Some(choice) = route.choice(pick) else { continue };
-            let Some(upstream) = route.ground.known.upstream(&choice.target.provider) else { continue };
-            let slot = route.ground.resolved.set.candidates[pick.candidate].slot;
-            let (provider, model) = (choice.target.provider.clone(), choice.target.model.clone());
-            let prepared = route.way(call, pick).and_then(|way| {
-                let pen = Pen {
-                    policy: route.ground.known.snapshot.policy.translation,
-                    random: [attempter.entropy.next_u64(), attempter.entropy.next_u64()],
-                    now: attempter.clock.wall(),
-                };
-                Prepared::new(call, Arc::clone(upstream), (pick, slot), choice, way, &pen)
-            });
-            match prepared {
-                Ok(prepared) => return Some(prepared),
-                Err(refused) => {
-                    tracing::debug!(request_id = %call.id, %provider, %model,
-                        reason = Exclusion::Capability.as_str(), field = %refused.field,
-                        "a target is left out");
-                    self.refused.get_or_insert(refused);
+            let half_open = match admitted(attempter, route, pick) {
+                Ok(half_open) => half_open,
+                Err(out) => {
+                    self.leave_out(pick, out);
+                    continue;
                 }
+            };
+            match prepared(attempter, call, route, pick) {
+                Some(Ok(prepared)) => return Some(Found { prepared, half_open }),
+                Some(Err(refused)) => {
+                    self.refused.get_or_insert(refused);
+                    self.left_out.push(Excluded {
+                        candidate: pick.candidate,
+                        credential: None,
+                        reason: Exclusion::Capability,
+                        cause: None,
+                        until: None,
+                    });
+                }
+                None => {}
             }
         }
         None
     }
+
+    /// Finds the same choice again; none when it rests by now, or another request is finding out about it.
+    pub(super) fn again(&mut self, attempter: &Attempter, route: &Route, found: Found) -> Option<Found> {
+        let Found { prepared, .. } = found;
+        match admitted(attempter, route, prepared.pick) {
+            Ok(half_open) => Some(Found { prepared, half_open }),
+            Err(out) => {
+                self.leave_out(prepared.pick, out);
+                None
+            }
+        }
+    }
+
+    /// Takes back what was found and not used.
+    pub(super) fn hold(&mut self, found: Found) {
+        self.held = Some(found);
+    }
+
+    /// Gives what was left out since the decision.
+    pub(super) fn left_out(&self) -> &[Excluded] {
+        &self.left_out
+    }
+
+    /// Says why nothing could be tried: the request's own fault where every target lacks what it needs, else that they
+    /// are out for now.
+    pub(super) fn nothing(self, call: &Call, route: &Route, now: WallTime) -> Nothing {
+        let excluded: Vec<Excluded> =
+            route.decided.order.excluded.iter().cloned().chain(self.left_out).collect();
+        let passes = excluded.iter().any(|excluded| excluded.reason != Exclusion::Capability);
+        match self.refused {
+            Some(refused) if !passes => Nothing::Refused(refused),
+            _ => Nothing::Unavailable(unavailable(&call.model, &route.decided, &excluded, now)),
+        }
+    }
+
+    fn leave_out(&mut self, pick: Pick, out: Out) {
+        self.left_out.push(Excluded {
+            candidate: pick.candidate,
+            credential: Some(pick.credential),
+            reason: out.reason,
+            cause: Some(out.cause),
+            until: Some(out.until),
+        });
+    }
 }
 
-/// Finds a pick in an outlook on the same configuration.
-pub(super) fn place<'a>(
+/// Why nothing could be tried.
+pub(super) enum Nothing {
+    /// No target can do what the request needs.
+    Refused(Refused),
+    /// All targets are out.
+    Unavailable(Refusal),
+}
+
+/// Writes the body for a pick; none when it is of no provider that is configured.
+fn prepared(
+    attempter: &Attempter,
+    call: &Call,
     route: &Route,
-    outlook: &'a Outlook,
     pick: Pick,
-) -> Option<(&'a ProviderOutlook, &'a CredentialOutlook)> {
-    let candidate = route.ground.resolved.set.candidates.get(pick.candidate)?;
-    let provider = outlook.providers.get(candidate.slot)?;
-    Some((provider, provider.credentials.get(pick.credential)?))
+) -> Option<Result<Prepared, Refused>> {
+    let choice = route.decided.choice(pick)?;
+    let upstream = route.decided.known.upstream(&choice.target.provider)?;
+    let slot = route.decided.resolved.set.candidates.get(pick.candidate)?.slot;
+    let (provider, model) = (choice.target.provider.clone(), choice.target.model.clone());
+    let prepared = route.way(call, pick).and_then(|way| {
+        let pen = Pen {
+            policy: route.decided.known.snapshot.policy.translation,
+            random: [attempter.entropy.next_u64(), attempter.entropy.next_u64()],
+            now: attempter.clock.wall(),
+        };
+        Prepared::new(call, Arc::clone(upstream), (pick, slot), choice, way, &pen)
+    });
+    if let Err(refused) = &prepared {
+        tracing::debug!(request_id = %call.id, %provider, %model, field = %refused.field,
+            reason = Exclusion::Capability.as_str(), "a target is left out");
+    }
+    Some(prepared)
 }
 
-/// Tells whether a pick rests by what is known now.
-fn rests(attempter: &Attempter, route: &Route, pick: Pick) -> bool {
-    let outlook = route.ground.known.outlook();
-    let Some((provider, credential)) = place(route, &outlook, pick) else { return true };
-    let model = &route.ground.resolved.set.candidates[pick.candidate].target.model;
-    let governing = provider.governing(credential, model.as_str(), attempter.clock.wall());
-    matches!(governing, Some((_, Stage::Resting)))
+/// Tells whether a pick can be tried by what is known now; with the permit where it needs one.
+fn admitted(attempter: &Attempter, route: &Route, pick: Pick) -> Result<Option<HalfOpen>, Out> {
+    let (outlook, now) = (route.decided.known.outlook(), attempter.clock.wall());
+    let Some((candidate, provider, credential)) = route.decided.place(&outlook, pick) else {
+        return Ok(None);
+    };
+    let model = &candidate.target.model;
+    match provider.governing(credential, model.as_str(), now) {
+        Some((rest, Stage::Resting)) => {
+            let spent = rest.cause == CooldownCause::QuotaExhausted;
+            let reason = if spent { Exclusion::QuotaExhausted } else { Exclusion::Cooldown };
+            Err(Out { reason, cause: rest.cause, until: rest.until })
+        }
+        Some((rest, Stage::HalfOpen(_))) => {
+            let subject = LedgerKey {
+                provider: provider.name.clone(),
+                credential: credential.name.clone(),
+                model: model.clone(),
+            };
+            if let Some(probing) = attempter.live.take_permit(rest, &attempter.node, now) {
+                return Ok(Some(HalfOpen::new(probing, subject, &attempter.witness)));
+            }
+            attempter.want_permit(rest, subject, now);
+            let (reason, until) = (Exclusion::CircuitHalfOpenBusy, now.plus(VERDICT));
+            Err(Out { reason, cause: rest.cause, until })
+        }
+        _ => Ok(None),
+    }
 }

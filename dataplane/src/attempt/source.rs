@@ -1,10 +1,13 @@
 //! The bytes of an answer that has begun, and what is learnt of them while they pass.
 
-use super::{InFlight, opened::Relay, partial::Partial, tail::Tail, translation::Translation, try_once};
+use super::{
+    InFlight, course::TimeLimit, opened::Relay, partial::Partial, tail::Tail, translation::Translation,
+    try_once,
+};
 use crate::upstream::Place;
 use bytes::Bytes;
 use cliproxy_dialects::{Framing, Observer, StreamState};
-use cliproxy_domain::{AttemptError, Failure, TimeoutPhase, TokenUsage};
+use cliproxy_domain::{AttemptError, Failure, TokenUsage};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use std::{
@@ -86,6 +89,7 @@ pub struct StreamSource {
     partial: Partial,
     idle: Duration,
     total: Pin<Box<Sleep>>,
+    limit: TimeLimit,
     /// Fires when nothing came for `idle`. It is moved when it fires, not with each piece.
     quiet: Pin<Box<Sleep>>,
     last_piece: Instant,
@@ -104,7 +108,7 @@ impl StreamSource {
         partial: Partial,
         tap: Tap,
         framing: Option<Framing>,
-        time_left: Duration,
+        limit: TimeLimit,
         in_flight: InFlight,
         request_bytes: usize,
     ) -> Self {
@@ -115,7 +119,8 @@ impl StreamSource {
             framing,
             partial,
             idle: relay.idle,
-            total: Box::pin(tokio::time::sleep(time_left)),
+            total: Box::pin(tokio::time::sleep(limit.left)),
+            limit,
             quiet: Box::pin(tokio::time::sleep(relay.idle)),
             last_piece: in_flight.now(),
             error: None,
@@ -298,8 +303,7 @@ impl StreamSource {
     /// Gives the error of a timeout that has passed.
     fn poll_timeouts(&mut self, cx: &mut Context<'_>) -> Poll<AttemptError> {
         if self.total.as_mut().poll(cx).is_ready() {
-            let message = "the answer took longer than timeouts.total allows";
-            return Poll::Ready(AttemptError::new(Failure::Timeout(TimeoutPhase::Total), message));
+            return Poll::Ready(self.limit.error());
         }
         loop {
             ready!(self.quiet.as_mut().poll(cx));

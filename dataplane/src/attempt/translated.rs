@@ -1,7 +1,7 @@
 //! Reading an answer in another dialect than the client's, up to its commit point.
 
 use super::{
-    Failed,
+    Failed, InFlight,
     opened::{Opened, Relay},
     prepared::{Prepared, Reading},
     resume::{Resumer, next_whole},
@@ -37,6 +37,7 @@ const TRANSLATED_LIMIT: usize = 64 * 1024 * 1024;
 pub(super) async fn read(
     call: &Arc<Call>,
     prepared: &Prepared,
+    in_flight: &InFlight,
     head: response::Parts,
     framing: Option<Framing>,
     body: Incoming,
@@ -48,7 +49,8 @@ pub(super) async fn read(
     let (source, warnings) = match (&prepared.reading, framing) {
         (Reading::Translate(context), Some(framing)) if wants_stream => {
             let resumer = resumable(context).then(|| Resumer::new(call, prepared, clock));
-            let opened = stream(framing, Arc::clone(context), body, idle, place, resumer).await?;
+            let opened =
+                stream(call, in_flight, framing, Arc::clone(context), body, idle, place, resumer).await?;
             (opened, context.notes.losses.header())
         }
         (Reading::Translate(context), None) if !wants_stream => {
@@ -147,6 +149,8 @@ fn embedded(dialect: Dialect, formed: &Formed, body: &[u8]) -> Result<Bytes, Att
 
 /// Reads the stream's beginning, up to its first semantic event.
 async fn stream(
+    call: &Call,
+    in_flight: &InFlight,
     framing: Framing,
     context: Arc<ReplyContext>,
     mut body: Incoming,
@@ -172,7 +176,7 @@ async fn stream(
             Err(error) => return Err(error.into()),
             Ok(_) if translator.is_cut() => break (None, None),
             Ok(progress) if progress.semantic || held.len() > PREAMBLE_LIMIT => break (Some(body), None),
-            Ok(_) => {}
+            Ok(_) => in_flight.so_far(translator.usage(call.body.len())),
         }
     };
     let relay = Relay { held, rest, idle, place };

@@ -1,7 +1,7 @@
 //! One upstream call, up to its commit point.
 
 use super::{
-    Failed, UpstreamAnswer,
+    Failed, InFlight, UpstreamAnswer,
     opened::{Opened, Relay},
     partial::Partial,
     prepared::{Prepared, Reading},
@@ -34,10 +34,11 @@ pub(super) struct Answered {
     pub(super) warnings: Option<String>,
 }
 
-/// Makes one call.
+/// Makes one call. What comes before the commit point is noted in `in_flight`.
 pub(super) async fn try_once(
     call: &Arc<Call>,
     prepared: &Prepared,
+    in_flight: &InFlight,
     clock: &Arc<dyn Clock>,
 ) -> Result<Answered, Failed> {
     let (response, place) = ask(call, prepared, clock).await?;
@@ -45,10 +46,10 @@ pub(super) async fn try_once(
     let (head, body) = response.into_parts();
     let idle = prepared.upstream.provider.timeouts.idle;
     if !matches!(prepared.reading, Reading::Pass) {
-        return translated::read(call, prepared, head, framing, body, place, clock).await;
+        return translated::read(call, prepared, in_flight, head, framing, body, place, clock).await;
     }
     let source = match framing {
-        Some(framing) => stream(call, framing, body, idle, place).await?,
+        Some(framing) => stream(call, in_flight, framing, body, idle, place).await?,
         None => whole(call, body, idle, place).await?,
     };
     Ok(Answered { status: head.status, headers: head.headers, source, warnings: None })
@@ -97,6 +98,7 @@ fn framing(call: &Call, prepared: &Prepared, headers: &HeaderMap) -> Option<Fram
 /// Reads the stream's beginning, up to its first semantic event.
 async fn stream(
     call: &Call,
+    in_flight: &InFlight,
     framing: Framing,
     mut body: Incoming,
     idle: Duration,
@@ -123,6 +125,7 @@ async fn stream(
         if committed || held.len() + partial.len() > PREAMBLE_LIMIT {
             break (Some(body), failing);
         }
+        in_flight.so_far(observer.usage(call.body.len()));
     };
     Ok(Opened::Stream { relay: Relay { held, rest, idle, place }, partial, failing, observer, framing })
 }

@@ -45,7 +45,7 @@ mod tests {
 
     fn of(affinity: SessionAffinity, header: Option<(&'static str, &str)>, body: &str) -> Option<u64> {
         let mut headers = HeaderMap::new();
-        for (name, value) in header {
+        if let Some((name, value)) = header {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
         let found = peek(Dialect::OpenAiChat, Operation::Generate, body.as_bytes()).unwrap();

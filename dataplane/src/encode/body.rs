@@ -76,6 +76,11 @@ impl ReplyBody {
         self.ending.as_ref()
     }
 
+    /// Drops what has not gone out, and with it the provider's call.
+    pub fn abandon(&mut self) {
+        self.kind = Kind::Whole(None);
+    }
+
     /// Tells who was answering when a stream was given up, and the tokens until then.
     pub fn so_far(&self) -> (Option<Served>, TokenUsage) {
         match &self.kind {

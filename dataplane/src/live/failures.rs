@@ -1,8 +1,8 @@
 //! What follows from a failure that this node saw, at once and by itself.
 
 use super::Live;
-use cliproxy_domain::{Cooldown, Hint, HintKey, ProviderName};
-use cliproxy_engine::cooldown::{Report, Rules, Window, at_once, continued, key_at_once};
+use cliproxy_domain::{Cooldown, CooldownKey, Hint, HintKey, ProviderName};
+use cliproxy_engine::cooldown::{Report, Rules, Window, at_once, continued, failed_probe, key_at_once};
 use parking_lot::Mutex;
 use std::{collections::HashMap, sync::Arc};
 
@@ -30,8 +30,34 @@ impl Windows {
 
 impl Live {
     /// Lets rest what a failure speaks against, by the same rules as the control plane has for all nodes. Gives the
-    /// rest when there is one. What was seen before an operator's word changes nothing.
-    pub fn failed(&self, report: &Report) -> Option<Cooldown> {
+    /// rests that begin or grow. What was seen before an operator's word changes nothing.
+    ///
+    /// `probed` is the rest that the failed request was to find out about: it goes on.
+    pub fn failed(&self, report: &Report, probed: Option<&CooldownKey>) -> Vec<Cooldown> {
+        let Some(rules) = self.rules(report) else { return Vec::new() };
+        let probe = probed.and_then(|key| failed_probe(&rules, report, self.word_on(key).as_ref()?));
+        let known = self.word_on(&key_at_once(report));
+        let by_itself = at_once(&rules, report, known.as_ref());
+        let counted = match by_itself {
+            Some(_) => None,
+            None => self.windows.of(&report.subject.provider).lock().note(&rules, report),
+        };
+        let mut rests = Vec::new();
+        for rest in [probe, by_itself, counted].into_iter().flatten() {
+            let known = self.word_on(&rest.key);
+            let rest = continued(rest, known.as_ref());
+            if self.hint(Hint::Cooldown(rest.clone()), report.at) {
+                tracing::warn!(subject = %rest.key, until = %rest.until, reason = rest.cause.as_str(),
+                    error_type = rest.evidence.error_type, "a rest begins");
+                rests.push(rest);
+            }
+        }
+        rests
+    }
+
+    /// Gives the rules of the provider that a failure speaks against; none when it is not configured any more, or an
+    /// operator has spoken since the request began.
+    fn rules(&self, report: &Report) -> Option<Rules> {
         let known = self.known()?;
         let provider = known.snapshot.providers.get(&report.subject.provider)?;
         let outlook = known.outlook();
@@ -40,25 +66,13 @@ impl Live {
         if report.seen_epoch < seen.epoch(credential, report.subject.model.as_str()) {
             return None;
         }
-        let quota_resets_at = seen.quota.and_then(|quota| quota.resets_at);
-        let rules = Rules::of(&known.snapshot, provider, quota_resets_at);
-        let word_on = |key| match self.hint_of(&HintKey::Cooldown(key)) {
+        Some(Rules::of(&known.snapshot, provider, seen.quota.and_then(|quota| quota.resets_at)))
+    }
+
+    fn word_on(&self, key: &CooldownKey) -> Option<Cooldown> {
+        match self.hint_of(&HintKey::Cooldown(key.clone())) {
             Some(Hint::Cooldown(known)) => Some(known),
             _ => None,
-        };
-        let before = word_on(key_at_once(report));
-        let rest = at_once(&rules, report, before.as_ref());
-        let rest = match rest {
-            Some(rest) => Some(rest),
-            None => self.windows.of(&provider.name).lock().note(&rules, report),
-        }?;
-        let before = word_on(rest.key.clone());
-        let rest = continued(rest, before.as_ref());
-        if !self.hint(Hint::Cooldown(rest.clone()), report.at) {
-            return None;
         }
-        tracing::warn!(subject = %rest.key, until = %rest.until, reason = rest.cause.as_str(),
-            error_type = rest.evidence.error_type, "a rest begins");
-        Some(rest)
     }
 }

@@ -1,6 +1,6 @@
 //! What a client is told when nothing can be tried: which target is out for which reason, and when to come back.
 
-use super::Ground;
+use super::Decided;
 use crate::refusal::Refusal;
 use cliproxy_domain::{CooldownCause, ErrorClass, Exclusion, ModelName, WallTime};
 use cliproxy_engine::Excluded;
@@ -10,13 +10,15 @@ use std::time::Duration;
 const MOST_TOLD: usize = 20;
 
 /// Refuses a request for `model` as everything is left out: 429 where only rate limits keep everything away, else
-/// 503; with the soonest end, rounded up to a second, where one is known.
-pub fn unavailable(model: &ModelName, ground: &Ground, excluded: &[Excluded], now: WallTime) -> Refusal {
+/// 503; with the soonest end, rounded up to a second, where one is known. What can never take the request is told, and
+/// does not count.
+pub fn unavailable(model: &ModelName, decided: &Decided, excluded: &[Excluded], now: WallTime) -> Refusal {
+    let may_come_back = || excluded.iter().filter(|excluded| excluded.reason != Exclusion::Capability);
     let limited = |excluded: &Excluded| excluded.cause == Some(CooldownCause::RateLimit);
-    let only_rate_limits = !excluded.is_empty() && excluded.iter().all(limited);
+    let only_rate_limits = may_come_back().next().is_some() && may_come_back().all(limited);
     let class = if only_rate_limits { ErrorClass::RateLimit } else { ErrorClass::Overloaded };
     let mut told: Vec<String> =
-        excluded.iter().take(MOST_TOLD).map(|excluded| tell(ground, excluded, now)).collect();
+        excluded.iter().take(MOST_TOLD).map(|excluded| tell(decided, excluded, now)).collect();
     if excluded.len() > MOST_TOLD {
         told.push(format!("{} more", excluded.len() - MOST_TOLD));
     }
@@ -29,11 +31,11 @@ pub fn unavailable(model: &ModelName, ground: &Ground, excluded: &[Excluded], no
 }
 
 /// Says why one target is out, as `claude/main (cooldown: rate_limit, 12 s)`.
-fn tell(ground: &Ground, excluded: &Excluded, now: WallTime) -> String {
-    let candidate = ground.resolved.set.candidates.get(excluded.candidate);
+fn tell(decided: &Decided, excluded: &Excluded, now: WallTime) -> String {
+    let candidate = decided.resolved.set.candidates.get(excluded.candidate);
     let provider = candidate.map_or("?", |candidate| candidate.target.provider.as_str());
     let credential = candidate
-        .and_then(|candidate| ground.outlook.providers.get(candidate.slot))
+        .and_then(|candidate| decided.outlook.providers.get(candidate.slot))
         .zip(excluded.credential)
         .and_then(|(provider, at)| provider.credentials.get(at));
     let who = match credential {

@@ -1,4 +1,5 @@
 use super::*;
+use cliproxy_domain::AttemptError;
 
 #[test]
 fn every_end_of_an_attempt_is_counted_in_exactly_one_place() {
