@@ -17,7 +17,6 @@ use crate::{
     select::{Load, Placed, Ready, Scene, Survey, Usable, unit},
 };
 use cliproxy_domain::ModelName;
-use std::cmp::Ordering;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// How much more than its share of the open calls a credential takes.
@@ -85,14 +84,9 @@ fn ln(value: f64) -> f64 {
     f64::from(exponent) * std::f64::consts::LN_2 + 2.0 * s * series
 }
 
-/// Compares two targets by the lots of their providers. Two models of one provider draw again.
-fn compare_targets(
-    session: u64,
-    (a, model_of_a): (u64, &ModelName),
-    (b, model_of_b): (u64, &ModelName),
-) -> Ordering {
-    let again = |model: &ModelName| draw(session, digest(&[model.as_str().as_bytes()]));
-    a.cmp(&b).then_with(|| again(model_of_a).cmp(&again(model_of_b)))
+/// Draws between models of one provider, which have its lot alike: the lowest is the session's own.
+fn draw_for_model(session: u64, model: &ModelName) -> u64 {
+    draw(session, digest(&[model.as_str().as_bytes()]))
 }
 
 /// Finds what a session calls its own: the place of a candidate and of one of its provider's credentials, among
@@ -103,12 +97,11 @@ pub(crate) fn home<'a>(
     candidates: impl Iterator<Item = (usize, &'a Candidate, &'a ProviderOutlook)>,
     weights: &[u64],
 ) -> Option<(usize, usize)> {
-    let drawn = candidates.filter(|(_, _, provider)| !provider.credentials.is_empty()).map(|found| {
-        let weight = weights.get(found.1.slot).copied().unwrap_or(1);
-        (lot(session, found.2.seed, weight as f64), found)
-    });
-    let (_, (index, _, provider)) = drawn.min_by(|(lot_a, a), (lot_b, b)| {
-        compare_targets(session, (*lot_a, &a.1.target.model), (*lot_b, &b.1.target.model))
+    let usable = candidates.filter(|(_, _, provider)| !provider.credentials.is_empty());
+    let (index, _, provider) = usable.min_by_key(|(_, candidate, provider)| {
+        let weight = weights.get(candidate.slot).copied().unwrap_or(1);
+        let own = lot(session, provider.seed, weight as f64);
+        (own, draw_for_model(session, &candidate.target.model))
     })?;
     let credentials = provider.credentials.iter().enumerate();
     let (at, _) = credentials.min_by_key(|(_, own)| lot(session, own.seed, f64::from(own.weight)))?;
@@ -150,8 +143,8 @@ pub(crate) struct Seat {
 /// One target as a session sees it.
 struct Row {
     place: usize,
-    late: Late,
-    lot: u64,
+    /// Whether its first credential stands behind, and the lot of its provider.
+    key: u64,
     from: usize,
     to: usize,
 }
@@ -194,14 +187,17 @@ impl Seating {
                 }
             }
             seats.sort_unstable_by_key(|seat| (seat.late.before(seat.lot), seat.usable));
-            let weight = weights.get(ready.candidate.slot).copied().unwrap_or(1);
-            row.lot = lot(session, ready.provider.seed, weight as f64);
-            row.late = seats.first().map_or(Late::Busy, |first| first.late);
+            if group.len() > 1 {
+                let weight = weights.get(ready.candidate.slot).copied().unwrap_or(1);
+                let late = seats.first().map_or(Late::Busy, |first| first.late);
+                row.key = late.before(lot(session, ready.provider.seed, weight as f64));
+            }
         }
-        let named = |row: &Row| (row.late.before(row.lot), &tier[row.place].candidate.target.model);
-        self.rows.sort_unstable_by(|a, b| {
-            compare_targets(session, named(a), named(b)).then_with(|| a.place.cmp(&b.place))
-        });
+        self.rows.sort_unstable_by_key(|row| row.key);
+        for same in self.rows.chunk_by_mut(|a, b| a.key == b.key).filter(|same| same.len() > 1) {
+            let model = |row: &Row| &tier[row.place].candidate.target.model;
+            same.sort_by_key(|row| (draw_for_model(session, model(row)), row.place));
+        }
     }
 
     /// Enters a target with its credentials.
@@ -222,12 +218,13 @@ impl Seating {
             self.seats.push(Seat {
                 usable,
                 late: Late::No,
-                lot: lot(session, known.credential.seed, weight),
+                // The only one needs no lot.
+                lot: if ready.count() > 1 { lot(session, known.credential.seed, weight) } else { 0 },
                 open: scene.load.in_flight(ready.candidate.slot, known.index),
                 capacity: share * weight * known.part,
             });
         }
-        self.rows.push(Row { place, late: Late::No, lot: 0, from, to: self.seats.len() });
+        self.rows.push(Row { place, key: 0, from, to: self.seats.len() });
     }
 
     /// Gives the open calls for each unit of capacity from which on a credential is passed over: one more would be

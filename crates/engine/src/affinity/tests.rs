@@ -98,6 +98,23 @@ fn one_that_is_left_out_moves_only_its_own_sessions_and_gets_them_back() {
 }
 
 #[test]
+fn what_leaves_the_configuration_moves_only_its_own_sessions() {
+    let before = homes(world(), SESSIONS);
+    let cases: [(&str, &[(&str, &[&str])], f64); 3] = [
+        ("a/k2", &[("a", &["k1", "k3"]), ("b", &["k1", "k2"]), ("c", &["k"])], 1.0 / 9.0),
+        ("b/k1", &[("a", &["k1", "k2", "k3"]), ("b", &["k2"]), ("c", &["k"])], 1.0 / 6.0),
+        ("c/k", &[("a", &["k1", "k2", "k3"]), ("b", &["k1", "k2"])], 1.0 / 3.0),
+    ];
+    for (gone, left, share) in cases {
+        let after = homes(World::of(left), SESSIONS);
+        let moved = before.iter().zip(&after).filter(|(before, after)| before != after);
+        let moved: Vec<_> = moved.map(|(before, _)| before.as_str()).collect();
+        assert!(moved.iter().all(|home| *home == gone), "without {gone}");
+        assert!((moved.len() as f64 / SESSIONS as f64 - share).abs() < 0.03, "{gone}: {}", moved.len());
+    }
+}
+
+#[test]
 fn a_whole_provider_that_is_left_out_moves_only_its_own_sessions() {
     let before = homes(world(), SESSIONS);
     let after = homes(world().health("a", HealthState::Unhealthy), SESSIONS);
