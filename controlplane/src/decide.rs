@@ -128,6 +128,15 @@ impl Decide {
         audit: AuditEntry,
         outcome: Option<Outcome>,
     ) -> Result<HintVersion, StoreError> {
+        for hint in &hints {
+            if let Hint::Cooldown(word) = hint {
+                // What was counted before his word says nothing of what is after it.
+                self.desk.lock().windows.clear(&word.key.provider);
+                if !word.cleared {
+                    self.metrics.cooldown_started(word.cause);
+                }
+            }
+        }
         let hints = self.spread(hints);
         let (tell, told) = oneshot::channel();
         let tell = Some(Tell::Version(tell));

@@ -6,7 +6,7 @@ mod watchdog;
 pub use apply::Handle;
 
 use crate::{
-    decide::{self, Decide},
+    decide::{self, Decide, Decided},
     error::Error,
     grpc,
     http::{self, access::Access},
@@ -24,7 +24,7 @@ use cliproxy_observe::Metrics;
 use cliproxy_store::Store;
 use hyper::{Request, body::Incoming, service::service_fn};
 use std::{net::SocketAddr, sync::Arc};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
@@ -38,6 +38,9 @@ pub struct ControlPlane {
     nodes: Box<dyn Listener>,
     addresses: Addresses,
     handle: Handle,
+    publish: Arc<Publish>,
+    decide: Decide,
+    decided: mpsc::Receiver<Decided>,
     reload: Arc<Notify>,
 }
 
@@ -72,6 +75,9 @@ impl ControlPlane {
         let (nodes, nodes_at) = listen(&*net, "control_plane.nodes_listen", settings.nodes_listen).await?;
         let plane_metrics = PlaneMetrics::new();
         metrics.register(|registry| plane_metrics.register(registry));
+        let (publish, reload) = (Arc::<Publish>::default(), Arc::<Notify>::default());
+        let (decide, decided) =
+            Decide::new(Arc::clone(&state), Arc::clone(&publish), plane_metrics.clone(), Arc::clone(&reload));
         Ok(Self {
             handle: Handle::new(Arc::clone(&state), plane_metrics.clone()),
             addresses: Addresses { operators: operators_at, nodes: nodes_at },
@@ -81,7 +87,10 @@ impl ControlPlane {
             state,
             operators,
             nodes,
-            reload: Arc::default(),
+            publish,
+            decide,
+            decided,
+            reload,
         })
     }
 
@@ -105,10 +114,8 @@ impl ControlPlane {
     /// Answers until `shutdown` is cancelled, then ends the nodes' streams, finishes what operators asked and
     /// commits what was reported, all within twice the drain time.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { settings, state, metrics, all_metrics, operators, nodes, reload, .. } = self;
-        let publish = Arc::new(Publish::default());
-        let (decide, decided) =
-            Decide::new(Arc::clone(&state), Arc::clone(&publish), metrics.clone(), reload);
+        let Self { settings, state, metrics, publish, decide, decided, operators, nodes, .. } = self;
+        let all_metrics = self.all_metrics;
         let (ingest, submissions) = Ingest::new();
         let give_up = CancellationToken::new();
         let committers = TaskTracker::new();

@@ -4,7 +4,14 @@
 mod access;
 mod events;
 mod harness;
+mod healing;
+mod health;
 mod lifecycle;
+mod node;
+mod observe;
 mod operations;
+mod permits;
 mod report;
+mod rests;
+mod signals;
 mod sync;

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// How many values are kept. Clients name models, so that rests of single models could be without number: beyond this,
-/// those that are over are forgotten, and where none is, further ones are not taken.
+/// those that are over are forgotten, and where none is, further ones of single models are not taken.
 const KEEP: usize = 10_000;
 
 /// The values of all keys, merged, with the newest number of the hint line.
@@ -45,7 +45,7 @@ impl Hints {
     pub(crate) fn merge(&self, hint: Hint, now: WallTime) -> Option<Hint> {
         let mut inner = self.0.lock();
         let key = hint.key();
-        if inner.current.len() >= KEEP && !inner.current.contains_key(&key) {
+        if is_of_a_model(&key) && inner.current.len() >= KEEP && !inner.current.contains_key(&key) {
             inner.forget(|rest| rest.epoch == 0 && rest.until.plus(RISE) < now);
             if inner.current.len() >= KEEP {
                 return None;
@@ -160,6 +160,16 @@ impl Hints {
         let kept = inner.current.len();
         inner.current.retain(|_, hint| hint.is_stored() || snapshot.providers.contains_key(hint.provider()));
         inner.changed += u64::from(kept != inner.current.len());
+    }
+}
+
+/// Tells whether there can be as many such keys as clients can name models; of all others there are as many as are
+/// configured.
+fn is_of_a_model(key: &HintKey) -> bool {
+    match key {
+        HintKey::Cooldown(key) => key.scope.model().is_some(),
+        HintKey::Signal(..) => true,
+        HintKey::Health(_) | HintKey::Probe(_) | HintKey::Quota(_) => false,
     }
 }
 

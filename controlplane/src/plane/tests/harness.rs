@@ -1,11 +1,15 @@
 //! The verbs of the stories.
 
-use crate::{ControlPlane, Handle, Settings, plane::Addresses, state::State};
+use crate::{
+    ControlPlane, Handle, Settings,
+    decide::Decide,
+    plane::Addresses,
+    state::{State, sample},
+};
 use cliproxy_domain::{
-    Alias, AliasTarget, AttemptCounts, Batch, ConfigId, Cooldown, CooldownCause, CooldownDurations,
-    CooldownKey, Credential, Evidence, HealthCheck, Hint, HistoryId, Incarnation, LedgerKey, LedgerRow,
-    Permit, Provider, ProviderKind, Secret, Seq, Snapshot, Target, Timeouts, TokenUsage, UrgentEvent,
-    UrgentKind, WallTime,
+    Alias, AliasTarget, AttemptCounts, AuditQuery, Batch, ConfigId, Cooldown, CooldownCause, CooldownKey,
+    Credential, Evidence, Hint, HistoryId, Incarnation, LedgerKey, LedgerRow, Permit, ProviderKind, Secret,
+    Seq, Snapshot, Target, TokenUsage, UrgentEvent, UrgentKind, WallTime,
 };
 use cliproxy_host::{Clock, Net, SystemClock, SystemNet};
 use cliproxy_observe::Metrics;
@@ -21,7 +25,10 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming, transport::Channel};
@@ -32,17 +39,26 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 /// 2026-02-19T22:50:30Z: far from the ends of its minute.
 pub(super) const START: WallTime = WallTime(1_771_541_430_000);
 
-/// A clock whose wall time stands still until the test moves it; the monotonic one runs, and moves along.
+/// A clock whose wall time stands still until the test moves it; the monotonic one runs, and moves along unless the
+/// test says otherwise.
 #[derive(Default)]
-pub(super) struct TestClock(AtomicI64);
+pub(super) struct TestClock {
+    both: AtomicI64,
+    wall: AtomicI64,
+}
 
 impl TestClock {
     pub(super) fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+        self.both.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Moves the wall time alone: what is decided on grows old, and no stream falls silent.
+    pub(super) fn advance_wall(&self, by: Duration) {
+        self.wall.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
     fn moved(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.load(Ordering::SeqCst)).unwrap())
+        Duration::from_millis(u64::try_from(self.both.load(Ordering::SeqCst)).unwrap())
     }
 }
 
@@ -52,7 +68,7 @@ impl Clock for TestClock {
     }
 
     fn wall(&self) -> WallTime {
-        START.plus(self.moved())
+        WallTime(START.plus(self.moved()).0 + self.wall.load(Ordering::SeqCst))
     }
 }
 
@@ -64,6 +80,8 @@ pub(super) struct Plane {
     pub(super) state: Arc<State>,
     pub(super) clock: Arc<TestClock>,
     pub(super) metrics: Metrics,
+    pub(super) decide: Decide,
+    pub(super) reload: Arc<Notify>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -96,21 +114,47 @@ impl Plane {
             .await
             .unwrap();
         let (at, handle, state) = (plane.addresses(), plane.handle(), Arc::clone(&plane.state));
+        let (decide, reload) = (plane.decide.clone(), plane.reload_wanted());
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(plane.run(shutdown.clone()));
-        Self { at, handle, store, state, clock, metrics, shutdown, task }
+        Self { at, handle, store, state, clock, metrics, decide, reload, shutdown, task }
     }
 
     /// Starts with configuration 1: [`snapshot`].
     pub(super) async fn configured() -> Self {
+        Self::configured_with(snapshot()).await
+    }
+
+    /// Starts with another configuration 1.
+    pub(super) async fn configured_with(snapshot: Snapshot) -> Self {
         let plane = Self::start().await;
-        assert_eq!(plane.handle.apply(snapshot(), "file", "start").await.unwrap(), ConfigId(1));
+        assert_eq!(plane.handle.apply(snapshot, "file", "start").await.unwrap(), ConfigId(1));
         plane
+    }
+
+    /// Stops and starts anew on the same store and configuration.
+    pub(super) async fn restarted(self) -> Self {
+        let (store, active) = (self.store.clone(), self.state.active().unwrap());
+        let wall = self.clock.wall();
+        self.stop().await;
+        let plane = Self::start_on(store).await;
+        plane.clock.advance_wall(wall.since(START));
+        plane.handle.apply(active.snapshot.clone(), "file", "start").await.unwrap();
+        plane
+    }
+
+    /// Gives the actions of the audit log about a provider, the oldest first.
+    pub(super) async fn audited(&self, provider: &str) -> Vec<String> {
+        let query = AuditQuery { provider: Some(provider.into()), limit: 1_000, ..AuditQuery::default() };
+        let entries = self.store.audit(query).await.unwrap();
+        entries.into_iter().rev().map(|entry| entry.action).collect()
     }
 
     /// Shuts down and waits for the end.
     pub(super) async fn stop(self) {
         self.shutdown.cancel();
+        // Its sender would keep open what is waited for.
+        drop(self.decide);
         within(self.task).await.unwrap();
     }
 
@@ -191,24 +235,13 @@ pub(super) async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
 
 /// Claude with two credentials, OpenAI with one, and an alias over both.
 pub(super) fn snapshot() -> Snapshot {
-    let provider = |name: &str, kind, credentials: &[&str], priority| Provider {
-        name: name.into(),
-        kind,
-        base_url: format!("https://{name}.example"),
-        credentials: credentials
-            .iter()
-            .map(|name| Credential { name: (*name).into(), api_key: Secret::new("sk"), weight: 1 })
-            .collect(),
-        models: vec![],
-        weight: 2,
-        priority,
-        timeouts: Timeouts::default(),
-        profile: None,
-        traits: Vec::new(),
-        cooldown: CooldownDurations::default(),
-        health_check: HealthCheck::default(),
-        quota: None,
-        price: None,
+    let provider = |name: &str, kind, credentials: &[&str], priority| {
+        sample::provider(name, |provider| {
+            let credential =
+                |name: &&str| Credential { name: (*name).into(), api_key: Secret::new("sk"), weight: 1 };
+            provider.credentials = credentials.iter().map(credential).collect();
+            (provider.kind, provider.priority, provider.weight) = (kind, priority, 2);
+        })
     };
     let target = |provider: &str, model: &str, priority| AliasTarget {
         target: Target { provider: provider.into(), model: model.into() },
@@ -353,6 +386,29 @@ pub(super) fn rest_of(event: &UrgentEvent) -> Cooldown {
             ..Evidence::default()
         },
     }
+}
+
+/// A call to a provider that failed, with nothing said of how long.
+pub(super) fn failure(id: &str, provider: &str) -> UrgentEvent {
+    let event = event(id, "main", Duration::ZERO);
+    UrgentEvent {
+        kind: UrgentKind::Failed,
+        subject: LedgerKey { provider: provider.into(), ..event.subject.clone() },
+        http_status: 500,
+        error_type: "upstream_error".into(),
+        hint: None,
+        ..event
+    }
+}
+
+/// Names one of Claude's credentials.
+pub(super) fn credential_key(credential: &str) -> CooldownKey {
+    CooldownKey::credential("claude".into(), credential.into())
+}
+
+/// Names a whole provider.
+pub(super) fn provider_key(provider: &str) -> CooldownKey {
+    CooldownKey::provider(provider.into())
 }
 
 /// All rests that the store holds, with the newest number.
