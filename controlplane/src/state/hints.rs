@@ -113,6 +113,7 @@ impl Hints {
     }
 
     /// Gives all rests, those that are over included, sorted by key.
+    #[cfg(test)]
     pub(crate) fn cooldowns(&self) -> Vec<Cooldown> {
         self.cooldowns_that(|_| true)
     }

@@ -58,6 +58,12 @@ impl Nodes {
         nodes.iter().filter(|(_, node)| node.streams > 0).map(|(name, _)| name.clone()).collect()
     }
 
+    /// Tells whether a node is connected.
+    #[cfg(test)]
+    pub(crate) fn is_connected(&self, node: &NodeId) -> bool {
+        self.by_name.lock().get(node).is_some_and(|node| node.streams > 0)
+    }
+
     /// Counts the connected nodes that have the hints up to `version`, and all connected nodes.
     pub(crate) fn with_hints(&self, version: HintVersion) -> (u32, u32) {
         let nodes = self.by_name.lock();

@@ -48,7 +48,7 @@ impl TestNode {
         let subscription = tokio::spawn(listen(talk, Arc::clone(&board), Arc::clone(&plane.clock)));
         let events = open_events(channel.clone()).await;
         let (clock, name) = (Arc::clone(&plane.clock), NodeId::from(name));
-        eventually(async || plane.state.nodes.connected_now().contains(&name)).await;
+        eventually(async || plane.state.nodes.is_connected(&name)).await;
         Self { name, clock, board, channel, subscription, events, ledger: None }
     }
 
@@ -79,7 +79,6 @@ impl TestNode {
         probes: Vec<v1::ProbeReport>,
         requests: Vec<Vec<u8>>,
     ) -> Result<(), tonic::Status> {
-        let requests = requests.into_iter().map(Into::into).collect();
         let request = v1::ObserveRequest { node_id: self.name.to_string(), probes, requests };
         let mut client = v1::telemetry_client::TelemetryClient::new(self.channel.clone());
         within(client.observe(request)).await.map(drop)
