@@ -1,11 +1,13 @@
 //! What operations tell of an outlook: what rests, what is left out and how calls are spread. Pure, so that a node that
 //! is cut off answers as the control plane does.
 
+mod change;
 mod rests;
 mod shares;
 #[cfg(test)]
 mod tests;
 
+pub use change::{answer, word};
 pub use rests::{Standing, cooldowns, period, stage_name, standings};
 pub use shares::{ShareView, load_balancing, percent};
 
