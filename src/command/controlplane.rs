@@ -14,8 +14,9 @@ pub async fn run(common: &Common) -> anyhow::Result<()> {
     let (config, _log) = setup::start(&request)?;
     let shutdown = signals::shutdown()?;
     let plane = setup::control_plane(&config, &Metrics::new()).await?;
+    let target = ToControlPlane(plane.handle());
     let reloading =
-        tokio::spawn(reload::watch(request, config, shutdown.clone(), ToControlPlane(plane.handle())));
+        tokio::spawn(reload::watch(request, config, shutdown.clone(), target, plane.reload_wanted()));
     plane.run(shutdown).await;
     reloading.await?
 }

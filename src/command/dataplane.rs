@@ -28,8 +28,10 @@ pub async fn run(arguments: &Dataplane) -> anyhow::Result<()> {
     };
     let node =
         setup::data_plane(&config, &arguments.clients.common.data_dir, options, &metrics, &log).await?;
-    let reloading =
-        alone.then(|| tokio::spawn(reload::watch(request, config, shutdown.clone(), ToNode(node.live()))));
+    let reloading = alone.then(|| {
+        let target = ToNode(node.live());
+        tokio::spawn(reload::watch(request, config, shutdown.clone(), target, node.reload_wanted()))
+    });
     setup::report_cut(node.run(shutdown).await);
     match reloading {
         Some(reloading) => reloading.await?,

@@ -1,9 +1,11 @@
-//! Loads the configuration again when its files change or SIGHUP comes. A wrong one changes nothing.
+//! Loads the configuration again when its files change, SIGHUP comes, or the healing of a provider wants its
+//! credentials to be read from where they live. A wrong one changes nothing.
 
 use super::signals;
 use cliproxy_config::{Config, Load, reload::Watcher};
 use cliproxy_domain::Snapshot;
-use std::future::Future;
+use std::{future::Future, sync::Arc};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Where a configuration that was loaded again goes.
@@ -12,13 +14,14 @@ pub trait Adopt: Send {
     fn adopt(&self, snapshot: Snapshot) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
-/// Watches until `shutdown`. Only providers, models and policy change while running; for the rest a restart is
+/// Watches until `shutdown`, and obeys `wanted`. Only providers, models and policy change while running; for the rest a restart is
 /// asked for in the log.
 pub async fn watch(
     request: Load,
     mut current: Config,
     shutdown: CancellationToken,
     target: impl Adopt,
+    wanted: Arc<Notify>,
 ) -> anyhow::Result<()> {
     let mut hang_up = signals::hang_up()?;
     let mut watcher = match Watcher::new(request.file.as_deref(), &current.auths_dir) {
@@ -39,6 +42,7 @@ pub async fn watch(
             () = shutdown.cancelled() => return Ok(()),
             _ = hang_up.recv() => "SIGHUP",
             () = changed => "a file changed",
+            () = wanted.notified() => "a provider does not answer",
         };
         let loading = request.clone();
         // The files may be on a slow disk.

@@ -49,8 +49,9 @@ pub async fn both(
         NodeOptions { endpoints: vec![format!("http://{}", addresses.nodes)], name: None, initial: None };
     let node = setup::data_plane(&config, data_dir, options, &metrics, log).await?;
     let stop_control = CancellationToken::new();
+    let target = ToControlPlane(control.handle());
     let reloading =
-        tokio::spawn(reload::watch(request, config, shutdown.clone(), ToControlPlane(control.handle())));
+        tokio::spawn(reload::watch(request, config, shutdown.clone(), target, control.reload_wanted()));
     let running = Running { clients: node.address(), control: addresses };
     let control = tokio::spawn(control.run(stop_control.clone()));
     if let Some(ready) = ready {
