@@ -25,9 +25,7 @@ pub async fn clients(
             async move {
                 let response: Response<Either<AccountedBody, Full<Bytes>>> =
                     if Ops::serves(request.uri().path()) {
-                        ops.serve(peer, request.method(), request.uri(), request.headers())
-                            .await
-                            .map(Either::Right)
+                        ops.serve(peer, request).await.map(Either::Right)
                     } else {
                         pipeline.serve(peer, request).await.map(Either::Left)
                     };
@@ -45,9 +43,9 @@ pub async fn metrics(listener: Box<dyn Listener>, path: String, shutdown: Cancel
         let (path, ops) = (Arc::clone(&path), Arc::clone(&ops));
         service_fn(move |request: Request<Incoming>| {
             let response = if request.uri().path() != &*path {
-                Ops::not_found()
+                Ops::not_found(request.uri().path())
             } else if request.method() != Method::GET {
-                Ops::method_not_allowed()
+                Ops::method_not_allowed(request.uri().path(), request.method())
             } else {
                 ops.metrics()
             };

@@ -7,7 +7,7 @@ use crate::{
     decode::BodyLimits,
     listen,
     live::Live,
-    ops::{AdminToken, Ops, Recent},
+    ops::{AdminToken, Ops, OpsParts, Recent},
     pipeline::Pipeline,
     probe::{Judge, ProbeMetrics, Prober},
     sync::{
@@ -168,19 +168,23 @@ impl DataPlane {
             link: Arc::clone(&link),
             observer: Arc::clone(&observer),
             judge: Arc::clone(&judge),
+            recent: Arc::clone(&recent),
             node: identity.node.clone(),
             metrics: ProbeMetrics::registered(&metrics),
             clock: Arc::clone(&clock),
             entropy: entropy.clone(),
         };
-        let ops = Ops::new(
-            settings.admin_tokens,
+        let ops = Ops::new(OpsParts {
+            tokens: settings.admin_tokens,
             metrics,
-            Arc::clone(&live),
-            Arc::clone(&link),
-            Arc::clone(&recent),
-            Arc::clone(&clock),
-        );
+            live: Arc::clone(&live),
+            link: Arc::clone(&link),
+            recent: Arc::clone(&recent),
+            judge: Arc::clone(&judge),
+            records,
+            node: identity.node.clone(),
+            clock: Arc::clone(&clock),
+        });
         let pipeline = Pipeline {
             admission: settings.admission,
             body_limits: settings.body_limits,

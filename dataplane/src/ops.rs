@@ -1,37 +1,84 @@
-//! What operators ask of a node: whether it lives and is ready, its metrics, and the state of the cluster.
+//! What operators ask of a node: whether it lives and is ready, its metrics, and the operations of the cluster.
 //!
-//! Answers about the cluster are the control plane's, asked over the node's own connection to it. Cut off from it,
-//! the node answers from what it knows and says so.
+//! Operations are the control plane's to answer: the node checks who asks and hands the call on as it is, over its own
+//! connection, so that every node answers alike. Cut off, it answers what it can from what it knows itself, and says so.
 
 mod access;
-mod load_balancing_status;
-mod providers_status;
+mod answer;
+mod metrics;
+mod own;
+mod path;
 mod recent;
 
 pub use access::AdminToken;
 pub use recent::Recent;
 
-use crate::{live::Live, sync::ControlLink};
+use crate::{
+    account::Records,
+    live::Live,
+    probe::Judge,
+    sync::{ControlLink, Relayed},
+};
 use access::Access;
+use answer::{Answer, ApiError, document};
 use bytes::Bytes;
+use cliproxy_domain::{
+    NodeId,
+    operate::{Body as OrderBody, OrderError, Wait, Wanted},
+};
 use cliproxy_host::{Clock, Peer};
 use cliproxy_observe::metrics::Metrics;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
-use http_body_util::Full;
+use cliproxy_proto::v1::AskRequest;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http_body::Body;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use metrics::{AnsweredBy, OpsMetrics};
+use own::{Asked, Remembered};
+use path::{NoOperation, OPERATIONS, Operation};
 use serde::Serialize;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
+
+/// What the operators' side of a node needs.
+pub struct OpsParts {
+    /// Operators' tokens.
+    pub tokens: Vec<AdminToken>,
+    /// What `/metrics` shows.
+    pub metrics: Metrics,
+    /// What the node knows.
+    pub live: Arc<Live>,
+    /// The way to the control plane.
+    pub link: Arc<ControlLink>,
+    /// What the node saw lately.
+    pub recent: Arc<Recent>,
+    /// What it judges by itself.
+    pub judge: Arc<Judge>,
+    /// What it keeps of requests.
+    pub records: Arc<Records>,
+    /// Its name.
+    pub node: NodeId,
+    /// The seams.
+    pub clock: Arc<dyn Clock>,
+}
 
 /// The operators' side of a node.
 pub struct Ops {
     access: Access,
     metrics: Metrics,
+    calls: OpsMetrics,
     live: Arc<Live>,
     link: Arc<ControlLink>,
     recent: Arc<Recent>,
+    judge: Arc<Judge>,
+    records: Arc<Records>,
+    node: NodeId,
     clock: Arc<dyn Clock>,
+    remembered: Remembered,
     draining: AtomicBool,
 }
 
@@ -56,36 +103,27 @@ struct Ready {
     reason: &'static str,
 }
 
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    error: ErrorText<'a>,
-}
-
-#[derive(Serialize)]
-struct ErrorText<'a> {
-    code: &'a str,
-    message: &'a str,
-}
-
-const OPERATIONS: &str = "/v0/operations/";
+/// How long a body may take to come.
+const BODY: Duration = Duration::from_secs(10);
+/// How long the control plane has to answer.
+const ASK: Duration = Duration::from_secs(2);
 
 impl Ops {
     /// Answers from what the node knows and what its link to the control plane brings.
-    pub fn new(
-        tokens: Vec<AdminToken>,
-        metrics: Metrics,
-        live: Arc<Live>,
-        link: Arc<ControlLink>,
-        recent: Arc<Recent>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub fn new(parts: OpsParts) -> Self {
+        let OpsParts { tokens, metrics, live, link, recent, judge, records, node, clock } = parts;
         Self {
             access: Access::new(tokens),
+            calls: OpsMetrics::registered(&metrics),
             metrics,
             live,
             link,
             recent,
+            judge,
+            records,
+            node,
             clock,
+            remembered: Remembered::default(),
             draining: AtomicBool::new(false),
         }
     }
@@ -101,44 +139,93 @@ impl Ops {
     }
 
     /// Answers one request.
-    pub async fn serve(
-        &self,
-        peer: Peer,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-    ) -> Response<Full<Bytes>> {
-        let known = matches!(
-            uri.path(),
-            "/" | "/health"
-                | "/ready"
-                | "/metrics"
-                | "/v0/operations/providers/status"
-                | "/v0/operations/load_balancing/status"
-        );
-        if !known {
-            return Self::not_found();
+    pub async fn serve<B>(&self, peer: Peer, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let path = head.uri.path();
+        if path.starts_with(OPERATIONS) {
+            return self.operate(peer, &head, body).await.unwrap_or_else(|error| {
+                self.calls.count(AnsweredBy::Refused);
+                error.into_answer()
+            });
         }
-        if !matches!(*method, Method::GET | Method::HEAD) {
-            return Self::method_not_allowed();
+        if !matches!(path, "/" | "/health" | "/ready" | "/metrics") {
+            return Self::not_found(path);
         }
-        if uri.path().starts_with(OPERATIONS)
-            && let Err(denied) = self.access.check(peer, headers)
-        {
-            return error(denied.status, denied.code, denied.message);
+        if !matches!(head.method, Method::GET | Method::HEAD) {
+            return Self::method_not_allowed(path, &head.method);
         }
-        match uri.path() {
+        match path {
             // Agents ask this of a base URL to see that something is there.
             "/" => document(StatusCode::OK, &Service { service: "cliproxy" }),
             "/health" => self.health(),
             "/ready" => self.ready(),
-            "/metrics" => self.metrics(),
-            "/v0/operations/providers/status" => document(StatusCode::OK, &providers_status::answer(self)),
-            _ => document(StatusCode::OK, &load_balancing_status::answer(self)),
+            _ => self.metrics(),
         }
     }
 
-    fn health(&self) -> Response<Full<Bytes>> {
+    /// Answers an operation: as the control plane does, or, while that cannot be asked, as well as the node can.
+    async fn operate<B>(&self, peer: Peer, head: &Parts, body: B) -> Result<Answer, ApiError>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let path = head.uri.path();
+        let operation = match Operation::find(&head.method, path) {
+            Ok(operation) => operation,
+            Err(NoOperation::NotFound) => return Ok(answer::not_found(path)),
+            Err(NoOperation::Method(allow)) => {
+                return Ok(answer::method_not_allowed(path, &head.method, allow));
+            }
+            Err(NoOperation::Encoding) => {
+                return Err(ApiError::invalid("the path does not decode; percent-encode names as UTF-8"));
+            }
+        };
+        let actor = self.access.check(peer, &head.headers)?;
+        // Before it is read: strangers send us nothing.
+        let body = read(body, operation.max_body()).await?;
+        let asked = Asked {
+            actor,
+            from: peer.address.ip().to_canonical().to_string(),
+            query: head.uri.query().unwrap_or_default(),
+            headers: &head.headers,
+            body,
+        };
+        // What this node served it knows best, and at once.
+        if let Operation::Request(id) = &operation
+            && let Some(answer) = own::request(self, id)
+        {
+            self.calls.count(AnsweredBy::Node);
+            return Ok(answer);
+        }
+        if let Some(Relayed { status, content_type, body }) = self.ask(head, &operation, &asked).await {
+            self.calls.count(AnsweredBy::Cluster);
+            return Ok(answer::bytes(status, content_type, body));
+        }
+        let answer = own::answer(self, &operation, &asked)?;
+        self.calls.count(AnsweredBy::Node);
+        Ok(answer)
+    }
+
+    /// Hands a call on to the control plane; none when it does not answer.
+    async fn ask(&self, head: &Parts, operation: &Operation, asked: &Asked<'_>) -> Option<Relayed> {
+        // The answer to HEAD is that to GET, without its body.
+        let method = if head.method == Method::HEAD { Method::GET } else { head.method.clone() };
+        let request = AskRequest {
+            method: method.to_string(),
+            path: head.uri.path_and_query()?.to_string(),
+            body: asked.body.to_vec(),
+            actor: asked.actor.to_owned(),
+            from: asked.from.clone(),
+            content_type: content_type(asked.headers),
+        };
+        self.link.ask(request, ASK + waits_for_nodes(operation, &asked.body)).await
+    }
+
+    fn health(&self) -> Answer {
         let config = self.live.known().map_or(0, |known| known.config.0);
         document(
             StatusCode::OK,
@@ -146,7 +233,7 @@ impl Ops {
         )
     }
 
-    fn ready(&self) -> Response<Full<Bytes>> {
+    fn ready(&self) -> Answer {
         let (ready, reason) = if self.draining.load(Ordering::Relaxed) {
             (false, "draining")
         } else if self.live.known().is_none() {
@@ -160,34 +247,75 @@ impl Ops {
 
     /// Renders the metrics.
     pub fn metrics(&self) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(Bytes::from(self.metrics.encode())));
         let kind = HeaderValue::from_static(self.metrics.content_type());
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        response
+        answer::bytes(StatusCode::OK, kind, Bytes::from(self.metrics.encode()))
     }
 
     /// Answers a path that is not there.
-    pub fn not_found() -> Response<Full<Bytes>> {
-        error(StatusCode::NOT_FOUND, "not_found", "there is no such operations endpoint")
+    pub fn not_found(path: &str) -> Response<Full<Bytes>> {
+        answer::not_found(path)
     }
 
     /// Answers a method that is not taken.
-    pub fn method_not_allowed() -> Response<Full<Bytes>> {
-        let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use GET");
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-        response
+    pub fn method_not_allowed(path: &str, method: &Method) -> Response<Full<Bytes>> {
+        answer::method_not_allowed(path, method, "GET, HEAD")
     }
 }
 
-fn error(status: StatusCode, code: &str, message: &str) -> Response<Full<Bytes>> {
-    document(status, &ErrorBody { error: ErrorText { code, message } })
+/// Reads a body of at most so many bytes.
+async fn read<B>(body: B, most: usize) -> Result<Bytes, ApiError>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let too_large = || {
+        let message =
+            format!("the body is larger than {most} bytes; send only the fields that the call takes");
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+    };
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY, Limited::new(body, most).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        // Nobody is there to read it.
+        Ok(Err(_)) => Err(ApiError::invalid("the body broke off")),
+        Err(_) => {
+            let message = "the body did not come within 10 seconds; send it at once";
+            Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "client_too_slow", message))
+        }
+    }
 }
 
-fn document(status: StatusCode, answer: &impl Serialize) -> Response<Full<Bytes>> {
-    // Our own types serialise: string keys, no failing implementations.
-    let body = serde_json::to_vec(answer).unwrap_or_default();
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().to_owned()
 }
+
+/// Gives how long an operator's word may wait for the nodes, as its body says. One that cannot be read is refused
+/// without waiting.
+fn waits_for_nodes(operation: &Operation, body: &[u8]) -> Duration {
+    let Operation::Change(verb, _) = operation else { return Duration::ZERO };
+    let wanted =
+        serde_json::from_slice::<OrderBody>(body).ok().and_then(|body| Wanted::read(*verb, body).ok());
+    match wanted {
+        Some(wanted) if wanted.wait != Wait::None => wanted
+            .timeout
+            .unwrap_or(cliproxy_domain::operate::USUAL_WAIT)
+            .min(cliproxy_domain::operate::LONGEST_WAIT),
+        _ => Duration::ZERO,
+    }
+}
+
+impl From<OrderError> for ApiError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::UnknownProvider { .. } => ApiError::not_found(error.to_string()),
+            error => ApiError::invalid(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

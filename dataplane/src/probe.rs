@@ -15,6 +15,7 @@ pub use metrics::ProbeMetrics;
 
 use crate::{
     live::{Known, Live},
+    ops::Recent,
     sync::{ControlLink, Observer},
 };
 use ask::{Found, ask};
@@ -39,6 +40,8 @@ pub struct Prober {
     pub observer: Arc<Observer>,
     /// Who goes by it while nobody is there to take it.
     pub judge: Arc<Judge>,
+    /// What operators are told of it.
+    pub recent: Arc<Recent>,
     /// The node's name.
     pub node: NodeId,
     /// What is shown of it.
@@ -95,6 +98,7 @@ impl Prober {
         let Some(known) = self.live.known() else { return };
         let draw = || self.entropy.fraction();
         duties.assign(&known.snapshot, &self.live.assignments(), &self.node, by_itself, now, draw);
+        self.judge.keep_pace(duties.node_count());
         self.metrics.assigned.set(i64::try_from(duties.len()).unwrap_or(i64::MAX));
         for provider in self.judge.heal(self.clock.wall()) {
             duties.at_once(&provider, now);
@@ -121,7 +125,9 @@ impl Prober {
             tracing::info!(provider = %report.provider, healthy = report.healthy, status = report.http_status,
                 error_type = report.error_type, "a health probe found something new");
         }
-        self.judge.probe(&report, self.clock.wall());
+        let now = self.clock.wall();
+        self.recent.probe(&report.provider, report.healthy, now);
+        self.judge.probe(&report, now);
         self.observer.probe(report, news);
     }
 }

@@ -92,6 +92,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A session this long was healthy: the next pause is the first again.
 const HEALTHY: Duration = Duration::from_secs(10);
+/// How often a node without a control plane saves what it found out.
+const SAVE: Duration = Duration::from_secs(1);
 /// How often a control plane that just went away is tried without a pause.
 const AT_ONCE: u32 = 1;
 
@@ -177,7 +179,7 @@ impl Sync {
             () = sessions.keep() => {}
             () = shutdown.cancelled() => {}
         }
-        sessions.subscriber.save().await;
+        sessions.subscriber.save_news().await;
     }
 }
 
@@ -199,8 +201,11 @@ struct Sessions<'a> {
 impl Sessions<'_> {
     async fn keep(&mut self) {
         if self.endpoints.is_empty() {
-            // Alone: nothing to connect to, and nothing to wait for.
-            std::future::pending::<()>().await;
+            // Alone: nothing to connect to. What rests must outlive a restart all the same.
+            loop {
+                tokio::time::sleep(SAVE).await;
+                self.subscriber.save_news().await;
+            }
         }
         let mut failures = 0;
         for turn in 0.. {
@@ -208,6 +213,7 @@ impl Sessions<'_> {
             let started = self.clock.now();
             let error = self.session(&endpoint).await;
             self.link.disconnected();
+            self.subscriber.save_news().await;
             if self.metrics.connected.set(0) == 1 {
                 self.metrics.sessions_ended.inc();
             }

@@ -19,6 +19,15 @@ struct Seen {
     seconds: VecDeque<(WallTime, AttemptCounts)>,
     minutes: VecDeque<Minute>,
     heard: Heard,
+    checks: VecDeque<Checks>,
+    checked: Option<WallTime>,
+}
+
+/// The probes of one minute.
+struct Checks {
+    minute: i64,
+    passed: u32,
+    all: u32,
 }
 
 struct Minute {
@@ -33,6 +42,23 @@ pub(super) struct Glance {
     pub(super) health: HealthState,
     pub(super) last: Option<WallTime>,
     pub(super) uptime_percent: f64,
+}
+
+impl Seen {
+    /// Gives the share of the day's probes that passed; where there were none, that of the minutes with calls in which
+    /// one was answered.
+    fn uptime_percent(&self) -> f64 {
+        let checks: u32 = self.checks.iter().map(|checks| checks.all).sum();
+        if checks > 0 {
+            let passed: u32 = self.checks.iter().map(|checks| checks.passed).sum();
+            return 100.0 * f64::from(passed) / f64::from(checks);
+        }
+        if self.minutes.is_empty() {
+            return 100.0;
+        }
+        let answered = self.minutes.iter().filter(|minute| minute.answered).count();
+        100.0 * answered as f64 / self.minutes.len() as f64
+    }
 }
 
 const DAY_OF_MINUTES: i64 = 24 * 60;
@@ -63,11 +89,29 @@ impl Recent {
             while seen.seconds.front().is_some_and(|(at, _)| *at <= oldest) {
                 seen.seconds.pop_front();
             }
+            while seen.checks.front().is_some_and(|checks| checks.minute <= now.0 / 60_000 - DAY_OF_MINUTES) {
+                seen.checks.pop_front();
+            }
             while seen.minutes.front().is_some_and(|minute| minute.number <= now.0 / 60_000 - DAY_OF_MINUTES)
             {
                 seen.minutes.pop_front();
             }
         }
+    }
+
+    /// Adds what a probe that ended `now` found.
+    pub fn probe(&self, provider: &ProviderName, healthy: bool, now: WallTime) {
+        let mut providers = self.providers.lock();
+        let seen = providers.entry(provider.clone()).or_default();
+        let minute = now.0 / 60_000;
+        if seen.checks.back().is_none_or(|checks| checks.minute != minute) {
+            seen.checks.push_back(Checks { minute, passed: 0, all: 0 });
+        }
+        if let Some(checks) = seen.checks.back_mut() {
+            checks.passed += u32::from(healthy);
+            checks.all += 1;
+        }
+        seen.checked = seen.checked.max(Some(now));
     }
 
     /// Gives what was seen of a provider in the minute before `now`.
@@ -81,10 +125,8 @@ impl Recent {
         for (_, second) in seen.seconds.iter().filter(|(at, _)| *at > oldest) {
             counts += *second;
         }
-        let answered = seen.minutes.iter().filter(|minute| minute.answered).count();
-        let uptime_percent =
-            if seen.minutes.is_empty() { 100.0 } else { 100.0 * answered as f64 / seen.minutes.len() as f64 };
-        Glance { counts, health: judge(&counts, seen.heard), last: seen.heard.called, uptime_percent }
+        let last = seen.heard.called.max(seen.checked);
+        Glance { counts, health: judge(&counts, seen.heard), last, uptime_percent: seen.uptime_percent() }
     }
 }
 
@@ -112,6 +154,19 @@ mod tests {
         assert_eq!((glance.uptime_percent, glance.health), (50.0, HealthState::Healthy));
         assert_eq!(recent.glance(&"p".into(), minute(4)).counts.attempts(), 0);
         assert_eq!(recent.glance(&"other".into(), minute(2)).health, HealthState::Unknown);
+    }
+
+    #[test]
+    fn where_there_were_probes_they_tell_the_uptime() {
+        let (recent, provider) = (Recent::default(), "p".into());
+        recent.fold(&[row(0, 1)], WallTime(1_000));
+        for second in 1..=4 {
+            recent.probe(&provider, second != 2, WallTime(second * 1_000));
+        }
+        let glance = recent.glance(&provider, WallTime(5_000));
+        assert_eq!((glance.uptime_percent, glance.last), (75.0, Some(WallTime(4_000))));
+        recent.fold(&[], WallTime((DAY_OF_MINUTES + 1) * 60_000));
+        assert_eq!(recent.glance(&provider, WallTime(5_000)).uptime_percent, 100.0);
     }
 
     #[test]

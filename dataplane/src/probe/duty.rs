@@ -124,6 +124,11 @@ impl Duties {
         self.by.values().filter(|duty| !duty.running).map(|duty| duty.due).min()
     }
 
+    /// Tells how many nodes were connected when that was last said.
+    pub(super) fn node_count(&self) -> u32 {
+        self.node_count
+    }
+
     /// Counts the providers that this node asks.
     pub(super) fn len(&self) -> usize {
         self.by.len()

@@ -5,8 +5,8 @@ use crate::{
     sync::{HealthWords, Judgement},
 };
 use cliproxy_domain::{
-    AttemptCounts, Cooldown, CooldownCause, HealthState, LedgerRow, NodeId, ProbeReport, ProviderName,
-    Snapshot, WallTime,
+    AttemptCounts, Cooldown, CooldownCause, HealthPolicy, HealthState, LedgerRow, NodeId, ProbeReport,
+    ProviderName, Snapshot, WallTime,
 };
 use cliproxy_engine::{
     cooldown::{Stage, stage},
@@ -14,7 +14,13 @@ use cliproxy_engine::{
     health::{Change, Evidence, Machine},
 };
 use parking_lot::Mutex;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 use tokio::sync::Notify;
 
 /// Judges providers while the control plane is away, and heals them where there is none.
@@ -26,6 +32,8 @@ pub struct Judge {
     heals: bool,
     /// Told when credentials should be read again from where they live.
     reload_wanted: Arc<Notify>,
+    /// How many nodes probe for themselves while this one does: each that much more seldom.
+    pace: AtomicU32,
     /// Empty while the control plane is heard.
     cases: Mutex<BTreeMap<ProviderName, Case>>,
 }
@@ -43,12 +51,31 @@ struct Case {
 impl Judge {
     /// Judges for `node`, alone when `heals`.
     pub fn new(live: Arc<Live>, health: Arc<HealthWords>, node: NodeId, heals: bool) -> Self {
-        Self { live, health, node, heals, reload_wanted: Arc::default(), cases: Mutex::default() }
+        Self {
+            live,
+            health,
+            node,
+            heals,
+            reload_wanted: Arc::default(),
+            pace: AtomicU32::new(1),
+            cases: Mutex::default(),
+        }
     }
 
     /// Gives what is told when a recovery wants the credentials to be read again.
     pub fn reload_wanted(&self) -> Arc<Notify> {
         Arc::clone(&self.reload_wanted)
+    }
+
+    /// Takes note of how many nodes probe for themselves while this one does.
+    pub(super) fn keep_pace(&self, node_count: u32) {
+        self.pace.store(node_count.max(1), Ordering::Relaxed);
+    }
+
+    /// Gives the policy as it holds for this node: what is heard so seldom must not be forgotten between.
+    fn policy(&self, snapshot: &Snapshot) -> HealthPolicy {
+        let policy = snapshot.policy.health_check;
+        HealthPolicy { interval: policy.interval.saturating_mul(self.pace.load(Ordering::Relaxed)), ..policy }
     }
 
     /// Takes in what clients' requests found in one window of the ledger, and lets time pass. Called once a second.
@@ -58,7 +85,7 @@ impl Judge {
             *calls.entry(&row.key.provider).or_default() += row.attempts;
         }
         self.with_cases(|snapshot, cases| {
-            let policy = &snapshot.policy.health_check;
+            let policy = &self.policy(snapshot);
             for (provider, case) in cases {
                 let heard = calls.get(provider);
                 let evidence = heard.and_then(|counts| Evidence::traffic(self.node.clone(), now, counts));
@@ -89,7 +116,7 @@ impl Judge {
                 report.error_type.clone()
             };
             let evidence = Evidence::probe(self.node.clone(), now, report.healthy, said);
-            let change = case.machine.note(&snapshot.policy.health_check, 1, &evidence);
+            let change = case.machine.note(&self.policy(snapshot), 1, &evidence);
             self.say(&report.provider, change, now);
         });
     }

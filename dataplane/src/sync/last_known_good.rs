@@ -103,7 +103,11 @@ impl LastKnownGood {
         if entries.hash() != saved.config_hash {
             return Err("its hash is wrong".into());
         }
-        let snapshot = entries.to_snapshot().map_err(|error| error.to_string())?;
+        // A node that ran alone has saved what rests, and no configuration: that is its file's to give.
+        let snapshot = match saved.config {
+            0 => Snapshot::default(),
+            _ => entries.to_snapshot().map_err(|error| error.to_string())?,
+        };
         // What was left when it was saved, less what has passed since; a clock that went back leaves it as it was.
         let saved_at = WallTime(saved.saved_at_ms.min(now.0));
         let saved_hints =

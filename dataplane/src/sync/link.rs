@@ -14,8 +14,6 @@ use tonic::transport::Channel;
 
 /// A control plane that is silent for so long is away.
 pub(super) const SILENCE: Duration = Duration::from_secs(2);
-/// How long the control plane has to answer an operator.
-const ASK: Duration = Duration::from_secs(2);
 /// What an answer may hold.
 const MAX_ANSWER: usize = 32 << 20;
 
@@ -68,12 +66,12 @@ impl ControlLink {
         }
     }
 
-    /// Hands an operator's call on. None when the control plane is not connected, or does not answer in time; a call
-    /// that changes something may then have been carried out.
-    pub async fn ask(&self, request: AskRequest) -> Option<Relayed> {
+    /// Hands an operator's call on. None when the control plane is not connected, or does not answer `within` the time;
+    /// a call that changes something may then have been carried out.
+    pub async fn ask(&self, request: AskRequest, within: Duration) -> Option<Relayed> {
         let channel = Channel::clone(&*self.channel.load_full()?);
         let mut client = RelayClient::new(channel).max_decoding_message_size(MAX_ANSWER);
-        let answer = tokio::time::timeout(ASK, client.ask(request)).await;
+        let answer = tokio::time::timeout(within, client.ask(request)).await;
         let answer = match answer {
             Ok(Ok(answer)) => answer.into_inner(),
             Ok(Err(status)) => {

@@ -39,6 +39,8 @@ pub(super) struct Subscriber {
     have: Have,
     parts: Parts,
     dirty: bool,
+    /// The hints that were saved last.
+    saved: Vec<Hint>,
 }
 
 /// What the node has.
@@ -85,6 +87,7 @@ impl Subscriber {
             have,
             parts: Parts::default(),
             dirty: false,
+            saved: Vec::new(),
         }
     }
 
@@ -136,12 +139,16 @@ impl Subscriber {
     }
 
     /// Saves what the node has, for its next start. Failing to is reported, and costs nothing until then.
+    ///
+    /// A node that runs alone has its configuration from its file, and saves what rests alone.
     pub(super) async fn save(&mut self) {
-        if !std::mem::take(&mut self.dirty) || self.have.config == ConfigId(0) {
+        let has_something = self.have.config != ConfigId(0) || self.link.is_alone();
+        if !std::mem::take(&mut self.dirty) || !has_something {
             return;
         }
         let now = self.clock.wall();
         let saved_hints = self.hints_to_save();
+        self.saved.clone_from(&saved_hints);
         let (files, history, entries) =
             (self.files.clone(), self.have.history.clone(), self.have.entries.clone());
         let (config, hints) = (self.have.config, self.have.hints);
@@ -152,6 +159,12 @@ impl Subscriber {
         if let Err(error) = saved.map_err(std::io::Error::other).flatten() {
             tracing::warn!(%error, "the configuration could not be saved for the next start");
         }
+    }
+
+    /// Saves what the node found out by itself since it last saved.
+    pub(super) async fn save_news(&mut self) {
+        self.dirty |= self.hints_to_save() != self.saved;
+        self.save().await;
     }
 
     /// Gives what is stored of the hints. What this node judged by itself of a provider's health is not saved.
@@ -321,7 +334,10 @@ impl Parts {
 fn load(files: &LastKnownGood, live: &Live, health: &HealthWords, clock: &dyn Clock) -> Option<Have> {
     let now = clock.wall();
     let Saved { history, config, entries, snapshot, hints, saved_hints } = files.load(now)?;
-    if let Err(error) = live.adopt(config, snapshot) {
+    // Configuration 0 is none: a node that ran alone saved it, whose file says what is configured.
+    if config != ConfigId(0)
+        && let Err(error) = live.adopt(config, snapshot)
+    {
         tracing::warn!(%error, "the saved configuration cannot be used");
         return None;
     }
@@ -331,7 +347,9 @@ fn load(files: &LastKnownGood, live: &Live, health: &HealthWords, clock: &dyn Cl
             other => live.hint(other, now),
         };
     }
-    tracing::info!(%config, "the last known good configuration is in force");
+    if config != ConfigId(0) {
+        tracing::info!(%config, "the last known good configuration is in force");
+    }
     Some(Have { history, config, entries, hints })
 }
 
