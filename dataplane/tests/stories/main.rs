@@ -3,16 +3,22 @@
 #![expect(clippy::expect_used, reason = "a test stops where it cannot go on")]
 
 mod adoption;
+mod affinity;
 mod alone;
 mod arrays;
+mod cooldown;
 mod endings;
+mod half_open;
 mod hang_ups;
+mod hedging;
 mod http2;
 mod network;
+mod never_counted;
 mod node;
 mod profiles;
 mod replies;
 mod requests;
+mod retries;
 mod script;
 mod timeouts;
 mod translation;

@@ -5,17 +5,42 @@ use cliproxy_dataplane::{
     DataPlane, Seams, Settings, authenticate::Admission, decode::BodyLimits, live::Live,
 };
 use cliproxy_domain::{
-    Alias, AliasTarget, ConfigId, CooldownDurations, Credential, HealthCheck, ModelName, Provider,
-    ProviderKind, Secret, Snapshot, Target, Timeouts,
+    Alias, AliasTarget, ConfigId, Cooldown, CooldownDurations, Credential, HealthCheck, Hint, ModelName,
+    Provider, ProviderKind, Secret, Snapshot, Target, Timeouts, WallTime,
 };
-use cliproxy_host::{Entropy, MemoryDisk, ServeOptions, SystemClock};
+use cliproxy_host::{Clock, Entropy, MemoryDisk, ServeOptions, SystemClock};
 use cliproxy_observe::{access_log::AccessLog, metrics::Metrics};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::TokioIo;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
+
+/// A clock whose wall time passes with the paused one.
+struct StoryClock {
+    started: Instant,
+}
+
+impl Default for StoryClock {
+    fn default() -> Self {
+        Self { started: SystemClock.now() }
+    }
+}
+
+impl Clock for StoryClock {
+    fn now(&self) -> Instant {
+        SystemClock.now()
+    }
+
+    fn wall(&self) -> WallTime {
+        // 2026-11-01T12:00:00Z
+        WallTime(1_793_534_400_000).plus(self.now() - self.started)
+    }
+}
 
 /// A running node.
 pub struct Node {
@@ -50,6 +75,20 @@ pub fn provider(name: &str, kind: ProviderKind) -> Provider {
     }
 }
 
+/// A provider with these credentials, whose names are their keys.
+pub fn with_keys(name: &str, keys: &[&str]) -> Provider {
+    let credential = |key: &&str| Credential { name: (*key).into(), api_key: Secret::new(*key), weight: 1 };
+    Provider { credentials: keys.iter().map(credential).collect(), ..provider(name, ProviderKind::OpenAi) }
+}
+
+/// A configuration in which the alias `m` takes turns among `providers`.
+pub fn equals(providers: Vec<Provider>) -> Snapshot {
+    let mut snapshot = in_turn(providers);
+    let alias = snapshot.models.get_mut("m").expect("the alias");
+    alias.targets.iter_mut().for_each(|target| target.priority = Some(1));
+    snapshot
+}
+
 /// A configuration in which the alias `m` goes to each of `providers`, the first first.
 pub fn in_turn(providers: Vec<Provider>) -> Snapshot {
     let targets = providers.iter().zip(1..).map(|(provider, priority)| AliasTarget {
@@ -81,7 +120,7 @@ impl Node {
             initial: Some(snapshot),
         };
         let seams = Seams {
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(StoryClock::default()),
             net: Arc::new(net.clone()),
             disk: Arc::new(MemoryDisk::default()),
             entropy: Entropy::seeded(1),
@@ -109,6 +148,14 @@ impl Node {
     /// Makes a request and reads all of its answer.
     pub async fn ask(&self, path: &str, body: &str) -> Answer {
         Answer::read(self.open(post(path, body)).await).await
+    }
+
+    /// Gives the word on what is named as `provider`, `provider/credential` or `provider/credential/model`.
+    pub fn rest(&self, subject: &str) -> Option<Cooldown> {
+        self.live.hints().into_iter().find_map(|hint| match hint {
+            Hint::Cooldown(rest) if rest.key.to_string() == subject => Some(rest),
+            _ => None,
+        })
     }
 
     /// Gives the value of one series of `/metrics`, 0 when it is not there.

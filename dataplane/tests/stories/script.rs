@@ -47,6 +47,12 @@ impl Script {
         self.requests.lock().expect("no panic").clone()
     }
 
+    /// Counts the requests so far that came with `key`.
+    pub fn with_key(&self, key: &str) -> usize {
+        let named = format!("authorization: Bearer {key}\r\n");
+        self.requests().iter().filter(|request| request.contains(&named)).count()
+    }
+
     /// Gives how often the node hung up while the script was silent.
     pub fn hung_up(&self) -> usize {
         self.hung_up.load(Ordering::Relaxed)
@@ -126,3 +132,23 @@ pub fn send(bytes: impl Into<String>) -> Step {
 pub fn document(status: &str, body: &str) -> Vec<Step> {
     vec![head(status, "application/json"), send(body)]
 }
+
+/// A refusal with a wait in seconds.
+pub fn limited(seconds: u64) -> Vec<Step> {
+    refused("429 Too Many Requests", &format!("retry-after: {seconds}\r\n"))
+}
+
+/// A refusal with further headers, each with its line's end.
+pub fn refused(status: &str, headers: &str) -> Vec<Step> {
+    const BODY: &str = r#"{"error":{"message":"not now","type":"x","param":null,"code":null}}"#;
+    let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\n");
+    vec![send(format!("{head}{headers}\r\n{BODY}"))]
+}
+
+/// A whole answer of Chat Completions.
+pub fn chat() -> Vec<Step> {
+    document("200 OK", CHAT)
+}
+
+/// Its body.
+pub const CHAT: &str = r#"{"id":"x","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}"#;

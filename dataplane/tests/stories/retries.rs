@@ -1,0 +1,68 @@
+//! How often a failed request is tried again, and when.
+
+use crate::{
+    cooldown::ask,
+    network::MemoryNet,
+    node::{Node, in_turn, with_keys},
+    script::{CHAT, Script, chat, document, limited, refused},
+};
+use cliproxy_host::{Clock as _, SystemClock};
+use futures_util::future::join_all;
+
+#[tokio::test(start_paused = true)]
+async fn calls_beyond_the_first_keep_to_a_fifth_of_all_requests_in_a_storm() {
+    let net = MemoryNet::new();
+    let a = Script::play(&net, "a", vec![document("500 Internal Server Error", "{}")]);
+    let b = Script::play(&net, "b", vec![chat()]);
+    let mut snapshot = in_turn(vec![with_keys("a", &["ka"]), with_keys("b", &["kb"])]);
+    snapshot.policy.cooldown.enabled = false;
+    let node = Node::start(&net, snapshot).await;
+    let answers = join_all((0..200).map(|_| ask(&node))).await;
+    let served = answers.iter().filter(|answer| answer.body == CHAT).count();
+    assert_eq!((a.requests().len(), b.requests().len()), (200, served));
+    // A fifth of two hundred, and ten in any second.
+    assert!((40..=50).contains(&served), "{served}");
+    let spent = node.metric("cliproxy_retries_total{verdict=\"budget_spent\"}");
+    assert_eq!(spent, 200 - served as u64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_a_client_can_be_made_to_wait_is_waited_and_not_shortened() {
+    let net = MemoryNet::new();
+    let script = Script::play(&net, "a", vec![limited(1), chat()]);
+    let node = Node::start(&net, in_turn(vec![with_keys("a", &["k"])])).await;
+    let started = SystemClock.now();
+    let answer = ask(&node).await;
+    let took = SystemClock.now() - started;
+    assert_eq!(
+        (answer.body.as_str(), &answer.headers["x-cliproxy-attempts"]),
+        (CHAT, &"2".parse().expect("a value"))
+    );
+    assert!((1_000..1_300).contains(&took.as_millis()), "{took:?}");
+    assert_eq!(script.requests().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_longer_wait_is_told_to_the_client() {
+    let net = MemoryNet::new();
+    let script = Script::play(&net, "a", vec![limited(7), chat()]);
+    let node = Node::start(&net, in_turn(vec![with_keys("a", &["k"])])).await;
+    let answer = ask(&node).await;
+    assert_eq!((answer.status.as_u16(), answer.headers["retry-after"].as_bytes()), (429, &b"7"[..]));
+    assert_eq!(script.requests().len(), 1);
+    assert_eq!(node.metric("cliproxy_retries_total{verdict=\"hint_too_long\"}"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_providers_word_against_another_try_holds() {
+    let net = MemoryNet::new();
+    let script = Script::play(
+        &net,
+        "a",
+        vec![refused("500 Internal Server Error", "x-should-retry: false\r\n"), chat()],
+    );
+    let node = Node::start(&net, in_turn(vec![with_keys("a", &["k"])])).await;
+    assert_eq!(ask(&node).await.status.as_u16(), 500);
+    assert_eq!(script.requests().len(), 1);
+    assert_eq!(node.metric("cliproxy_retries_total{verdict=\"not_retryable\"}"), 1);
+}
