@@ -54,6 +54,8 @@ pub struct Prober {
 
 /// How often it is looked at who probes what, at the least.
 const LOOK: Duration = Duration::from_millis(500);
+/// What changes together is looked at together: reports of failures come by the hundred.
+const GATHER: Duration = Duration::from_millis(20);
 /// How long a node that starts waits for its control plane to say who probes, before it probes by itself.
 const FIRST_WORD: Duration = Duration::from_secs(5);
 
@@ -78,8 +80,11 @@ impl Prober {
             self.begin(&mut duties, &mut probes, by_itself, now);
             let next = duties.next().map_or(now + LOOK, |due| due.min(now + LOOK));
             tokio::select! {
-                // The receiver lives as long as what the node knows does.
-                _ = hints.changed() => {}
+                () = async {
+                    // The sender lives as long as what the node knows does.
+                    let _ = hints.changed().await;
+                    tokio::time::sleep(GATHER).await;
+                } => {}
                 () = tokio::time::sleep_until(tokio::time::Instant::from_std(next)) => {}
                 Some(ended) = probes.join_next() => {
                     // A probe does not panic; were it to, its provider would be asked no more.

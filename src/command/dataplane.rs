@@ -49,7 +49,10 @@ struct ToNode(Arc<Live>);
 
 impl Adopt for ToNode {
     async fn adopt(&self, snapshot: Snapshot) -> anyhow::Result<()> {
-        self.0.adopt(ConfigId(0), snapshot)?;
+        // Read anew for a provider that does not answer, it is mostly the same: what is derived from it stays.
+        if self.0.known().is_none_or(|known| known.snapshot != snapshot) {
+            self.0.adopt(ConfigId(0), snapshot)?;
+        }
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     node::{Node, PausedClock, configuration, pass, until},
     provider::Provider,
 };
-use cliproxy_domain::{Health, HealthState, Hint, ProbeAssignment};
+use cliproxy_domain::{Credential, Health, HealthState, Hint, ProbeAssignment, Secret};
 use cliproxy_host::{Clock as _, MemoryDisk};
 use std::time::Duration;
 
@@ -107,6 +107,31 @@ async fn every_way_to_fail_is_told_in_the_words_of_the_metrics() {
     a.set_health(429);
     control.say(&assigned(6, &["me"], 6));
     until("an answer", || told().is_some_and(|probe| probe.healthy && probe.http_status == 429)).await;
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_refused_says_nothing_of_a_provider_that_takes_another() {
+    let net = MemoryNet::default();
+    let mut snapshot = configuration(&["a"]);
+    let credentials = &mut snapshot.providers.get_mut("a").expect("it is there").credentials;
+    credentials.push(Credential { name: "spare".into(), api_key: Secret::new("sk-spare"), weight: 1 });
+    let control = Control::new(&net, snapshot);
+    control.say_at_first(assigned(1, &["me"], 0));
+    control.begin();
+    let a = Provider::play(&net, "a");
+    a.refuse("sk-a");
+    let node = Node::start(&net, &MemoryDisk::default(), &[ENDPOINT], None).await;
+    until("two probes", || control.told().observed.len() == 2).await;
+    let probes = || control.told().observed.iter().flat_map(|told| told.probes.clone()).collect::<Vec<_>>();
+    assert!(probes().iter().all(|probe| probe.healthy), "{:?}", probes());
+    let asked = [
+        "GET /v1/models Bearer sk-a",
+        "GET /v1/models Bearer sk-spare",
+        // It was the other's turn.
+        "GET /v1/models Bearer sk-spare",
+    ];
+    assert_eq!(a.asked(), asked);
     node.stop().await;
 }
 

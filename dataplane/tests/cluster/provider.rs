@@ -29,6 +29,8 @@ struct State {
     /// The status of everything else; 0 for 200.
     calls: u16,
     retry_after: Option<u64>,
+    /// A key that is not taken.
+    refused: Option<&'static str>,
     asked: Vec<String>,
 }
 
@@ -68,6 +70,11 @@ impl Provider {
         (state.calls, state.retry_after) = (status, retry_after);
     }
 
+    /// Refuses a key from now on.
+    pub fn refuse(&self, key: &'static str) {
+        self.state.lock().expect("no panic").refused = Some(key);
+    }
+
     /// Gives what was asked: method, path and key.
     pub fn asked(&self) -> Vec<String> {
         self.state.lock().expect("no panic").asked.clone()
@@ -88,6 +95,10 @@ impl Provider {
         let key = request.headers().get("authorization").and_then(|key| key.to_str().ok());
         let path = request.uri().path();
         state.asked.push(format!("{} {path} {}", request.method(), key.unwrap_or("without a key")));
+        let is_refused = key.is_some_and(|key| state.refused.is_some_and(|refused| key.ends_with(refused)));
+        if is_refused {
+            return Response::builder().status(401).body(Full::default()).expect("an answer");
+        }
         let status = if request.method() == Method::GET { state.health } else { state.calls };
         let mut answer = Response::builder().status(if status == 0 { 200 } else { status });
         if let Some(seconds) = state.retry_after {
