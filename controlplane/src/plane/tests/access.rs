@@ -3,8 +3,11 @@
 use super::harness::*;
 use crate::settings::{AdminToken, Role, Settings};
 use cliproxy_host::{Connection, Listener, Net, SystemNet, net::NetFuture};
-use cliproxy_proto::v1::{GetProviderStatusRequest, operations_client::OperationsClient};
+use cliproxy_proto::v1::{
+    GetProviderStatusRequest, OrderKey, RecoverRequest, operations_client::OperationsClient,
+};
 use hyper::{Method, StatusCode};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::{io, net::SocketAddr, sync::Arc};
 use tonic::{Code, Request};
@@ -86,6 +89,28 @@ async fn grpc_takes_the_same_token() {
     let mut request = Request::new(GetProviderStatusRequest {});
     request.metadata_mut().insert("authorization", "Bearer open sesame".parse().unwrap());
     assert!(grpc.get_provider_status(request).await.is_ok());
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn the_audit_log_names_the_token_that_a_change_was_made_with() {
+    let plane = Plane::start_with(with_token("open sesame"), memory(), Arc::new(FarNet)).await;
+    plane.handle.apply(snapshot(), "file", "start").await.unwrap();
+    let path = "/v0/operations/providers/claude/recover";
+    assert_eq!(plane.rest(Method::POST, path, None).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(plane.rest(Method::POST, path, Some("open sesame")).await.status, StatusCode::OK);
+    let mut grpc = OperationsClient::new(plane.as_operator().await);
+    let key = Some(OrderKey { provider: "claude".into(), ..Default::default() });
+    let mut request = Request::new(RecoverRequest { key, ..Default::default() });
+    request.metadata_mut().insert("authorization", "Bearer open sesame".parse().unwrap());
+    grpc.recover(request).await.unwrap();
+    let log =
+        plane.rest(Method::GET, "/v0/operations/audit?action=recovered", Some("open sesame")).await.json;
+    let entries = log["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 2, "who was turned away changed nothing");
+    for entry in entries {
+        assert_eq!((&entry["actor"], &entry["from"]), (&json!("ops"), &json!("203.0.113.5")));
+    }
     plane.stop().await;
 }
 

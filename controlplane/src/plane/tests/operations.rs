@@ -3,6 +3,7 @@
 mod change;
 mod cluster;
 mod explain;
+mod page;
 mod relay;
 mod same;
 mod strict;
@@ -285,6 +286,22 @@ macro_rules! listed {
     }};
 }
 
+/// Tells whether one version of reflection describes a symbol.
+macro_rules! described {
+    ($pb:ident, $channel:expr, $symbol:expr) => {{
+        use tonic_reflection::pb::$pb::{
+            ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+            server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+        };
+        let wanted = MessageRequest::FileContainingSymbol($symbol.to_owned());
+        let request = ServerReflectionRequest { message_request: Some(wanted), ..Default::default() };
+        let mut client = ServerReflectionClient::new($channel);
+        let answers = client.server_reflection_info(tokio_stream::once(request)).await;
+        let answer = within(answers.unwrap().get_mut().message()).await.unwrap().unwrap();
+        matches!(answer.message_response, Some(MessageResponse::FileDescriptorResponse(_)))
+    }};
+}
+
 #[tokio::test]
 async fn reflection_lists_what_operators_can_call_in_both_versions() {
     let plane = Plane::configured().await;
@@ -296,6 +313,10 @@ async fn reflection_lists_what_operators_can_call_in_both_versions() {
     ];
     assert_eq!(listed!(v1, plane.as_operator().await).unwrap(), served);
     assert_eq!(listed!(v1alpha, plane.as_operator().await).unwrap(), served);
+    for method in same::pool().get_service_by_name(same::SERVICE).unwrap().methods() {
+        assert!(described!(v1, plane.as_operator().await, method.full_name()), "{}", method.full_name());
+        assert!(described!(v1alpha, plane.as_operator().await, method.full_name()), "{}", method.full_name());
+    }
     let refused = listed!(v1, plane.as_node().await).unwrap_err();
     assert_eq!(refused.code(), Code::Unimplemented, "nodes know the contract");
     plane.stop().await;

@@ -14,9 +14,9 @@ use serde_json::Map;
 use std::collections::BTreeSet;
 use tonic::{Response, Status, transport::Channel};
 
-const SERVICE: &str = "cliproxy.control.v1.Operations";
+pub(super) const SERVICE: &str = "cliproxy.control.v1.Operations";
 
-fn pool() -> DescriptorPool {
+pub(super) fn pool() -> DescriptorPool {
     DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap()
 }
 
@@ -34,11 +34,16 @@ fn message(message: &DynamicMessage) -> Value {
         if field.supports_presence() && !message.has_field(&field) {
             continue;
         }
-        let is_time = field.kind() == Kind::Int64;
-        let name = if is_time { field.name().trim_end_matches("_ms") } else { field.name() };
-        object.insert(name.to_owned(), value(&field, &message.get_field(&field)));
+        object.insert(name_of(&field), value(&field, &message.get_field(&field)));
     }
     Value::Object(object)
+}
+
+/// Names a field as REST does.
+pub(super) fn name_of(field: &FieldDescriptor) -> String {
+    let is_time = field.kind() == Kind::Int64;
+    let name = if is_time { field.name().trim_end_matches("_ms") } else { field.name() };
+    name.to_owned()
 }
 
 fn value(field: &FieldDescriptor, value_of: &Field) -> Value {
