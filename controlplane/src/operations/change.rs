@@ -2,14 +2,14 @@
 
 use super::{Actor, OperationError, Operations, remembered::Remembered};
 use cliproxy_domain::{
-    AuditEntry, Cooldown, CooldownKey, Hint, HintVersion, Scope, WallTime,
+    AuditEntry, Cooldown, Hint, HintVersion, Scope, WallTime,
     operate::{Order, OrderError, Verb, Wait, Wanted},
-    status::{ChangeStatus, CooldownPeriod, RestStatus, Source},
+    status::{ChangeStatus, RestStatus, Source},
 };
 use cliproxy_engine::{
     ProviderOutlook,
-    cooldown::{Stage, force, recover},
-    status::{Standing, period, stage_name, standings},
+    cooldown::{Stage, stage},
+    status::{Standing, answer, stage_name, standings, word},
 };
 use std::time::Duration;
 
@@ -30,38 +30,29 @@ impl Operations {
     ) -> Result<ChangeStatus, OperationError> {
         let active = self.active()?;
         let order = wanted.order(verb, provider, &active.snapshot)?;
-        let outlook = self.state.outlook();
-        let known = outlook
-            .provider(provider)
-            .ok_or_else(|| OrderError::unknown_provider(provider, &active.snapshot))?;
-        if order.dry_run {
-            return Ok(self.tried(actor, &order, known));
-        }
-        let Some(id) = &order.request_id else { return self.carry_out(actor, &order, known).await };
+        let Some(id) = order.request_id.as_ref().filter(|_| !order.dry_run) else {
+            return self.carry_out(actor, &order).await;
+        };
         let _running = self.running.begin(id)?;
         match self.remembered(id, &order).await? {
             Some(answer) => Ok(answer),
-            None => self.carry_out(actor, &order, known).await,
+            None => self.carry_out(actor, &order).await,
         }
     }
 
-    /// Tells what would be.
-    fn tried(&self, actor: &Actor, order: &Order, known: &ProviderOutlook) -> ChangeStatus {
+    /// Says the word, unless it is only tried out.
+    async fn carry_out(&self, actor: &Actor, order: &Order) -> Result<ChangeStatus, OperationError> {
         let now = self.state.clock.wall();
-        let status = answer(order, known, &word(order, known, actor, now), now);
-        let (_, total_nodes) = self.state.nodes.with_hints(HintVersion(0));
-        ChangeStatus { total_nodes, ..status }
-    }
-
-    async fn carry_out(
-        &self,
-        actor: &Actor,
-        order: &Order,
-        known: &ProviderOutlook,
-    ) -> Result<ChangeStatus, OperationError> {
-        let now = self.state.clock.wall();
-        let word = word(order, known, actor, now);
-        let status = answer(order, known, &word, now);
+        let outlook = self.state.outlook();
+        let provider = order.key.provider.as_str();
+        // Another configuration may have come into force since the order was held against one.
+        let known = outlook.provider(provider).ok_or_else(|| self.gone(provider))?;
+        let word = word(order, known, &actor.name, now);
+        let status = answer(order, known, &word, Source::Cluster, now);
+        if order.dry_run {
+            let (_, total_nodes) = self.state.nodes.with_hints(HintVersion(0));
+            return Ok(ChangeStatus { total_nodes, ..status });
+        }
         let entry = self.entry(actor, order, known, &word, now);
         let outcome = order.request_id.as_ref().map(|id| Remembered::new(order, &status).outcome(id, now));
         tracing::info!(
@@ -82,6 +73,13 @@ impl Operations {
         Ok(status)
     }
 
+    fn gone(&self, provider: &str) -> OperationError {
+        match self.state.active() {
+            Some(active) => OrderError::unknown_provider(provider, &active.snapshot).into(),
+            None => OperationError::NotConfigured,
+        }
+    }
+
     /// Writes what was said for the audit log.
     fn entry(
         &self,
@@ -94,7 +92,7 @@ impl Operations {
         let replaced = replaced(known, word, now).into_iter();
         let before: Vec<_> =
             replaced.map(|known| RestStatus::of(known.rest, stage_name(&known.stage), now)).collect();
-        let after = RestStatus::of(word, stage_name(&cliproxy_engine::cooldown::stage(word, now)), now);
+        let after = RestStatus::of(word, stage_name(&stage(word, now)), now);
         let action = match order.verb {
             Verb::Cooldown => "cooldown_forced",
             Verb::Recover => "recovered",
@@ -128,22 +126,6 @@ impl Operations {
     }
 }
 
-/// Makes the word that follows on all that were said of the same.
-fn word(order: &Order, known: &ProviderOutlook, actor: &Actor, now: WallTime) -> Cooldown {
-    let key = order.key.clone();
-    let (by, note) = (actor.name.as_str(), order.reason.as_str());
-    match order.verb {
-        Verb::Cooldown => force(key.clone(), covering_epoch(known, &key, now), now, order.duration, by, note),
-        Verb::Recover => recover(key.clone(), known.highest_epoch(&key.scope), now, by, note),
-    }
-}
-
-/// Gives the epoch in force for a key: the highest of the words on it and on what it is a part of.
-fn covering_epoch(known: &ProviderOutlook, key: &CooldownKey, now: WallTime) -> u64 {
-    let words = standings(known, now).into_iter().filter(|word| word.rest.key.scope.covers(&key.scope));
-    words.map(|word| word.rest.epoch).max().unwrap_or(0)
-}
-
 /// Gives the words in force that `word` puts out of force.
 fn replaced<'a>(known: &'a ProviderOutlook, word: &Cooldown, now: WallTime) -> Vec<Standing<'a>> {
     let mut words = standings(known, now);
@@ -153,30 +135,4 @@ fn replaced<'a>(known: &'a ProviderOutlook, word: &Cooldown, now: WallTime) -> V
             && word.key.scope.covers(&known.rest.key.scope)
     });
     words
-}
-
-fn answer(order: &Order, known: &ProviderOutlook, word: &Cooldown, now: WallTime) -> ChangeStatus {
-    ChangeStatus {
-        provider: word.key.provider.clone(),
-        subject: word.key.to_string(),
-        cooldown: resting(known, word, now),
-        dry_run: order.dry_run,
-        hint_version: HintVersion(0),
-        applied_nodes: 0,
-        total_nodes: 0,
-        source: Source::Cluster,
-        as_of: now,
-    }
-}
-
-/// Tells how long the word's subject rests once it is said: a part of what rests goes on resting with it.
-fn resting(known: &ProviderOutlook, word: &Cooldown, now: WallTime) -> Option<CooldownPeriod> {
-    let covering = standings(known, now).into_iter().filter(|known| {
-        known.stage == Stage::Resting
-            && known.rest.key != word.key
-            && known.rest.key.scope.covers(&word.key.scope)
-    });
-    let own = (!word.cleared).then_some(word);
-    let longest = covering.map(|known| known.rest).chain(own).max_by_key(|rest| rest.until);
-    longest.map(|rest| period(rest, now))
 }

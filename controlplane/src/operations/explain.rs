@@ -33,7 +33,7 @@ pub(super) fn decision(
     let set = resolve(snapshot, &question.model, question.api, question.operation)
         .map_err(|unknown| OperationError::NotFound(unknown.to_string()))?;
     let affine = snapshot.policy.session_affinity != SessionAffinity::Off;
-    let session = question.session.as_ref().filter(|name| affine && !name.is_empty());
+    let session = question.session.as_ref().filter(|_| affine);
     let scene = Scene {
         outlook,
         now,

@@ -40,11 +40,7 @@ impl Operations {
         now: WallTime,
     ) -> ProviderStatus {
         let minute = self.state.traffic.lock().minute(&provider.name, now);
-        let (status, why) = match judged(known, now) {
-            // Nothing was decided of it yet.
-            (HealthState::Unknown, why) => (minute.health, why),
-            judged => judged,
-        };
+        let (status, why) = judged(known, now);
         let rest = known.and_then(|known| provider_rest(known, now));
         ProviderStatus {
             status,

@@ -1,7 +1,6 @@
 //! The last minute of every provider, by the second.
 
-use cliproxy_domain::{AttemptCounts, HealthState, LedgerRow, ProviderName, WallTime};
-use cliproxy_engine::health::{Heard, judge};
+use cliproxy_domain::{AttemptCounts, LedgerRow, ProviderName, WallTime};
 use std::collections::BTreeMap;
 
 /// How many seconds are looked back on.
@@ -20,16 +19,13 @@ pub(crate) struct Traffic {
 pub(crate) struct Minute {
     /// The sums.
     pub(crate) attempts: AttemptCounts,
-    /// Whether it answers: by the last minute, or by the last second in which it was called when that is longer
-    /// ago.
-    pub(crate) health: HealthState,
     /// When it was last called and the call told something of it.
     pub(crate) last_heard: Option<WallTime>,
 }
 
 struct Track {
     seconds: [Second; SECONDS],
-    heard: Heard,
+    last_heard: Option<WallTime>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -71,11 +67,13 @@ impl Traffic {
 
 impl Track {
     fn new() -> Self {
-        Self { seconds: [Second::default(); SECONDS], heard: Heard::default() }
+        Self { seconds: [Second::default(); SECONDS], last_heard: None }
     }
 
     fn add(&mut self, attempts: &AttemptCounts, end: WallTime, now: WallTime) {
-        self.heard.note(attempts, end);
+        if attempts.were_heard() {
+            self.last_heard = self.last_heard.max(Some(end));
+        }
         let at = second_of(end);
         if !within(at, now) {
             return;
@@ -93,7 +91,7 @@ impl Track {
         for second in self.seconds.iter().filter(|second| within(second.at, now)) {
             attempts += second.attempts;
         }
-        Minute { attempts, health: judge(&attempts, self.heard), last_heard: self.heard.called }
+        Minute { attempts, last_heard: self.last_heard }
     }
 }
 
@@ -135,10 +133,6 @@ mod tests {
         traffic.minute(&"claude".into(), now).attempts.attempts()
     }
 
-    fn health(traffic: &Traffic, now: WallTime) -> HealthState {
-        traffic.minute(&"claude".into(), now).health
-    }
-
     #[test]
     fn a_minute_holds_sixty_seconds_and_no_more() {
         let mut traffic = Traffic::default();
@@ -156,7 +150,6 @@ mod tests {
         traffic.fold(&answered_once(), ended, NOW);
         let minute = traffic.minute(&"claude".into(), NOW);
         assert_eq!((minute.attempts.attempts(), minute.last_heard), (0, Some(ended)));
-        assert_eq!(minute.health, HealthState::Healthy);
     }
 
     #[test]
@@ -177,36 +170,16 @@ mod tests {
     }
 
     #[test]
-    fn one_answer_in_the_minute_is_healthy_and_none_is_not() {
-        let mut traffic = Traffic::default();
-        assert_eq!(health(&traffic, NOW), HealthState::Unknown);
-        traffic.fold(&answered_once(), NOW, NOW);
-        let later = NOW.plus(seconds(30));
-        traffic.fold(&failed_once(), later, later);
-        assert_eq!(health(&traffic, later), HealthState::Healthy);
-        let minute_later = NOW.plus(seconds(61));
-        assert_eq!(health(&traffic, minute_later), HealthState::Unhealthy);
-    }
-
-    #[test]
-    fn without_calls_the_last_word_stands() {
-        let (mut failed, mut answered) = (Traffic::default(), Traffic::default());
-        failed.fold(&failed_once(), NOW, NOW);
-        answered.fold(&answered_once(), NOW, NOW);
-        let hour_later = NOW.plus(seconds(3_600));
-        assert_eq!(health(&failed, hour_later), HealthState::Unhealthy);
-        assert_eq!(health(&answered, hour_later), HealthState::Healthy);
-    }
-
-    #[test]
-    fn a_rate_limit_is_an_answer_and_a_hang_up_says_nothing() {
-        let mut limited = Traffic::default();
-        limited.fold(&rows(AttemptCounts { rate_limited: 1, ..Default::default() }), NOW, NOW);
-        assert_eq!(health(&limited, NOW), HealthState::Healthy);
-        let mut hung_up = Traffic::default();
-        hung_up.fold(&rows(AttemptCounts { cancelled: 1, ..Default::default() }), NOW, NOW);
-        assert_eq!(health(&hung_up, NOW), HealthState::Unknown);
-        assert_eq!(requests(&hung_up, NOW), 1);
+    fn a_hang_up_is_counted_and_says_nothing_of_the_provider() {
+        let heard = |attempts| {
+            let mut traffic = Traffic::default();
+            traffic.fold(&rows(attempts), NOW, NOW);
+            assert_eq!(requests(&traffic, NOW), 1);
+            traffic.minute(&"claude".into(), NOW).last_heard
+        };
+        assert_eq!(heard(AttemptCounts { rate_limited: 1, ..Default::default() }), Some(NOW));
+        assert_eq!(heard(AttemptCounts { connect: 1, ..Default::default() }), Some(NOW));
+        assert_eq!(heard(AttemptCounts { cancelled: 1, ..Default::default() }), None);
     }
 
     #[test]

@@ -69,7 +69,8 @@ impl Question {
         if let Some(word) = of("operation") {
             question.operation = choose("operation", word, &OPERATIONS)?;
         }
-        question.session = of("session").map(str::to_owned);
+        // An empty name names no session, as in a request.
+        question.session = of("session").filter(|name| !name.is_empty()).map(str::to_owned);
         Ok(question)
     }
 }
@@ -129,6 +130,7 @@ mod tests {
         };
         assert_eq!(all, Ok(expected));
         assert_eq!(read(&[("model", "smart")]), Question::about("smart"));
+        assert_eq!(read(&[("model", "smart"), ("session", "")]), Question::about("smart"));
     }
 
     #[test]

@@ -130,6 +130,19 @@ async fn a_recovery_ends_all_rests_within_and_no_429_from_before_it_brings_them_
 }
 
 #[tokio::test]
+async fn the_health_of_a_recovered_provider_is_judged_anew() {
+    let plane = Plane::configured().await;
+    some_traffic(&plane).await;
+    let status = async || plane.get(PROVIDERS).await.json["providers"]["claude"]["status"].clone();
+    eventually(async || status().await == "healthy").await;
+    post(&plane, "claude/recover", r#"{"credential": "main"}"#).await;
+    assert_eq!(status().await, "healthy", "nothing was said of the whole provider");
+    post(&plane, "claude/recover", "").await;
+    assert_eq!(status().await, "unknown");
+    plane.stop().await;
+}
+
+#[tokio::test]
 async fn a_recovered_credential_rests_on_with_its_provider() {
     let plane = Plane::configured().await;
     post(&plane, "claude/cooldown", r#"{"duration": "10m"}"#).await;
