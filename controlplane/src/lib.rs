@@ -3,11 +3,12 @@
 //! The modules stand in the order in which a fact travels. A report or an urgent event enters at `grpc`, is
 //! made durable by `ingest` or turned into a rest by `decide`, becomes part of what is true now in `state`,
 //! and goes out to every node through `publish` and `grpc` again. What is done once for the whole cluster, as judging
-//! whether providers answer, is `lead`'s. Operators ask `state` through `grpc` or
-//! `http`, which call the same functions. A configuration enters through [`Handle::apply`].
+//! whether providers answer, is `lead`'s. Operators ask through `grpc`
+//! or `http`, and nodes hand their calls on through `grpc`: all of them call `operations`, which reads `state` and speaks
+//! through `decide`. A configuration enters through [`Handle::apply`].
 //!
 //! ```text
-//! nodes ──▶ grpc ──▶ ingest ──┬──▶ state ──▶ grpc, http ──▶ operators
+//! nodes ──▶ grpc ──▶ ingest ──┬──▶ state ──▶ operations ──▶ grpc, http ──▶ operators
 //!                └─▶ decide ──┤    ▲ │
 //! Handle::apply ──────────────┘    │ └──▶ publish ──▶ grpc ──▶ every node
 //!                     decide ◀── lead
