@@ -32,7 +32,7 @@ use cliproxy_domain::{AttemptError, Cooldown, LedgerKey, NodeId, Target, WallTim
 use cliproxy_host::{Clock, Entropy};
 use course::Course;
 use http::{HeaderMap, StatusCode};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// What attempts need of the node.
 pub struct Attempter {
@@ -81,6 +81,8 @@ pub struct Exhausted {
     pub refused: Option<Refused>,
     /// Why no target could be called, when all are out.
     pub unavailable: Option<Refusal>,
+    /// When the first of the model's targets is back, when all of them rest by now.
+    pub soonest: Option<Duration>,
 }
 
 /// An upstream's error answer, as it came.

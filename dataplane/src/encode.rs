@@ -13,10 +13,10 @@ use crate::{
 };
 use bytes::Bytes;
 use cliproxy_dialects::{ErrorReply, Framing, encode, form::Refused, translate::encode_count_reply};
-use cliproxy_domain::{Dialect, ErrorClass, Failure, NodeId, RequestId};
+use cliproxy_domain::{AttemptError, Dialect, ErrorClass, Failure, NodeId, RequestId};
 use headers::{answer_headers, set, stream_headers};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use stream::ClientStream;
 
 /// A reply that has not begun yet.
@@ -71,13 +71,14 @@ pub fn pending(call: &Arc<Call>, node: &NodeId, reply: PendingReply) -> Response
 /// Encodes the failure of every attempt. The provider's own words go out as they came when they are in the
 /// client's dialect, but not about a key: that one is ours, and no business of the client's.
 pub fn exhausted(call: &Call, node: &NodeId, exhausted: Exhausted) -> Response<ReplyBody> {
-    let Exhausted { error, answer, target, attempts, refused, unavailable } = exhausted;
+    let Exhausted { error, answer, target, attempts, refused, unavailable, soonest } = exhausted;
     if let Some(refusal) = unavailable {
         return self::refused(call.dialect, &call.id, node, &refusal);
     }
     if let Some(refused) = refused {
         return unable(call, node, refused);
     }
+    let error = AttemptError { failure: sooner(error.failure, soonest), ..error };
     let provider = target.provider.clone();
     let ending = Ending::failed(Some(Served { target, attempts }), error.failure.error_type());
     let mut response = match answer.filter(|_| error.failure != Failure::CredentialRejected) {
@@ -85,6 +86,12 @@ pub fn exhausted(call: &Call, node: &NodeId, exhausted: Exhausted) -> Response<R
             let mut response = Response::new(ReplyBody::whole(answer.body, ending));
             *response.status_mut() = answer.status;
             *response.headers_mut() = answer_headers(&answer.headers);
+            if soonest.is_some() {
+                // What the last provider said of itself is not when another may be back.
+                for name in ["retry-after", "retry-after-ms"] {
+                    response.headers_mut().remove(name);
+                }
+            }
             retry_headers(call.dialect, error.failure, &mut response);
             response
         }
@@ -106,6 +113,15 @@ pub fn exhausted(call: &Call, node: &NodeId, exhausted: Exhausted) -> Response<R
     set(response.headers_mut(), "x-cliproxy-attempts", itoa(attempts).as_str());
     own_headers(&mut response, &call.id, node);
     response
+}
+
+/// Puts the end of the first rest in the place of the wait that the last failure named.
+fn sooner(failure: Failure, soonest: Option<Duration>) -> Failure {
+    match failure {
+        Failure::RateLimited { retry_after } => Failure::RateLimited { retry_after: soonest.or(retry_after) },
+        Failure::Overloaded { retry_after } => Failure::Overloaded { retry_after: soonest.or(retry_after) },
+        other => other,
+    }
 }
 
 /// Encodes that no target can do what the request needs, or that the request cannot be read: the field is the

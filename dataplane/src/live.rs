@@ -6,121 +6,33 @@
 mod board;
 mod budgets;
 mod failures;
+mod known;
 mod load;
 mod measured;
 mod permits;
 
 pub use budgets::Budgets;
+pub use known::{Known, Resolved};
 pub use load::OpenCall;
 pub use permits::Probing;
 
-use crate::upstream::{Upstream, Upstreams};
+use crate::upstream::Upstreams;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use board::Board;
 use cliproxy_domain::{
-    ConfigId, Cooldown, CooldownCause, CooldownKey, Dialect, Health, Hint, HintKey, LedgerRow, ModelName,
-    NodeId, Operation, ProbeAssignment, ProviderName, Snapshot, WallTime,
+    ConfigId, Cooldown, CooldownKey, Health, Hint, HintKey, LedgerRow, NodeId, ProbeAssignment, Snapshot,
+    WallTime,
 };
-use cliproxy_engine::{
-    CandidateSet, Load, Outlook, ResolveError,
-    cooldown::{self, Stage},
-    resolve,
-};
+use cliproxy_engine::cooldown;
 use failures::Windows;
-use load::{Gauges, OpenCalls};
+use load::Gauges;
 use parking_lot::Mutex;
 use permits::Permits;
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicBool, Ordering},
 };
 use tokio::sync::watch;
-
-/// One configuration with what is derived from it.
-pub struct Known {
-    /// Its number; 0 when it came from a file and no control plane numbered it.
-    pub config: ConfigId,
-    /// The configuration itself.
-    pub snapshot: Snapshot,
-    /// The way to each provider.
-    upstreams: HashMap<ProviderName, Arc<Upstream>>,
-    resolved: papaya::HashMap<(ModelName, Dialect, Operation), Arc<Resolved>>,
-    first_ticket: u64,
-    /// Laid out for this very snapshot, and anew with each hint.
-    outlook: ArcSwap<Outlook>,
-    open_calls: OpenCalls,
-    budgets: Arc<Budgets>,
-}
-
-/// What a model's name stands for, and how many requests asked for it.
-pub struct Resolved {
-    /// The targets.
-    pub set: CandidateSet,
-    ticket: AtomicU64,
-}
-
-impl Resolved {
-    /// Draws the number of this request among those for the same name.
-    pub fn draw_ticket(&self) -> u64 {
-        self.ticket.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-/// Names that are resolved once and kept. Clients choose names, so there must be a bound.
-const MAX_RESOLVED: usize = 1_024;
-
-impl Known {
-    /// Finds the targets of a name, from memory when it was asked for before.
-    ///
-    /// # Errors
-    /// When the name stands for nothing.
-    pub fn resolve(
-        &self,
-        model: &ModelName,
-        dialect: Dialect,
-        operation: Operation,
-    ) -> Result<Arc<Resolved>, ResolveError> {
-        let key = (model.clone(), dialect, operation);
-        let resolved = self.resolved.pin();
-        if let Some(found) = resolved.get(&key) {
-            return Ok(Arc::clone(found));
-        }
-        let set = resolve(&self.snapshot, model.as_str(), dialect, operation)?;
-        let found = Arc::new(Resolved { set, ticket: AtomicU64::new(self.first_ticket) });
-        if resolved.len() >= MAX_RESOLVED {
-            return Ok(found);
-        }
-        Ok(Arc::clone(resolved.get_or_insert(key, found)))
-    }
-
-    /// Gives the way to a provider of this configuration.
-    pub fn upstream(&self, provider: &ProviderName) -> Option<&Arc<Upstream>> {
-        self.upstreams.get(provider)
-    }
-
-    /// Gives what is known of this configuration's providers.
-    pub fn outlook(&self) -> Arc<Outlook> {
-        self.outlook.load_full()
-    }
-
-    /// Gives how many calls are open, by the places of this configuration.
-    pub fn load(&self) -> &impl Load {
-        &self.open_calls
-    }
-
-    /// Gives what the node may still try beyond first calls.
-    pub fn budgets(&self) -> &Budgets {
-        &self.budgets
-    }
-
-    /// Counts a call with a credential as open until what it gives is dropped.
-    pub fn open_call(&self, slot: usize, credential: usize) -> Option<OpenCall> {
-        self.open_calls.open(slot, credential)
-    }
-}
 
 /// The node's knowledge.
 pub struct Live {
@@ -323,21 +235,6 @@ impl Live {
         self.cut_off.load(Ordering::Relaxed)
     }
 
-    /// Tells why a provider is out, when it or all its credentials rest.
-    pub fn provider_rests(&self, provider: &ProviderName, now: WallTime) -> Option<CooldownCause> {
-        let outlook = self.known()?.outlook();
-        let provider = outlook.provider(provider.as_str())?;
-        let mut cause = None;
-        for credential in &provider.credentials {
-            // No model is named so: only words on the whole credential or provider count.
-            match provider.governing(credential, "", now)? {
-                (rest, Stage::Resting) => cause = Some(rest.cause),
-                _ => return None,
-            }
-        }
-        cause
-    }
-
     /// Changes what is known; lays it out for every configuration in use when it did change.
     fn update(&self, change: impl FnOnce(&mut Board) -> bool) -> bool {
         let mut state = self.state.lock();
@@ -358,3 +255,6 @@ impl Live {
         self.changes.send_modify(|number| *number = number.wrapping_add(1));
     }
 }
+
+#[cfg(test)]
+mod tests;

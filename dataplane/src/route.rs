@@ -71,6 +71,12 @@ impl Decided {
         explain(&self.scene(node), &self.resolved.set, &self.order, self.known.config, model)
     }
 
+    /// Decides again, on what is known `now`.
+    pub fn again(&self, node: &NodeId, now: WallTime) -> Order {
+        let outlook = self.known.outlook();
+        order(&Scene { outlook: &outlook, now, ..self.scene(node) }, &self.resolved.set)
+    }
+
     fn scene<'a>(&'a self, node: &'a NodeId) -> Scene<'a, impl Load + 'a> {
         Scene {
             outlook: &self.outlook,

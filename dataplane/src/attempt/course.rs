@@ -9,7 +9,7 @@ use super::{
     try_once,
 };
 use crate::{decode::Call, route::Route};
-use cliproxy_domain::{AttemptError, Exclusion, Failure, LedgerKey, Target, TimeoutPhase};
+use cliproxy_domain::{AttemptError, ErrorClass, Exclusion, Failure, LedgerKey, Target, TimeoutPhase};
 use cliproxy_engine::{Standing, Verdict, Why, after_failure, cooldown::Stage};
 use std::{sync::Arc, time::Duration};
 
@@ -62,10 +62,10 @@ impl Course {
                     // It may rest for longer by now, or another request is finding out about it.
                     match progress.search.again(&self.attempter, &self.route, tried) {
                         Some(again) => again,
-                        None => return Err(said.exhausted(progress.attempts)),
+                        None => return Err(said.exhausted(progress.attempts, self.soonest())),
                     }
                 }
-                _ => return Err(said.exhausted(progress.attempts)),
+                _ => return Err(said.exhausted(progress.attempts, self.soonest())),
             };
             progress.told = Some(said);
         }
@@ -78,7 +78,7 @@ impl Course {
         let open = decided.known.open_call(prepared.slot, prepared.pick.credential);
         let attempted = self.attempted(&prepared, half_open.as_ref(), number, now);
         let (witness, clock) = (Arc::clone(&attempter.witness), Arc::clone(&attempter.clock));
-        let in_flight = InFlight::begin(attempted, open, self.legs.clone(), witness, clock);
+        let mut in_flight = InFlight::begin(attempted, open, self.legs.clone(), witness, clock);
         let limit = self.limit(&prepared);
         let attempt = try_once::try_once(&self.call, &prepared, &in_flight, &attempter.clock);
         let tried = match tokio::time::timeout(limit.left, attempt).await {
@@ -90,6 +90,7 @@ impl Course {
             Ok(answered) => {
                 if let Some(half_open) = half_open {
                     half_open.answered(&attempter.node, attempter.clock.wall());
+                    in_flight.found_out();
                 }
                 Ok(Reply {
                     status: answered.status,
@@ -189,6 +190,15 @@ impl Course {
         verdict.within(|| self.route.decided.known.budgets().retry(now))
     }
 
+    /// Tells when the first of the model's targets is back, where all of them rest by now: sooner, perhaps, than what
+    /// the last of them said of itself.
+    fn soonest(&self) -> Option<Duration> {
+        let now = self.attempter.clock.wall();
+        let order = self.route.decided.again(&self.attempter.node, now);
+        let soonest = order.soonest.filter(|_| order.picks.is_empty())?;
+        Some(soonest.since(now))
+    }
+
     /// Gives the time that a provider has for a call. It is part of the request's time, unless the provider's own
     /// total is longer: then that is counted from the request's start.
     fn limit(&self, prepared: &Prepared) -> TimeLimit {
@@ -208,7 +218,12 @@ impl Course {
         let error = match &nothing {
             Nothing::Refused(refused) => AttemptError::new(Failure::InvalidRequest, refused.message.clone()),
             Nothing::Unavailable(refusal) => {
-                AttemptError::new(Failure::Overloaded { retry_after: refusal.retry_after }, &*refusal.message)
+                let retry_after = refusal.retry_after;
+                let failure = match refusal.class {
+                    ErrorClass::RateLimit => Failure::RateLimited { retry_after },
+                    _ => Failure::Overloaded { retry_after },
+                };
+                AttemptError::new(failure, &*refusal.message)
             }
         };
         let (refused, unavailable) = match nothing {
@@ -222,6 +237,7 @@ impl Course {
             attempts: 0,
             refused,
             unavailable,
+            soonest: None,
         }
     }
 }
@@ -295,8 +311,9 @@ impl Told {
         }
     }
 
-    fn exhausted(self, attempts: u32) -> Exhausted {
+    /// `soonest` is when the first of what rests is back.
+    fn exhausted(self, attempts: u32, soonest: Option<Duration>) -> Exhausted {
         let Failed { error, answer } = self.failed;
-        Exhausted { error, answer, target: self.target, attempts, refused: None, unavailable: None }
+        Exhausted { error, answer, target: self.target, attempts, refused: None, unavailable: None, soonest }
     }
 }

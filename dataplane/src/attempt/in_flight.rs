@@ -129,6 +129,11 @@ impl InFlight {
         self.witness.first_event(&self.attempted, after);
     }
 
+    /// The rest that it was to find out about is over: what fails from here on is a failure like any other.
+    pub(super) fn found_out(&mut self) {
+        self.attempted.probes = None;
+    }
+
     /// Notes the tokens of what has come, for an attempt that is given up before its commit point.
     pub(super) fn so_far(&self, usage: TokenUsage) {
         *self.so_far.lock() = usage;

@@ -16,6 +16,7 @@ mod network;
 mod never_counted;
 mod node;
 mod profiles;
+mod records;
 mod replies;
 mod requests;
 mod retries;

@@ -150,6 +150,12 @@ impl Node {
         Answer::read(self.open(post(path, body)).await).await
     }
 
+    /// Asks for a document of the node's own.
+    pub async fn get(&self, path: &str) -> Answer {
+        let request = Request::get(path).header("host", "gateway").body(Full::default());
+        Answer::read(self.open(request.expect("a request")).await).await
+    }
+
     /// Gives the word on what is named as `provider`, `provider/credential` or `provider/credential/model`.
     pub fn rest(&self, subject: &str) -> Option<Cooldown> {
         self.live.hints().into_iter().find_map(|hint| match hint {

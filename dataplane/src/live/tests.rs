@@ -1,0 +1,207 @@
+use super::*;
+use cliproxy_domain::{
+    AttemptCounts, CooldownCause, CooldownDurations, Credential, Evidence, HealthCheck, LedgerKey, Measured,
+    Permit, Provider, ProviderKind, QuotaSignal, Secret, Signal, Timeouts, TokenUsage,
+};
+use cliproxy_engine::Load as _;
+use cliproxy_host::SystemNet;
+use std::time::Duration;
+
+const NOW: WallTime = WallTime(1_000_000);
+
+fn after(seconds: u64) -> WallTime {
+    NOW.plus(Duration::from_secs(seconds))
+}
+
+fn snapshot() -> Snapshot {
+    let provider = Provider {
+        name: "p".into(),
+        kind: ProviderKind::OpenAi,
+        base_url: "http://p".into(),
+        credentials: vec![Credential { name: "k".into(), api_key: Secret::new("s"), weight: 1 }],
+        models: Vec::new(),
+        weight: 1,
+        priority: 1,
+        timeouts: Timeouts::default(),
+        profile: None,
+        traits: Vec::new(),
+        cooldown: CooldownDurations::default(),
+        health_check: HealthCheck::default(),
+        quota: None,
+        price: None,
+    };
+    Snapshot { providers: [(provider.name.clone(), provider)].into(), ..Snapshot::default() }
+}
+
+fn live() -> Arc<Live> {
+    let live = Live::new(Upstreams::new(Arc::new(SystemNet)).unwrap(), 0);
+    live.adopt(ConfigId(1), snapshot()).unwrap();
+    Arc::new(live)
+}
+
+/// A rest of the only credential until `until`, whose permit `node` has.
+fn rest(until: WallTime, number: u32, node: &str) -> Cooldown {
+    Cooldown {
+        key: CooldownKey::credential("p".into(), "k".into()),
+        epoch: 0,
+        round: 0,
+        started_at: NOW,
+        until,
+        cleared: false,
+        cause: CooldownCause::RateLimit,
+        source: node.into(),
+        permit: Permit { number, node: Some(node.into()) },
+        streak: 1,
+        evidence: Evidence::default(),
+    }
+}
+
+fn signal(revision: u64, streams: u64) -> Hint {
+    let measured = Measured { streams, ..Measured::default() };
+    Hint::Signal(Signal { revision, provider: "p".into(), model: "m".into(), measured })
+}
+
+fn streams(live: &Live) -> Option<u64> {
+    let outlook = live.known().unwrap().outlook();
+    outlook.provider("p").unwrap().measured("m").map(|measured| measured.streams)
+}
+
+#[test]
+fn what_nobody_repeats_for_fifteen_seconds_is_forgotten_and_the_nodes_own_counts() {
+    let live = live();
+    assert!(live.hint(signal(7, 100), NOW));
+    let row = LedgerRow {
+        key: LedgerKey { provider: "p".into(), credential: "k".into(), model: "m".into() },
+        attempts: AttemptCounts { ok: 3, streams: 3, ..AttemptCounts::default() },
+        tokens: TokenUsage::default(),
+    };
+    live.tick(&[row], after(1));
+    assert_eq!(streams(&live), Some(100), "the cluster's word goes first");
+    assert!(!live.hint(signal(7, 100), after(10)), "nothing changes by a repetition");
+    live.tick(&[], after(24));
+    assert_eq!(streams(&live), Some(100), "but it was repeated");
+    live.tick(&[], after(25));
+    assert_eq!(streams(&live), Some(3));
+    assert!(live.hint(signal(1, 50), after(26)), "another control plane may number from the start");
+    assert_eq!(streams(&live), Some(50));
+}
+
+#[test]
+fn an_older_value_does_not_keep_a_newer_one_alive() {
+    let live = live();
+    live.hint(signal(7, 100), NOW);
+    live.hint(signal(6, 50), after(10));
+    live.tick(&[], after(16));
+    assert_eq!(streams(&live), None);
+}
+
+#[test]
+fn what_a_store_keeps_is_given_for_saving_and_the_rest_is_not() {
+    let live = live();
+    live.hint(Hint::Cooldown(rest(after(9), 0, "n")), NOW);
+    live.hint(signal(1, 1), NOW);
+    let quota = QuotaSignal { revision: 1, provider: "p".into(), used: 1, resets_at: after(9) };
+    live.hint(Hint::Quota(quota), NOW);
+    assert_eq!(live.hints(), [Hint::Cooldown(rest(after(9), 0, "n"))]);
+}
+
+#[test]
+fn a_request_that_began_on_an_older_configuration_hears_of_rests_as_well() {
+    let live = live();
+    let older = live.known().unwrap();
+    live.adopt(ConfigId(2), snapshot()).unwrap();
+    live.hint(Hint::Cooldown(rest(after(9), 0, "n")), NOW);
+    for known in [older, live.known().unwrap()] {
+        assert!(known.outlook().provider("p").unwrap().credentials[0].rest.is_some());
+    }
+}
+
+#[test]
+fn what_was_found_out_outlives_a_change_of_configuration_and_so_do_open_calls() {
+    let live = live();
+    live.hint(Hint::Cooldown(rest(after(9), 0, "n")), NOW);
+    let call = live.known().unwrap().open_call(0, 0).unwrap();
+    live.adopt(ConfigId(2), snapshot()).unwrap();
+    let known = live.known().unwrap();
+    assert!(known.outlook().provider("p").unwrap().credentials[0].rest.is_some());
+    assert_eq!(known.load().in_flight(0, 0), 1);
+    drop(call);
+    assert_eq!(known.load().in_flight(0, 0), 0);
+}
+
+#[test]
+fn only_who_has_the_permit_takes_it_and_once_for_each_grant() {
+    let live = live();
+    live.set_cut_off(false);
+    let word = rest(after(5), 0, "n");
+    live.hint(Hint::Cooldown(word.clone()), NOW);
+    let (holder, other) = (NodeId::from("n"), NodeId::from("o"));
+    assert!(live.take_permit(&word, &holder, after(4)).is_none(), "it rests");
+    assert!(live.take_permit(&word, &other, after(5)).is_none(), "it is another's");
+    let taken = live.take_permit(&word, &holder, after(5)).unwrap();
+    assert!(live.take_permit(&word, &holder, after(60)).is_none(), "it is in use");
+    // The control plane grants anew what gave no verdict.
+    live.hint(Hint::Cooldown(rest(after(5), 1, "n")), after(7));
+    let again = live.take_permit(&word, &holder, after(7)).unwrap();
+    drop(taken);
+    assert!(live.take_permit(&word, &holder, after(7)).is_none(), "the newer grant is still in use");
+    drop(again);
+    assert!(live.take_permit(&word, &holder, after(7)).is_some(), "it was given back");
+}
+
+#[test]
+fn an_answer_ends_the_rest_and_whoever_looked_before_takes_no_permit() {
+    let live = live();
+    let word = rest(after(5), 0, "n");
+    live.hint(Hint::Cooldown(word.clone()), NOW);
+    let node = NodeId::from("n");
+    let cleared = live.take_permit(&word, &node, after(6)).unwrap().answered(&node, after(6)).unwrap();
+    assert_eq!((cleared.cleared, cleared.round), (true, 1));
+    assert!(live.take_permit(&word, &node, after(6)).is_none());
+}
+
+#[test]
+fn cut_off_a_node_has_the_permit_itself_and_grants_it_anew_after_a_second() {
+    let live = live();
+    live.set_cut_off(true);
+    let word = rest(after(5), 0, "another");
+    live.hint(Hint::Cooldown(word.clone()), NOW);
+    let node = NodeId::from("n");
+    let first = live.take_permit(&word, &node, after(5)).unwrap();
+    assert!(live.take_permit(&word, &node, after(5)).is_none());
+    assert!(live.take_permit(&word, &node, after(6)).is_some());
+    drop(first);
+}
+
+#[test]
+fn a_permit_is_asked_for_once_a_second_and_only_of_somebody_who_is_there() {
+    let live = live();
+    let key = CooldownKey::provider("p".into());
+    assert!(!live.wants_permit(&key, NOW), "cut off");
+    live.set_cut_off(false);
+    let half = Duration::from_millis(500);
+    let asked = [NOW, NOW.plus(half), after(1), after(1).plus(half)].map(|now| live.wants_permit(&key, now));
+    assert_eq!(asked, [true, false, true, false]);
+}
+
+#[test]
+fn rests_that_are_long_over_are_forgotten_but_not_an_operators_word() {
+    let live = live();
+    let over = Cooldown { cleared: true, ..rest(after(1), 0, "n") };
+    let spoken = Cooldown { key: CooldownKey::provider("p".into()), epoch: 1, ..over.clone() };
+    live.hint_all([Hint::Cooldown(over), Hint::Cooldown(spoken.clone())], NOW);
+    live.tick(&[], after(3_600));
+    assert_eq!(live.hints(), [Hint::Cooldown(spoken)]);
+}
+
+#[test]
+fn budgets_go_on_over_a_change_of_configuration_that_leaves_them() {
+    let live = live();
+    let earned = live.known().unwrap();
+    (0..50).for_each(|_| earned.budgets().earn());
+    live.adopt(ConfigId(2), snapshot()).unwrap();
+    let kept = live.known().unwrap();
+    let taken = (0..100).filter(|_| kept.budgets().retry(NOW)).count();
+    assert_eq!(taken, 10, "a fifth of fifty");
+    assert!(!kept.budgets().hedge(NOW), "no second calls are wanted");
+}
