@@ -28,7 +28,7 @@ pub struct Machine {
     /// The latest time that was seen.
     now: WallTime,
     voices: BTreeMap<NodeId, Voice>,
-    is_alone: bool,
+    is_unsettled: bool,
 }
 
 /// A change of a provider's state.
@@ -60,10 +60,11 @@ impl Machine {
         self.since
     }
 
-    /// Tells whether one node says that the provider fails, and no other node said anything since: another should probe
-    /// it. Always false where one node is connected, and while the provider is down.
+    /// Tells whether a node has reason to say that the provider fails, and no other was answered since: another should
+    /// probe it as well, for as long as this holds. Always false where one node is connected, and while the provider is
+    /// down.
     pub fn wants_second_opinion(&self) -> bool {
-        self.is_alone
+        self.is_unsettled
     }
 
     /// Takes note of `evidence`, with `nodes` connected. Its time is to be by the clock of whoever decides, and not in
@@ -84,7 +85,7 @@ impl Machine {
         } else {
             self.judge(policy, nodes, evidence.at)
         };
-        self.is_alone = self.is_suspicion_of_one(policy, nodes);
+        self.is_unsettled = self.is_suspicion_unsettled(policy, nodes);
         change
     }
 
@@ -93,7 +94,7 @@ impl Machine {
     pub fn pass(&mut self, policy: &HealthPolicy, nodes: usize, now: WallTime) -> Option<Change> {
         self.forget(policy, now);
         let change = self.judge(policy, nodes, now);
-        self.is_alone = self.is_suspicion_of_one(policy, nodes);
+        self.is_unsettled = self.is_suspicion_unsettled(policy, nodes);
         change
     }
 
@@ -105,7 +106,7 @@ impl Machine {
     /// Starts anew, as an operator says that it recovered.
     pub fn reset_to_unknown(&mut self, now: WallTime) -> Option<Change> {
         self.voices.clear();
-        self.is_alone = false;
+        self.is_unsettled = false;
         let changes = self.state != HealthState::Unknown;
         // What happened before is not heard either way.
         let change = self.change(HealthState::Unknown, now, "an operator said that it recovered".to_owned());
@@ -167,18 +168,17 @@ impl Machine {
         Some(self.change(HealthState::Unhealthy, at, why))
     }
 
-    /// Tells whether one node alone has reason to say that the provider fails: a probe of its own failed, or so many
-    /// calls that it is its word.
-    fn is_suspicion_of_one(&self, policy: &HealthPolicy, nodes: usize) -> bool {
+    /// Tells whether some node has reason to say that the provider fails, a probe of its own that failed, or so many
+    /// calls that it is its word, and no other was answered since. It stays so until the others' word is complete: who
+    /// is asked to look once can never say that it failed often enough.
+    fn is_suspicion_unsettled(&self, policy: &HealthPolicy, nodes: usize) -> bool {
         if nodes <= 1 || self.state.is_down() {
             return false;
         }
         let threshold = policy.unhealthy_threshold.max(1);
-        let mut suspicious = self.voices.iter().filter_map(|(node, voice)| {
-            Some((node, voice.failing_since?)).filter(|_| voice.is_suspicious(threshold))
-        });
-        let (Some((node, since)), None) = (suspicious.next(), suspicious.next()) else { return false };
-        !self.voices.iter().any(|(other, voice)| other != node && voice.heard_since(since))
+        let suspicious = self.voices.values().filter(|voice| voice.is_suspicious(threshold));
+        let Some(since) = suspicious.filter_map(|voice| voice.failing_since).min() else { return false };
+        !self.voices.values().any(|voice| !voice.is_suspicious(threshold) && voice.answered_since(since))
     }
 
     fn change(&mut self, state: HealthState, at: WallTime, why: String) -> Change {
@@ -192,7 +192,7 @@ impl Machine {
             }
         }
         (self.state, self.since) = (state, at);
-        self.is_alone = false;
+        self.is_unsettled = false;
         Change { state, since: at, recovered, why }
     }
 

@@ -89,11 +89,6 @@ impl Voice {
         self.answered.is_some_and(|answered| answered >= time)
     }
 
-    /// Tells whether it was heard at or after `time`.
-    pub(super) fn heard_since(&self, time: WallTime) -> bool {
-        self.probed.max(self.called).is_some_and(|heard| heard >= time)
-    }
-
     /// Names its failures for people, as `3 probes in a row failed (503)`.
     pub(super) fn describe(&self) -> String {
         let what = match (self.probes_failed, self.calls_failed) {

@@ -58,11 +58,32 @@ fn a_lone_prober_among_several_wants_a_second_opinion_from_its_first_failure_on(
     case.after(30).probe("a", false);
     assert!(case.machine.wants_second_opinion());
     case.after(1).probe("b", false);
-    assert!(!case.machine.wants_second_opinion());
     for node in ["a", "b", "a"] {
+        assert!(case.machine.wants_second_opinion(), "one look is no word");
         assert_eq!(case.after(10).probe(node, false), None);
     }
     assert_eq!(case.after(1).probe("b", false).unwrap().state, HealthState::Unhealthy);
+    assert!(!case.machine.wants_second_opinion());
+}
+
+#[test]
+fn two_nodes_without_traffic_find_out_that_a_provider_is_down_by_asking_when_they_are_wanted() {
+    let mut case = Case::of_nodes(2);
+    case.probe("a", true);
+    let down = (0..10).position(|_| {
+        let prober = case.after(30).probe("a", false);
+        let second = case.machine.wants_second_opinion().then(|| case.after(1).probe("b", false)).flatten();
+        prober.or(second).is_some_and(|change| change.state == HealthState::Unhealthy)
+    });
+    assert_eq!(down, Some(2), "after three rounds, each of which failed at both");
+}
+
+#[test]
+fn a_second_opinion_that_differs_settles_it() {
+    let mut case = Case::of_nodes(2);
+    case.probe("a", false);
+    assert!(case.machine.wants_second_opinion());
+    case.after(1).probe("b", true);
     assert!(!case.machine.wants_second_opinion());
 }
 
