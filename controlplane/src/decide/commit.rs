@@ -104,3 +104,28 @@ async fn everything(state: &State) -> Result<Vec<HintChange>, StoreError> {
     let number = |hint| HintChange { version, hint };
     Ok(hints.into_iter().map(number).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cliproxy_domain::WallTime;
+    use cliproxy_store::Outcome;
+
+    fn of_operator(request_id: &str) -> Decided {
+        let (request_id, answer) = (request_id.to_owned(), "{}".to_owned());
+        let outcome = Outcome { request_id, answer, at: WallTime(0) };
+        Decided { outcome: Some(outcome), ..Decided::default() }
+    }
+
+    #[test]
+    fn decisions_share_a_transaction_unless_two_have_an_outcome() {
+        let group =
+            [Decided::default(), of_operator("a"), Decided::default(), of_operator("b"), of_operator("c")];
+        let ids: Vec<_> = changes_of(&group)
+            .into_iter()
+            .map(|change| change.outcome.map(|outcome| outcome.request_id).unwrap_or_default())
+            .collect();
+        assert_eq!(ids, ["a", "b", "c"]);
+        assert_eq!(changes_of(&[Decided::default()]), []);
+    }
+}

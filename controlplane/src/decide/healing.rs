@@ -17,6 +17,23 @@ const ACTIONS: [(&str, &str); 4] = [
     ("recovery_probed", "one probe is sent at once"),
 ];
 
+impl Watched {
+    /// Gives the step that is due. A round begins at least a check interval after the one before: a provider that goes
+    /// down again right after it was recovered would have its connections dropped over and over.
+    fn next_step(&mut self, policy: &HealingPolicy, now: WallTime) -> Option<Step> {
+        let state = self.machine.state();
+        let earliest = self.round_began.map(|began| began.plus(policy.check_interval));
+        if state.is_down() && self.round.due().is_none() && earliest.is_some_and(|earliest| now < earliest) {
+            return None;
+        }
+        let step = self.round.next(policy, state, now);
+        if step == Some(Step::Recover { attempt: 1 }) {
+            self.round_began = Some(now);
+        }
+        step
+    }
+}
+
 impl Decide {
     /// Takes the step that is due for a provider, if any. While no node is connected nothing could be done, so that
     /// no attempt is spent.
@@ -29,7 +46,7 @@ impl Decide {
         let watched = healths.of(provider, || self.state.hints.health(provider));
         self.try_early(turn, provider, policy, watched);
         let mut decided = Decided::default();
-        let step = watched.round.next(policy, watched.machine.state(), turn.now);
+        let step = watched.next_step(policy, turn.now);
         if step.is_some()
             && let Some((_, attempt)) = watched.recovering.take()
         {

@@ -27,6 +27,8 @@ pub(super) struct Watched {
     pub(super) recovering: Option<(WallTime, u32)>,
     /// Counts probes that are wanted at once.
     pub(super) at_once: u64,
+    /// When the last round of recoveries began.
+    pub(super) round_began: Option<WallTime>,
     /// The rest that is probed early: when it began, and when it is probed next.
     pub(super) trying: Option<(WallTime, WallTime)>,
 }
@@ -94,13 +96,15 @@ impl Decide {
         let policy = &turn.active.snapshot.policy.health_check;
         let (mut wanted, mut decided) = (BTreeMap::new(), Decided::default());
         for provider in turn.active.snapshot.providers.values() {
+            if !turn.is_checked(provider) {
+                decided.and(self.unwatch(turn, &provider.name));
+                continue;
+            }
             decided.and(
                 self.judge(turn, &provider.name, |machine| machine.pass(policy, turn.nodes.len(), turn.now)),
             );
-            if turn.is_checked(provider) {
-                decided.and(self.heal(turn, &provider.name));
-                wanted.insert(provider.name.clone(), self.wanted(&provider.name));
-            }
+            decided.and(self.heal(turn, &provider.name));
+            wanted.insert(provider.name.clone(), self.wanted(&provider.name));
         }
         if !decided.is_empty() {
             self.hand_in(decided).await;
@@ -122,10 +126,24 @@ impl Decide {
         let now = self.state.clock.wall();
         let mut healths = self.healths.lock();
         let watched = healths.of(provider, || self.state.hints.health(provider));
-        (watched.round, watched.recovering, watched.trying) = Default::default();
+        (watched.round, watched.round_began, watched.recovering, watched.trying) = Default::default();
         let change = watched.machine.reset_to_unknown(now);
         self.desk.lock().windows.clear(provider);
         Some(Hint::Health(self.word(provider, &change?)))
+    }
+
+    /// Takes back what was said of a provider's health that is checked no more.
+    fn unwatch(&self, turn: &Turn, provider: &ProviderName) -> Decided {
+        let mut healths = self.healths.lock();
+        if self.state.hints.health(provider).is_none_or(|word| word.state == HealthState::Unknown) {
+            return Decided::default();
+        }
+        healths.0.remove(provider);
+        let why = "it is checked no more".to_owned();
+        self.change_health(
+            provider,
+            &Change { state: HealthState::Unknown, since: turn.now, recovered: false, why },
+        )
     }
 
     fn wanted(&self, provider: &ProviderName) -> Wanted {
@@ -141,7 +159,8 @@ impl Decide {
         provider: &ProviderName,
         judge: impl FnOnce(&mut Machine) -> Option<Change>,
     ) -> Decided {
-        if turn.provider(provider).is_none() {
+        // Nothing hangs on the health of a provider that nobody asks, and nothing but its traffic would bring it back.
+        if !turn.provider(provider).is_some_and(|provider| turn.is_checked(provider)) {
             return Decided::default();
         }
         let mut healths = self.healths.lock();
@@ -167,20 +186,23 @@ impl Decide {
             machine.note(&turn.active.snapshot.policy.health_check, turn.nodes.len(), &evidence)
         }));
         // A 429 says that it answers, not that it takes requests.
-        let answered = report.healthy && report.http_status != 429;
-        if answered && turn.active.snapshot.policy.self_healing.enabled {
+        if report.healthy && report.http_status != 429 {
             let mut desk = self.desk.lock();
             decided.and(self.end_error(&mut desk, turn, report, began));
         }
         decided
     }
 
-    /// Ends a provider's rest for its errors when a probe that began after it was answered.
+    /// Ends a provider's rest for its errors when a probe was answered, with self-healing on. Not within its first
+    /// check interval: a provider whose list of models answers while requests fail would be back at once, over and
+    /// over.
     fn end_error(&self, desk: &mut Desk, turn: &Turn, report: &ProbeReport, began: WallTime) -> Decided {
         let key = CooldownKey::provider(report.provider.clone());
         let Some(rest) = self.state.hints.cooldown(&key) else { return Decided::default() };
         let keeps_away = matches!(stage(&rest, turn.now), Stage::Resting | Stage::HalfOpen(_));
-        if !keeps_away || rest.cause != CooldownCause::Error || began < rest.started_at {
+        let policy = &turn.active.snapshot.policy.self_healing;
+        let tried_from = rest.started_at.plus(policy.check_interval);
+        if !policy.enabled || !keeps_away || rest.cause != CooldownCause::Error || began < tried_from {
             return Decided::default();
         }
         let seen = (rest.epoch, rest.round);

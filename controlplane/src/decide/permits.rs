@@ -13,7 +13,8 @@ const VERDICT: Duration = Duration::from_secs(1);
 /// A wish so old is wished no more: who still wants the permit asks again.
 const WISH: Duration = Duration::from_secs(2);
 
-/// What is known of permits beside the rests themselves. Holds only rests that a permit was asked for or granted of.
+/// What is known of permits beside the rests themselves. Holds only rests that a permit was asked for or
+/// granted of a moment ago.
 #[derive(Default)]
 pub(super) struct Permits(BTreeMap<CooldownKey, Asked>);
 
@@ -23,6 +24,14 @@ struct Asked {
     granted: Option<(u32, WallTime)>,
     /// Who else wants it, and since when.
     wish: Option<(NodeId, WallTime)>,
+}
+
+impl Asked {
+    /// Tells whether anything hangs on it still.
+    fn is_recent(&self, now: WallTime) -> bool {
+        let granted = self.granted.is_some_and(|(_, at)| now.since(at) <= VERDICT);
+        granted || self.wish.as_ref().is_some_and(|(_, since)| now.since(*since) <= WISH)
+    }
 }
 
 impl Permits {
@@ -66,9 +75,12 @@ impl Decide {
     /// is to be stored.
     pub(super) fn hand_on(&self, desk: &mut Desk, turn: &Turn) -> Decided {
         let mut decided = Decided::default();
-        let half_open =
-            |rest: &Cooldown| !rest.cleared && rest.until <= turn.now && rest.permit.node.is_some();
-        let rests = self.state.hints.cooldowns_that(half_open);
+        let permits = &desk.permits;
+        let is_open = |rest: &Cooldown| {
+            let lost = rest.permit.node.as_ref().is_some_and(|holder| !turn.is_connected(holder));
+            !rest.cleared && rest.until <= turn.now && (lost || permits.0.contains_key(&rest.key))
+        };
+        let rests = self.state.hints.cooldowns_that(is_open);
         for rest in &rests {
             let lost = rest.permit.node.as_ref().is_some_and(|holder| !turn.is_connected(holder));
             let wish = desk.permits.wish(&rest.key, turn.now).filter(|node| turn.is_connected(node)).cloned();
@@ -81,7 +93,7 @@ impl Decide {
                 decided.and(self.grant(desk, turn, rest, &node));
             }
         }
-        desk.permits.0.retain(|key, _| rests.iter().any(|rest| rest.key == *key));
+        desk.permits.0.retain(|_, asked| asked.is_recent(turn.now));
         decided
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub(crate) struct Turn {
     pub(crate) active: Arc<ActiveConfig>,
     /// Sorted.
-    pub(crate) nodes: Vec<NodeId>,
+    pub(crate) nodes: Arc<Vec<NodeId>>,
     pub(crate) now: WallTime,
 }
 

@@ -4,7 +4,10 @@ use super::{
     Lead,
     repeats::{Repeats, revision},
 };
-use crate::{backoff::Backoff, state::TargetKey};
+use crate::{
+    backoff::Backoff,
+    state::{ActiveConfig, TargetKey},
+};
 use cliproxy_domain::{Hint, HintKey, Measured, Signal, WallTime};
 use cliproxy_store::StoreError;
 use std::{collections::BTreeSet, time::Duration};
@@ -26,9 +29,8 @@ pub(super) async fn run(lead: &Lead, end: &CancellationToken) {
             () = end.cancelled() => return,
             _ = tick.tick() => {}
         }
-        let Some(window) = lead.state.active().map(|active| active.snapshot.policy.latency_window) else {
-            continue;
-        };
+        let Some(active) = lead.state.active() else { continue };
+        let window = active.snapshot.policy.latency_window;
         if measured_over != Some(window) {
             match rebuild(lead, window).await {
                 Ok(()) => (measured_over, backoff) = (Some(window), Backoff::default()),
@@ -38,7 +40,7 @@ pub(super) async fn run(lead: &Lead, end: &CancellationToken) {
                 }
             }
         }
-        send(lead, &mut signals);
+        send(lead, &mut signals, &active);
     }
 }
 
@@ -60,9 +62,10 @@ async fn rebuild(lead: &Lead, window: Duration) -> Result<(), StoreError> {
 }
 
 /// Sends what changed and repeats the rest.
-fn send(lead: &Lead, signals: &mut Repeats) {
+fn send(lead: &Lead, signals: &mut Repeats, active: &ActiveConfig) {
     let now = lead.state.clock.wall();
-    let measured = lead.state.meter.measured(now);
+    let mut measured = lead.state.meter.measured(now);
+    measured.retain(|((provider, _), _)| active.snapshot.providers.contains_key(provider));
     let held: BTreeSet<HintKey> = measured.iter().map(|(target, _)| key(target)).collect();
     for (target, measured) in measured {
         let last = match signals.last(&key(&target)) {

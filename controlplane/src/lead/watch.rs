@@ -2,7 +2,7 @@
 
 use super::{Lead, assignments::Assignments};
 use cliproxy_domain::NodeId;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How often time passes where nothing is heard.
@@ -14,7 +14,7 @@ pub(super) async fn run(lead: &Lead, end: &CancellationToken) {
         (lead.state.nodes.watch_connections(), lead.state.config.subscribe());
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut assignments, mut connected) = (Assignments::default(), Vec::new());
+    let (mut assignments, mut connected) = (Assignments::default(), Arc::<Vec<NodeId>>::default());
     loop {
         tokio::select! {
             () = end.cancelled() => return,
@@ -25,9 +25,10 @@ pub(super) async fn run(lead: &Lead, end: &CancellationToken) {
         }
         let Some(turn) = lead.decide.turn() else { continue };
         if turn.nodes != connected {
-            let lost: Vec<NodeId> = connected.into_iter().filter(|node| !turn.is_connected(node)).collect();
+            let gone = connected.iter().filter(|node| !turn.is_connected(node));
+            let lost: Vec<NodeId> = gone.cloned().collect();
             lead.decide.forget_nodes(&lost);
-            connected = turn.nodes.clone();
+            connected = Arc::clone(&turn.nodes);
         }
         for heard in lead.state.reports.take() {
             lead.decide.hear(&turn, heard).await;

@@ -205,3 +205,6 @@ impl Inner {
         self.changed += u64::from(kept != self.current.len());
     }
 }
+
+#[cfg(test)]
+mod tests;

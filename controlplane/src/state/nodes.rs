@@ -1,9 +1,10 @@
 //! The nodes: who is connected, on which configuration, and what each refused.
 
+use arc_swap::ArcSwap;
 use cliproxy_domain::{ConfigId, HintVersion, NodeId, WallTime};
 use cliproxy_store::NodeRecord;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::watch;
 
 /// How many nodes are remembered; beyond that, those that are not connected are forgotten.
@@ -12,6 +13,8 @@ const KEEP: usize = 10_000;
 /// All nodes that were heard of.
 pub(crate) struct Nodes {
     by_name: Mutex<BTreeMap<NodeId, Node>>,
+    /// The connected ones, sorted; made anew when a node connects or goes.
+    connected: ArcSwap<Vec<NodeId>>,
     /// Counts connections that came and went.
     connections: watch::Sender<u64>,
     /// Counts what changed: connections and acknowledged hints.
@@ -47,15 +50,15 @@ impl Nodes {
         let nodes = records.into_iter().map(|record| (record.node.clone(), Node::new(record)));
         Self {
             by_name: Mutex::new(nodes.collect()),
+            connected: ArcSwap::default(),
             connections: watch::Sender::new(0),
             changes: watch::Sender::new(0),
         }
     }
 
     /// Gives the nodes that are connected, sorted.
-    pub(crate) fn connected_now(&self) -> Vec<NodeId> {
-        let nodes = self.by_name.lock();
-        nodes.iter().filter(|(_, node)| node.streams > 0).map(|(name, _)| name.clone()).collect()
+    pub(crate) fn connected_now(&self) -> Arc<Vec<NodeId>> {
+        self.connected.load_full()
     }
 
     /// Tells whether a node is connected.
@@ -101,17 +104,17 @@ impl Nodes {
         node.streams += 1;
         node.config = config;
         node.hints = hints;
-        drop(nodes);
-        self.tell_connections();
+        self.tell_connections(&nodes);
     }
 
     /// Notes that one of a node's streams has ended.
     pub(crate) fn disconnected(&self, node: &NodeId, at: WallTime) {
-        self.change(node, |node| {
+        let mut nodes = self.by_name.lock();
+        if let Some(node) = nodes.get_mut(node) {
             node.streams = node.streams.saturating_sub(1);
             node.record.last_seen = at;
-        });
-        self.tell_connections();
+        }
+        self.tell_connections(&nodes);
     }
 
     /// Notes what configuration a node runs.
@@ -145,7 +148,9 @@ impl Nodes {
         self.by_name.lock().get(node).cloned()
     }
 
-    fn tell_connections(&self) {
+    fn tell_connections(&self, nodes: &BTreeMap<NodeId, Node>) {
+        let connected = nodes.iter().filter(|(_, node)| node.streams > 0).map(|(name, _)| name.clone());
+        self.connected.store(Arc::new(connected.collect()));
         self.connections.send_modify(|count| *count += 1);
         self.changes.send_modify(|count| *count += 1);
     }

@@ -72,10 +72,8 @@ async fn without_self_healing_nothing_is_done() {
     let (plane, node) = down(checked()).await;
     plane.clock.advance_wall(600 * SECOND);
     node.probes("claude", 0).await;
-    plane
-        .metric_reaches(r#"cliproxy_controlplane_probes_total{provider="claude",result="unhealthy"}"#, 4.0)
-        .await;
-    assert_eq!(node.health("claude").unwrap().recoveries, 0);
+    node.settles(&plane).await;
+    assert_eq!(plane.state.hints.health(&"claude".into()).unwrap().recoveries, 0);
     assert!(steps(&plane).await.is_empty());
     plane.stop().await;
 }
@@ -150,10 +148,8 @@ async fn a_provider_that_rests_for_its_errors_is_tried_early_and_an_answer_ends_
     plane.clock.advance_wall(SECOND);
     // It answers, but not to requests.
     node.probes("claude", 429).await;
-    plane
-        .metric_reaches(r#"cliproxy_controlplane_probes_total{provider="claude",result="healthy"}"#, 1.0)
-        .await;
-    assert!(!node.rest(&provider_key("claude")).unwrap().cleared);
+    node.settles(&plane).await;
+    assert!(!plane.state.hints.cooldown(&provider_key("claude")).unwrap().cleared);
     node.probes("claude", 200).await;
     node.learns(|node| node.rest(&provider_key("claude")).is_some_and(|rest| rest.cleared)).await;
     eventually(async || plane.audited("claude").await.contains(&"cooldown_ended".to_owned())).await;
@@ -165,8 +161,41 @@ async fn without_self_healing_a_probe_ends_no_rest() {
     let (plane, node) = resting(checked()).await;
     plane.clock.advance_wall(61 * SECOND);
     node.probes("claude", 200).await;
-    node.learns(|node| node.health("claude").is_some()).await;
-    assert!(!node.rest(&provider_key("claude")).unwrap().cleared);
+    node.settles(&plane).await;
+    assert!(!plane.state.hints.cooldown(&provider_key("claude")).unwrap().cleared);
     assert_eq!(at_once(&node), 0);
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn a_provider_that_goes_down_right_after_it_was_recovered_waits_for_the_next_check() {
+    let (plane, node) = down(healing()).await;
+    recovered(&node, 1).await;
+    plane.clock.advance_wall(SECOND);
+    node.probes("claude", 200).await;
+    node.learns(|node| node.health("claude").is_some_and(|health| health.state == HealthState::Healthy))
+        .await;
+    for _ in 0..3 {
+        plane.clock.advance_wall(SECOND);
+        node.probes("claude", 0).await;
+    }
+    node.learns(|node| node.health("claude").is_some_and(|health| health.state == HealthState::Unhealthy))
+        .await;
+    plane.clock.advance_wall(30 * SECOND);
+    node.probes("claude", 0).await;
+    node.settles(&plane).await;
+    assert_eq!(plane.state.hints.health(&"claude".into()).unwrap().recoveries, 1);
+    plane.clock.advance_wall(30 * SECOND);
+    recovered(&node, 2).await;
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_right_after_the_errors_ends_no_rest() {
+    let (plane, node) = resting(healing()).await;
+    plane.clock.advance_wall(30 * SECOND);
+    node.probes("claude", 200).await;
+    node.settles(&plane).await;
+    assert!(!plane.state.hints.cooldown(&provider_key("claude")).unwrap().cleared);
     plane.stop().await;
 }

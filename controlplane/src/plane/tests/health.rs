@@ -170,7 +170,9 @@ async fn health_survives_a_restart_and_its_revision_goes_on() {
     let node = TestNode::connect(&plane, "node-1").await;
     node.learns(|node| node.health("claude") == Some(before.clone())).await;
     probed(&plane, &node, &[200]).await;
-    assert!(is(HealthState::Unhealthy)(&node), "one answer is not enough");
+    node.settles(&plane).await;
+    let known = plane.state.hints.health(&"claude".into());
+    assert_eq!(known, Some(before.clone()), "one answer is not enough");
     probed(&plane, &node, &[200]).await;
     node.learns(is(HealthState::Healthy)).await;
     assert!(node.health("claude").unwrap().revision > before.revision);
@@ -216,5 +218,22 @@ async fn what_is_said_of_providers_that_are_not_configured_is_not_heard() {
     probed(&plane, &node, &[200]).await;
     node.learns(is(HealthState::Healthy)).await;
     assert_eq!(node.health("mistral"), None);
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_the_health_of_what_is_not_checked() {
+    let plane = Plane::configured_with(checked()).await;
+    let mut node = TestNode::connect(&plane, "node-1").await;
+    probed(&plane, &node, &[503, 503, 503]).await;
+    node.learns(is(HealthState::Unhealthy)).await;
+    plane.handle.apply(snapshot(), "file", "reload").await.unwrap();
+    node.learns(is(HealthState::Unknown)).await;
+    plane.clock.advance_wall(SECOND);
+    node.calls(calls("claude", AttemptCounts { err_5xx: 9, ..Default::default() })).await;
+    node.calls(calls("openai", AttemptCounts { ok: 9, ..Default::default() })).await;
+    node.settles(&plane).await;
+    assert_eq!(plane.state.hints.health(&"claude".into()).unwrap().state, HealthState::Unknown);
+    assert_eq!(plane.state.hints.health(&"openai".into()), None);
     plane.stop().await;
 }

@@ -73,6 +73,17 @@ impl TestNode {
         self.observes(vec![probe_to_wire(&report)], Vec::new()).await.unwrap();
     }
 
+    /// Waits until what was heard before was judged and what was due then was done: a probe that is reported after
+    /// another was counted is taken in a later round of the judge.
+    pub(super) async fn settles(&self, plane: &Plane) {
+        let openai = r#"cliproxy_controlplane_probes_total{provider="openai",result="healthy"}"#;
+        for _ in 0..2 {
+            let counted = plane.metric(openai);
+            self.probes("openai", 200).await;
+            plane.metric_reaches(openai, counted + 1.0).await;
+        }
+    }
+
     /// Sends observations as they are.
     pub(super) async fn observes(
         &self,
