@@ -7,20 +7,11 @@ use cliproxy_domain::{
     status::{CooldownStatus, RestStatus, Source},
 };
 use cliproxy_engine::{Outlook, status::cooldowns};
-use serde::Deserialize;
 
-/// The actions after which a rest was over.
-const ENDINGS: [&str; 2] = ["recovered", "cooldown_ended"];
+/// The actions after which a rest was over: it was ended, or another one follows on it.
+const ENDINGS: [&str; 4] = ["recovered", "cooldown_ended", "cooldown_started", "cooldown_forced"];
 /// How many entries of each are looked at for the history.
 const ENTRIES: u32 = 50;
-
-/// The words that an audit entry has replaced: one, or all that an operator's word undid.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Replaced {
-    One(Box<RestStatus>),
-    All(Vec<RestStatus>),
-}
 
 impl Operations {
     /// Tells what rests of all providers, or of one.
@@ -71,14 +62,14 @@ impl Operations {
     }
 }
 
-/// Gives the rests that were over with an entry.
+/// Gives the rests that were over with an entry: one, or all that an operator's word ended.
 fn replaced(entry: &AuditEntry) -> Vec<RestStatus> {
-    let before = match serde_json::from_str(&entry.before) {
-        Ok(Replaced::One(rest)) => vec![*rest],
-        Ok(Replaced::All(rests)) => rests,
-        // Nothing rested, or an entry of another version.
-        Err(_) => return Vec::new(),
+    let before = match entry.before.starts_with('[') {
+        true => serde_json::from_str(&entry.before),
+        false => serde_json::from_str(&entry.before).map(|rest| vec![rest]),
     };
+    // Nothing rested, or the entry is of another version.
+    let before: Vec<RestStatus> = before.unwrap_or_default();
     let over = |rest: RestStatus| RestStatus {
         stage: "over".to_owned(),
         ends_at: rest.ends_at.min(entry.at),

@@ -18,7 +18,7 @@ pub struct AuditEntry {
     pub actor: String,
     /// From where: the caller's address, or the node that reported it; empty for the control plane itself.
     pub from: String,
-    /// What: a word of a closed set, as `cooldown_started`, `recovered`, `health_changed`, `recovery_attempted`,
+    /// What: a word of a closed set, as `cooldown_started`, `cooldown_forced`, `recovered`, `health_changed`,
     /// `alert`, `config_applied`.
     pub action: String,
     /// The provider that it is about, when it is about one.

@@ -156,7 +156,7 @@ pub enum OrderError {
         remedy: String,
     },
     /// A query has a parameter that means nothing.
-    #[error("there is no parameter `{name}`; known are {}", .known.join(", "))]
+    #[error("there is no parameter `{name}`; {}", known_parameters(.known))]
     UnknownParameter {
         /// Its name, cut to what people read.
         name: String,
@@ -182,6 +182,13 @@ impl OrderError {
     fn field(field: &'static str, value: impl fmt::Display, remedy: impl Into<String>) -> Self {
         Self::Field { field, value: value.to_string(), remedy: remedy.into() }
     }
+}
+
+fn known_parameters(known: &[&str]) -> String {
+    if known.is_empty() {
+        return "this takes none".to_owned();
+    }
+    format!("known are {}", known.join(", "))
 }
 
 fn known_providers(known: &[ProviderName]) -> String {

@@ -134,6 +134,12 @@ mod tests {
     }
 
     #[test]
+    fn what_takes_no_parameters_says_so() {
+        let refused = single(&[("x".to_owned(), String::new())], &[]).unwrap_err().to_string();
+        assert_eq!(refused, "there is no parameter `x`; this takes none");
+    }
+
+    #[test]
     fn a_refusal_names_the_parameter_and_the_remedy() {
         let cases: [(&[(&str, &str)], &str); 6] = [
             (

@@ -1,7 +1,9 @@
 //! The nodes, the quotas, what is wrong, and the audit log.
 
 use super::*;
-use cliproxy_domain::{AuditEntry, Incarnation, NodeId, Quota, QuotaReset, QuotaUnit};
+use cliproxy_domain::{
+    AuditEntry, Health, HealthState, Hint, Incarnation, NodeId, Quota, QuotaReset, QuotaUnit,
+};
 use cliproxy_store::{Change, NodeRecord, Store};
 
 /// Notes a node as if it had connected.
@@ -116,6 +118,38 @@ async fn a_store_that_does_not_answer_is_the_first_alert() {
     let first = async || plane.get("/v0/operations/alerts").await.json["alerts"][0]["name"].clone();
     eventually(async || first().await == "store_unavailable").await;
     plane.store.faults().heal();
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_an_alert_that_says_why() {
+    let plane = Plane::configured().await;
+    for (revision, state, name) in
+        [(1, HealthState::Unhealthy, "provider_unhealthy"), (2, HealthState::Failed, "provider_failed")]
+    {
+        let health = Health {
+            revision,
+            provider: "openai".into(),
+            state,
+            since: START,
+            recovered: false,
+            recoveries: 0,
+            why: "3 probes in a row failed (503)".into(),
+        };
+        plane.state.hints.merge(Hint::Health(health), START).unwrap();
+        let alerts = plane.get("/v0/operations/alerts").await.json["alerts"].clone();
+        let expected = json!([{
+            "name": name,
+            "severity": "critical",
+            "provider": "openai",
+            "since": "2026-02-19T22:50:30Z",
+            "message": "openai: 3 probes in a row failed (503)"
+        }]);
+        assert_eq!(alerts, expected);
+        let openai = plane.get(PROVIDERS).await.json["providers"]["openai"].clone();
+        assert_eq!(openai["status"], state.as_str());
+        assert_eq!(openai["why"], "3 probes in a row failed (503)");
+    }
     plane.stop().await;
 }
 
