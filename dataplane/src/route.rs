@@ -14,10 +14,13 @@ use crate::{
 use cliproxy_dialects::form::Refused;
 use cliproxy_domain::{Decision, ErrorClass, NodeId, Operation, WallTime};
 use cliproxy_engine::{
-    Candidate, Choice, CredentialOutlook, Load, Order, Outlook, Pick, ProviderOutlook, Scene,
+    Candidate, Choice, CredentialOutlook, Excluded, Load, Order, Outlook, Pick, ProviderOutlook, Scene,
     explain::explain, order,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// Where a call may go.
 pub struct Route {
@@ -47,6 +50,8 @@ pub struct Decided {
     pub at: WallTime,
     /// The choices, first to last, and what was left out.
     pub order: Order,
+    /// All that was left out, when none of the choices could be tried after all.
+    untried: OnceLock<Vec<Excluded>>,
 }
 
 impl Decided {
@@ -68,7 +73,21 @@ impl Decided {
 
     /// Tells why it came out so, for a client that asked for `model`.
     pub fn explain(&self, model: &str, node: &NodeId) -> Decision {
-        explain(&self.scene(node), &self.resolved.set, &self.order, self.known.config, model)
+        let scene = self.scene(node);
+        let told = |order: &Order| explain(&scene, &self.resolved.set, order, self.known.config, model);
+        let Some(excluded) = self.untried.get() else { return told(&self.order) };
+        told(&Order {
+            picks: Vec::new(),
+            excluded: excluded.clone(),
+            soonest: excluded.iter().filter_map(|excluded| excluded.until).min(),
+            health_ignored: self.order.health_ignored,
+        })
+    }
+
+    /// Notes that none of the choices could be tried, as each of them was `left_out` since. Gives all that was left
+    /// out.
+    pub fn nothing_tried(&self, left_out: Vec<Excluded>) -> &[Excluded] {
+        self.untried.get_or_init(|| self.order.excluded.iter().cloned().chain(left_out).collect())
     }
 
     /// Decides again, on what is known `now`.
@@ -130,6 +149,7 @@ pub fn route(live: &Live, call: &Call, node: &NodeId, now: WallTime) -> Result<R
         known,
         resolved,
         order: Order::default(),
+        untried: OnceLock::new(),
     };
     decided.order = order(&decided.scene(node), &decided.resolved.set);
     Ok(Route { decided: Arc::new(decided), forms: Forms::default() })

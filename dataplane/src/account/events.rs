@@ -74,3 +74,6 @@ impl Accounts {
         uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid().to_string()
     }
 }
+
+#[cfg(test)]
+mod tests;

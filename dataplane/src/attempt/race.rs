@@ -75,7 +75,7 @@ impl Course {
         };
         if !self.route.decided.known.budgets().hedge(attempter.clock.wall()) {
             attempter.witness.hedged(HedgeResult::BudgetSpent);
-            progress.search.hold(found);
+            progress.search.take_back(found);
             return None;
         }
         Some(found)

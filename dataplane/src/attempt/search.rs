@@ -19,8 +19,6 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(super) struct Search {
     at: usize,
-    /// What was found and not used.
-    held: Option<Found>,
     /// What was left out since the decision.
     left_out: Vec<Excluded>,
     /// Why the first of the targets that could not take the request could not.
@@ -45,9 +43,6 @@ impl Search {
     /// Finds the next choice. A credential may have been sent away since the decision, by an attempt of this very
     /// request.
     pub(super) fn next(&mut self, attempter: &Attempter, call: &Call, route: &Route) -> Option<Found> {
-        if let Some(held) = self.held.take() {
-            return Some(held);
-        }
         while let Some(pick) = route.decided.order.picks.get(self.at).copied() {
             self.at += 1;
             let half_open = match admitted(attempter, route, pick) {
@@ -87,9 +82,10 @@ impl Search {
         }
     }
 
-    /// Takes back what was found and not used.
-    pub(super) fn hold(&mut self, found: Found) {
-        self.held = Some(found);
+    /// Takes back what was found last and is not used: it is found again, if it can still be tried then.
+    pub(super) fn take_back(&mut self, found: Found) {
+        drop(found);
+        self.at = self.at.saturating_sub(1);
     }
 
     /// Gives what was left out since the decision.
@@ -100,12 +96,11 @@ impl Search {
     /// Says why nothing could be tried: the request's own fault where every target lacks what it needs, else that they
     /// are out for now.
     pub(super) fn nothing(self, call: &Call, route: &Route, now: WallTime) -> Nothing {
-        let excluded: Vec<Excluded> =
-            route.decided.order.excluded.iter().cloned().chain(self.left_out).collect();
+        let excluded = route.decided.nothing_tried(self.left_out);
         let passes = excluded.iter().any(|excluded| excluded.reason != Exclusion::Capability);
         match self.refused {
             Some(refused) if !passes => Nothing::Refused(refused),
-            _ => Nothing::Unavailable(unavailable(&call.model, &route.decided, &excluded, now)),
+            _ => Nothing::Unavailable(unavailable(&call.model, &route.decided, excluded, now)),
         }
     }
 

@@ -190,3 +190,34 @@ async fn a_fast_429_does_not_draw_traffic_by_its_latency() {
     assert_eq!(served, 300);
     assert!(tried < 60, "{tried} of 300 requests went to the one that only refuses");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_429_that_was_on_its_way_does_not_undo_an_operators_recovery() {
+    let net = MemoryNet::new();
+    let late = [vec![Step::Pause(Duration::from_secs(2))], limited(60)].concat();
+    Script::play(&net, "a", vec![late, chat()]);
+    let node = Node::start(&net, once(in_turn(vec![with_keys("a", &["k"])]))).await;
+    let operator = async {
+        pass(1).await;
+        node.ask("/v0/operations/providers/a/recover", "").await
+    };
+    let (stale, recovered) = tokio::join!(ask(&node), operator);
+    assert_eq!((stale.status.as_u16(), recovered.status.as_u16()), (429, 200), "{}", recovered.body);
+    assert_eq!(ask(&node).await.body, CHAT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_of_one_model_rests_that_model_and_the_key_serves_others() {
+    let body = r#"{"error":{"code":429,"message":"no","status":"RESOURCE_EXHAUSTED","details":[
+        {"violations":[{"quotaId":"PerModel","quotaDimensions":{"model":"up"}}]},{"retryDelay":"30s"}]}}"#;
+    let net = MemoryNet::new();
+    let answer =
+        document("200 OK", r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}"#);
+    let script = Script::play(&net, "g", vec![document("429 Too Many Requests", body), answer]);
+    let node = Node::start(&net, once(in_turn(vec![provider("g", ProviderKind::Gemini)]))).await;
+    let ask = async |model: &str| node.ask(&format!("/v1beta/models/{model}:generateContent"), "{}").await;
+    assert_eq!(ask("m").await.status.as_u16(), 429);
+    assert!(node.rest("g/main/up").is_some() && node.rest("g/main").is_none());
+    assert_eq!((ask("g/other").await.status.as_u16(), ask("m").await.status.as_u16()), (200, 429));
+    assert_eq!(script.requests().len(), 2);
+}

@@ -34,6 +34,9 @@ async fn one_request_finds_out_and_the_others_are_sent_away_at_once() {
     let (served, sent_away): (Vec<Answer>, Vec<Answer>) =
         [a, b, c].into_iter().partition(|answer| answer.status.as_u16() == 200);
     assert_eq!((served.len(), sent_away.len(), script.requests().len()), (1, 2, 2));
+    let id = sent_away[0].headers["x-request-id"].to_str().expect("text").to_owned();
+    let record = node.get(&format!("/v0/operations/requests/{id}")).await.body;
+    assert!(record.contains("\"excluded\":\"circuit_half_open_busy\""), "{record}");
     for answer in sent_away {
         assert_eq!(
             (answer.status.as_u16(), &answer.headers["retry-after"]),

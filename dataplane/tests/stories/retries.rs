@@ -3,11 +3,12 @@
 use crate::{
     cooldown::ask,
     network::MemoryNet,
-    node::{Node, in_turn, with_keys},
-    script::{CHAT, Script, chat, document, limited, refused},
+    node::{Answer, Node, in_turn, with_keys},
+    script::{CHAT, Script, Step, chat, document, limited, refused},
 };
 use cliproxy_host::{Clock as _, SystemClock};
 use futures_util::future::join_all;
+use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
 async fn calls_beyond_the_first_keep_to_a_fifth_of_all_requests_in_a_storm() {
@@ -40,6 +41,19 @@ async fn a_wait_that_a_client_can_be_made_to_wait_is_waited_and_not_shortened() 
     );
     assert!((1_000..1_300).contains(&took.as_millis()), "{took:?}");
     assert_eq!(script.requests().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_grew_meanwhile_is_respected() {
+    let net = MemoryNet::new();
+    let longer = [vec![Step::Pause(Duration::from_millis(300))], limited(60)].concat();
+    let script = Script::play(&net, "a", vec![limited(1), longer, chat()]);
+    let node = Node::start(&net, in_turn(vec![with_keys("a", &["k"])])).await;
+    let (first, second) = tokio::join!(ask(&node), ask(&node));
+    assert_eq!((first.status.as_u16(), second.status.as_u16()), (429, 429));
+    assert_eq!(script.requests().len(), 2, "nobody asks again after a second");
+    let told = |answer: &Answer| answer.headers["retry-after"].to_str().expect("text").parse::<u64>();
+    assert!(told(&first).is_ok_and(|seconds| seconds >= 59), "{:?}", first.headers);
 }
 
 #[tokio::test(start_paused = true)]
