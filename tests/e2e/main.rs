@@ -22,6 +22,7 @@ mod docs;
 mod drain;
 mod failover;
 mod golden;
+mod guide;
 mod hang_up;
 mod keep_alive;
 mod layout;
