@@ -37,12 +37,21 @@ async fn coding_agents_does_what_it_says() {
     follow("docs/guide/coding-agents.md").await;
 }
 
+#[tokio::test]
+async fn operating_it_does_what_it_says() {
+    follow("docs/guide/operations.md").await;
+}
+
 #[test]
 fn every_page_of_the_guide_is_followed() {
     let pages = std::fs::read_dir(root().join("docs/guide")).expect("the guide is there");
     let mut names: Vec<_> = pages.map(|page| page.expect("a page").file_name()).collect();
     names.sort();
-    assert_eq!(names, ["coding-agents.md", "getting-started.md"], "a test above follows each page");
+    assert_eq!(
+        names,
+        ["coding-agents.md", "getting-started.md", "operations.md"],
+        "a test above follows each page"
+    );
 }
 
 async fn follow(page: &str) {
