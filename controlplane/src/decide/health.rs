@@ -96,15 +96,13 @@ impl Decide {
         let policy = &turn.active.snapshot.policy.health_check;
         let (mut wanted, mut decided) = (BTreeMap::new(), Decided::default());
         for provider in turn.active.snapshot.providers.values() {
-            if !turn.is_checked(provider) {
-                decided.and(self.unwatch(turn, &provider.name));
-                continue;
-            }
             decided.and(
                 self.judge(turn, &provider.name, |machine| machine.pass(policy, turn.nodes.len(), turn.now)),
             );
-            decided.and(self.heal(turn, &provider.name));
-            wanted.insert(provider.name.clone(), self.wanted(&provider.name));
+            if turn.is_checked(provider) {
+                decided.and(self.heal(turn, &provider.name));
+                wanted.insert(provider.name.clone(), self.wanted(&provider.name));
+            }
         }
         if !decided.is_empty() {
             self.hand_in(decided).await;
@@ -132,20 +130,6 @@ impl Decide {
         Some(Hint::Health(self.word(provider, &change?)))
     }
 
-    /// Takes back what was said of a provider's health that is checked no more.
-    fn unwatch(&self, turn: &Turn, provider: &ProviderName) -> Decided {
-        let mut healths = self.healths.lock();
-        if self.state.hints.health(provider).is_none_or(|word| word.state == HealthState::Unknown) {
-            return Decided::default();
-        }
-        healths.0.remove(provider);
-        let why = "it is checked no more".to_owned();
-        self.change_health(
-            provider,
-            &Change { state: HealthState::Unknown, since: turn.now, recovered: false, why },
-        )
-    }
-
     fn wanted(&self, provider: &ProviderName) -> Wanted {
         let mut healths = self.healths.lock();
         let watched = healths.of(provider, || self.state.hints.health(provider));
@@ -159,13 +143,15 @@ impl Decide {
         provider: &ProviderName,
         judge: impl FnOnce(&mut Machine) -> Option<Change>,
     ) -> Decided {
-        // Nothing hangs on the health of a provider that nobody asks, and nothing but its traffic would bring it back.
-        if !turn.provider(provider).is_some_and(|provider| turn.is_checked(provider)) {
-            return Decided::default();
-        }
+        let Some(configured) = turn.provider(provider) else { return Decided::default() };
         let mut healths = self.healths.lock();
         let watched = healths.of(provider, || self.state.hints.health(provider));
         match judge(&mut watched.machine) {
+            // Where nobody asks, traffic alone says it, and may change its mind every other second. Nothing hangs on it
+            // then, so that the audit log is spared.
+            Some(change) if !turn.is_checked(configured) => {
+                Decided { audit: Vec::new(), ..self.change_health(provider, &change) }
+            }
             Some(change) => self.change_health(provider, &change),
             None => Decided::default(),
         }

@@ -222,18 +222,19 @@ async fn what_is_said_of_providers_that_are_not_configured_is_not_heard() {
 }
 
 #[tokio::test]
-async fn nothing_is_said_of_the_health_of_what_is_not_checked() {
-    let plane = Plane::configured_with(checked()).await;
+async fn traffic_alone_judges_what_is_not_checked_and_spares_the_audit_log() {
+    let plane = Plane::configured().await;
     let mut node = TestNode::connect(&plane, "node-1").await;
-    probed(&plane, &node, &[503, 503, 503]).await;
-    node.learns(is(HealthState::Unhealthy)).await;
-    plane.handle.apply(snapshot(), "file", "reload").await.unwrap();
-    node.learns(is(HealthState::Unknown)).await;
-    plane.clock.advance_wall(SECOND);
-    node.calls(calls("claude", AttemptCounts { err_5xx: 9, ..Default::default() })).await;
-    node.calls(calls("openai", AttemptCounts { ok: 9, ..Default::default() })).await;
-    node.settles(&plane).await;
-    assert_eq!(plane.state.hints.health(&"claude".into()).unwrap().state, HealthState::Unknown);
-    assert_eq!(plane.state.hints.health(&"openai".into()), None);
+    for (attempts, state) in [
+        (AttemptCounts { ok: 9, ..Default::default() }, HealthState::Healthy),
+        (AttemptCounts { err_5xx: 9, ..Default::default() }, HealthState::Unhealthy),
+    ] {
+        plane.clock.advance_wall(SECOND);
+        node.calls(calls("claude", attempts)).await;
+        node.learns(is(state)).await;
+    }
+    assert!(!plane.state.outlook().provider("claude").unwrap().is_down(), "nothing could bring it back");
+    eventually(async || plane.store.hints().await.unwrap().0.0 == 2).await;
+    assert!(plane.audited("claude").await.is_empty());
     plane.stop().await;
 }
