@@ -10,7 +10,7 @@ use cliproxy_proto::{
     v1,
 };
 use cliproxy_store::Store;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tonic::Code;
 
 async fn build(settings: Settings) -> Result<ControlPlane, Error> {
@@ -142,4 +142,26 @@ async fn a_full_queue_and_a_store_that_is_away_do_not_hold_up_the_end() {
     assert!(store.usage(START.minus(Duration::from_secs(120))..START).await.unwrap().is_empty());
     assert_eq!(report.result().await.unwrap_err().code(), Code::Unavailable);
     assert_eq!(events.result().await.unwrap_err().code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn the_reference_lists_every_metric_from_the_first_configuration_on() {
+    let plane = Plane::configured().await;
+    let text = plane.metrics.encode();
+    let shown: BTreeSet<(&str, &str)> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+        .filter(|(name, _)| name.starts_with("cliproxy_controlplane_"))
+        .collect();
+    let page = include_str!("../../../../docs/reference/metrics.md");
+    let listed: BTreeSet<(&str, &str)> = page
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split('|');
+            Some((cells.next()?.trim().trim_matches('`'), cells.next()?.trim()))
+        })
+        .filter(|(name, _)| name.starts_with("cliproxy_controlplane_"))
+        .collect();
+    assert_eq!(shown, listed);
+    plane.stop().await;
 }
