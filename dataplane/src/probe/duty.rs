@@ -60,7 +60,8 @@ impl Duties {
             };
         }
         self.by.retain(|provider, _| wanted.contains_key(provider));
-        let becomes_alone = alone && !std::mem::replace(&mut self.alone, alone);
+        let was_alone = std::mem::replace(&mut self.alone, alone);
+        let becomes_alone = alone && !was_alone;
         let many = self.node_count > 1;
         for (provider, at_once) in wanted {
             let duty = self.by.entry(provider.clone()).or_insert_with(|| {

@@ -117,8 +117,12 @@ fn a_node_that_is_cut_off_asks_all_and_as_much_more_seldom_as_there_are_nodes() 
     assert!(node.after(INTERVAL * 2, &[], true).is_empty());
     assert_eq!(node.after(INTERVAL, &[], true), ["a", "b"]);
     // Back under orders.
+    node.answered("a");
     node.answered("b");
-    assert!(node.after(INTERVAL * 5, &[assignment("b", &["other"], 0)], false).is_empty());
+    let orders = [assignment("a", &["me"], 0), assignment("b", &["other"], 0)];
+    assert_eq!(node.after(INTERVAL * 3, &orders, false), ["a"]);
+    node.answered("a");
+    assert_eq!(node.after(INTERVAL, &orders, false), ["a"], "at the cluster's pace again");
 }
 
 #[test]
