@@ -67,6 +67,13 @@ pub struct Place {
     caret: std::ops::Range<usize>,
 }
 
+impl Place {
+    /// Gives the line's text, with secrets replaced by `*`.
+    pub fn excerpt(&self) -> &str {
+        &self.excerpt
+    }
+}
+
 impl Report {
     /// Reports something that no text is to blame for.
     pub(crate) fn unplaced(message: impl Into<String>) -> Self {

@@ -4,7 +4,7 @@
 //! know their places; `overrides` from the command line are put in; `schema` refuses what is unknown or not
 //! available yet; each `section` reads its values through `field`, which fills variables in (`interpolate`) and
 //! collects what is wrong; `advice` warns of what does less than it seems to; `error` shows what is wrong with line,
-//! column and caret, and `mask` keeps secrets out of it.
+//! column and caret, and `mask` keeps secrets out of it, as out of the whole text where `shown` shows that.
 //! [`reload`] tells when a file has changed.
 //!
 //! Nothing is accepted and ignored.
@@ -24,6 +24,7 @@ mod permission;
 pub mod reload;
 mod schema;
 mod section;
+mod shown;
 mod source;
 mod suggest;
 #[cfg(test)]
@@ -33,7 +34,7 @@ mod tree;
 pub use environment::Environment;
 pub use error::{ConfigError, Place, Report};
 pub use example::EXAMPLE;
-pub use load::{Config, Load, load, load_text};
+pub use load::{Config, Load, load, load_text, load_with_text};
 pub use schema::{CREDENTIAL_FILE_KEYS, KEYS, Known, State};
 pub use section::{
     control_plane::{ControlPlane, Database},
@@ -41,3 +42,5 @@ pub use section::{
     metrics::Metrics,
     server::{AdminToken, Limits, Server},
 };
+pub use shown::masked;
+pub use tree::MAX_TEXT;

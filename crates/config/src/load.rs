@@ -15,6 +15,7 @@ use crate::{
         server::{self, Server},
         translation,
     },
+    shown,
     source::Source,
     tree::{self, Node},
 };
@@ -82,11 +83,20 @@ pub struct Load {
 /// # Errors
 /// Everything that is wrong with it, in one go; a text that is not YAML is reported alone.
 pub fn load(request: &Load) -> Result<Config, ConfigError> {
+    load_with_text(request).map(|(config, _)| config)
+}
+
+/// Loads and checks the configuration, and gives the text that it was read from, which may hold keys; empty without a
+/// file.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with_text(request: &Load) -> Result<(Config, String), ConfigError> {
     let source = match &request.file {
         Some(path) => Source::read(path)?,
         None => Source::new("no file", ""),
     };
-    load_source(&source, request)
+    Ok((load_source(&source, request)?, source.text().to_owned()))
 }
 
 /// Checks `text` as if it stood in the file called `name`; `request.file` is not read.
@@ -103,6 +113,7 @@ fn load_source(source: &Arc<Source>, request: &Load) -> Result<Config, ConfigErr
         overrides::apply(&mut tree, argument)?;
     }
     let findings = Findings::new(&request.environment);
+    shown::refuse_masked(&tree, &findings);
     let config = read(&tree, request, &findings);
     warn_of_open_keys(source, request, &findings);
     let (mut reports, warnings) = findings.into_parts();

@@ -52,6 +52,8 @@ pub fn masked_line(source: &Source, line: Range<usize>) -> String {
             mask_line(text)
         };
     };
+    let secrets: Vec<_> =
+        secrets.iter().filter(|secret| secret.start < line.end && line.start < secret.end).collect();
     let in_secret = |index: usize| secrets.iter().any(|secret| secret.contains(&index));
     let hide =
         |(index, c): (usize, char)| if in_secret(line.start + index) && !c.is_whitespace() { '*' } else { c };

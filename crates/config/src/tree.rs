@@ -5,7 +5,7 @@
 
 use crate::{
     error::Report,
-    mask,
+    mask, shown,
     source::{Source, Span},
 };
 use serde::{
@@ -326,6 +326,8 @@ fn report(error: &Error, source: &Arc<Source>, text: &str) -> Report {
         Error::MultipleDocuments { .. } => {
             "a second document starts here; a configuration is one document without `---`".to_owned()
         }
+        // YAML takes them for the use of an anchor.
+        _ if source.text()[span.start..].starts_with(shown::HIDDEN) => shown::HIDDEN_MESSAGE.to_owned(),
         other => {
             let text = DefaultMessageFormatter.format_message(other);
             format!("this is not valid YAML: {}", mask::mask_line(&text))
