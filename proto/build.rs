@@ -23,7 +23,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         // A snapshot goes to many nodes: its bodies are counted references, not copies.
         .bytes(".cliproxy.control.v1.Change.body")
         // These hold keys; `src/redact.rs` writes a `Debug` that does not show them.
-        .skip_debug([".cliproxy.control.v1.Credential", ".cliproxy.control.v1.Change"])
+        .skip_debug([
+            ".cliproxy.control.v1.Credential",
+            ".cliproxy.control.v1.Change",
+            ".cliproxy.control.v1.ApplyConfigRequest",
+            ".cliproxy.control.v1.DryRunConfigRequest",
+            ".cliproxy.control.v1.AskRequest",
+        ])
         .compile_fds(descriptors)?;
     Ok(())
 }

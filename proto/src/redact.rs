@@ -1,4 +1,4 @@
-//! `Debug` for the generated messages that hold keys, or the encoded bodies of messages that do.
+//! `Debug` for the generated messages that hold keys, texts that may, or the encoded bodies of messages that do.
 
 use crate::v1;
 use std::fmt;
@@ -24,6 +24,37 @@ impl fmt::Debug for v1::Change {
     }
 }
 
+impl fmt::Debug for v1::ApplyConfigRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApplyConfigRequest")
+            .field("text", &format_args!("[{} bytes]", self.text.len()))
+            .field("expected", &self.expected)
+            .field("reason", &self.reason)
+            .finish()
+    }
+}
+
+impl fmt::Debug for v1::DryRunConfigRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format_args!("[{} bytes]", self.text.len());
+        f.debug_struct("DryRunConfigRequest").field("text", &text).finish()
+    }
+}
+
+// Its body may be a configuration.
+impl fmt::Debug for v1::AskRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AskRequest")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("body", &format_args!("[{} bytes]", self.body.len()))
+            .field("actor", &self.actor)
+            .field("from", &self.from)
+            .field("content_type", &self.content_type)
+            .finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,8 +69,12 @@ mod tests {
         };
         let change = v1::Change { body: provider.encode_to_vec().into(), ..Default::default() };
         let delta = v1::Delta { changes: vec![change], ..Default::default() };
+        let apply = v1::ApplyConfigRequest { text: "api_key: sk-hidden".into(), ..Default::default() };
+        let dry_run = v1::DryRunConfigRequest { text: apply.text.clone() };
+        let ask = v1::AskRequest { body: apply.text.clone().into_bytes(), ..Default::default() };
         let bytes_of_key = format!("{:?}", "sk-hidden".as_bytes());
-        for shown in [format!("{provider:?}"), format!("{delta:?}")] {
+        let of_operators = [format!("{apply:?}"), format!("{dry_run:?}"), format!("{ask:?}")];
+        for shown in [format!("{provider:?}"), format!("{delta:?}")].into_iter().chain(of_operators) {
             assert!(!shown.contains("sk-hidden"), "{shown}");
             assert!(!shown.contains(bytes_of_key.trim_matches(['[', ']'])), "{shown}");
         }

@@ -9,6 +9,7 @@ pub mod ability;
 pub mod api;
 pub mod audit;
 pub mod balancing;
+pub mod configuring;
 pub mod cooldown;
 pub mod decision;
 pub mod failure;

@@ -3,6 +3,7 @@
 mod asked;
 mod balancing;
 mod cluster;
+mod configuring;
 mod decision;
 mod providers;
 #[cfg(test)]
@@ -11,5 +12,6 @@ mod tests;
 pub use asked::{audit_query_from_wire, force_from_wire, question_from_wire, recover_from_wire};
 pub use balancing::load_balancing_to_wire;
 pub use cluster::{alerts_to_wire, audit_to_wire, nodes_to_wire, quotas_to_wire};
+pub use configuring::{applied_to_wire, check_to_wire, config_to_wire, configs_to_wire};
 pub use decision::{explanation_to_wire, request_to_wire};
 pub use providers::{change_to_wire, cooldowns_to_wire, providers_to_wire};
