@@ -23,7 +23,7 @@ pub(crate) use health::Wanted;
 pub(crate) use turn::Turn;
 
 use crate::{metrics::PlaneMetrics, publish::Publish, state::State};
-use audit::Ids;
+pub(crate) use audit::Ids;
 use cliproxy_domain::{AuditEntry, Hint, HintVersion, UrgentEvent};
 use cliproxy_host::Entropy;
 use cliproxy_store::{Outcome, StoreError};

@@ -4,6 +4,11 @@ pub(crate) mod access;
 mod alerts;
 mod audit;
 mod body;
+mod config;
+mod config_check;
+mod config_history;
+mod config_rollback;
+mod config_text;
 mod cooldown;
 mod cooldown_status;
 mod error;
@@ -57,6 +62,10 @@ fn of_operations(operations: Operations) -> Router {
         .route("/v0/operations/nodes", get(nodes::get))
         .route("/v0/operations/alerts", get(alerts::get))
         .route("/v0/operations/quotas", get(quotas::get))
+        .route("/v0/operations/config", get(config::get).put(config::put))
+        .route("/v0/operations/config/check", post(config_check::post))
+        .route("/v0/operations/config/history", get(config_history::get))
+        .route("/v0/operations/config/rollback", post(config_rollback::post))
         .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(operations)
 }

@@ -5,12 +5,13 @@
 //! and goes out to every node through `publish` and `grpc` again. What is done once for the whole cluster, as judging
 //! whether providers answer, is `lead`'s. Operators ask through `grpc`
 //! or `http`, and nodes hand their calls on through `grpc`: all of them call `operations`, which reads `state` and speaks
-//! through `decide`. A configuration enters through [`Handle::apply`].
+//! through `decide`. A configuration enters through [`Handle::change`]; its text comes from and
+//! goes to [`Configurations`], outside of this crate.
 //!
 //! ```text
 //! nodes ──▶ grpc ──▶ ingest ──┬──▶ state ──▶ operations ──▶ grpc, http ──▶ operators
 //!                └─▶ decide ──┤    ▲ │
-//! Handle::apply ──────────────┘    │ └──▶ publish ──▶ grpc ──▶ every node
+//! Handle::change ─────────────┘    │ └──▶ publish ──▶ grpc ──▶ every node
 //!                     decide ◀── lead
 //! ```
 //!
@@ -19,6 +20,7 @@
 #![deny(missing_docs)]
 
 mod backoff;
+mod configurations;
 mod decide;
 mod error;
 mod grpc;
@@ -32,6 +34,7 @@ mod publish;
 mod settings;
 mod state;
 
+pub use configurations::{Author, Checked, Configurations, NewText, Reading, Refused, Replaced, Shown};
 pub use error::{ApplyError, Error};
-pub use plane::{Addresses, ControlPlane, Handle};
+pub use plane::{Addresses, Applied, ControlPlane, Handle};
 pub use settings::{AdminToken, Role, Settings};

@@ -4,6 +4,7 @@ mod alerts;
 mod audit;
 mod balancing;
 mod change;
+mod config;
 mod cooldowns;
 mod error;
 mod explain;
@@ -15,9 +16,11 @@ mod requests;
 mod uptime;
 
 pub(crate) use audit::audit_query;
+pub(crate) use config::{ChangeAsked, RollbackAsked, USUAL_CONFIGS, history_limit};
 pub(crate) use error::{Kind, OperationError};
 
 use crate::{
+    configurations::Configurations,
     decide::Decide,
     state::{ActiveConfig, State},
 };
@@ -43,13 +46,18 @@ pub(crate) const LOOPBACK: &str = "loopback";
 pub(crate) struct Operations {
     pub(crate) state: Arc<State>,
     decide: Decide,
+    configurations: Option<Arc<dyn Configurations>>,
     running: Running,
     uptime: Arc<Mutex<Option<Uptime>>>,
 }
 
 impl Operations {
-    pub(crate) fn new(state: Arc<State>, decide: Decide) -> Self {
-        Self { state, decide, running: Running::default(), uptime: Arc::default() }
+    pub(crate) fn new(
+        state: Arc<State>,
+        decide: Decide,
+        configurations: Option<Arc<dyn Configurations>>,
+    ) -> Self {
+        Self { state, decide, configurations, running: Running::default(), uptime: Arc::default() }
     }
 
     /// Gives the configuration in force.

@@ -3,9 +3,10 @@
 mod apply;
 mod watchdog;
 
-pub use apply::Handle;
+pub use apply::{Applied, Handle};
 
 use crate::{
+    configurations::Configurations,
     decide::{self, Decide, Decided},
     error::Error,
     grpc,
@@ -42,6 +43,7 @@ pub struct ControlPlane {
     decide: Decide,
     decided: mpsc::Receiver<Decided>,
     reload: Arc<Notify>,
+    configurations: Option<Arc<dyn Configurations>>,
 }
 
 /// Where a control plane listens, with the ports that were found for port 0.
@@ -91,6 +93,7 @@ impl ControlPlane {
             decide,
             decided,
             reload,
+            configurations: None,
         })
     }
 
@@ -105,6 +108,12 @@ impl ControlPlane {
         self.handle.clone()
     }
 
+    /// Lets operators see and change the configuration. Without it they are told that there is none.
+    pub fn with_configurations(mut self, configurations: Arc<dyn Configurations>) -> Self {
+        self.configurations = Some(configurations);
+        self
+    }
+
     /// Gives what is told when a provider that does not answer is recovered: credentials should then be read anew from
     /// where they live, and the configuration be applied again when one has changed.
     pub fn reload_wanted(&self) -> Arc<Notify> {
@@ -115,7 +124,7 @@ impl ControlPlane {
     /// commits what was reported, all within twice the drain time.
     pub async fn run(self, shutdown: CancellationToken) {
         let Self { settings, state, metrics, publish, decide, decided, operators, nodes, .. } = self;
-        let all_metrics = self.all_metrics;
+        let (all_metrics, configurations) = (self.all_metrics, self.configurations);
         let (ingest, submissions) = Ingest::new();
         let give_up = CancellationToken::new();
         let committers = TaskTracker::new();
@@ -146,7 +155,8 @@ impl ControlPlane {
             streams: TaskTracker::new(),
         };
         let drain = settings.drain;
-        serve_all(settings, context, all_metrics, operators, nodes, shutdown).await;
+        let operations = Operations::new(state, context.decide.clone(), configurations);
+        serve_all(settings, context, operations, all_metrics, operators, nodes, shutdown).await;
 
         // The services are gone and with them the senders: what was handed in is committed and the loops end.
         committers.close();
@@ -175,6 +185,7 @@ async fn listen(
 async fn serve_all(
     settings: Settings,
     context: grpc::Context,
+    operations: Operations,
     all_metrics: Metrics,
     operators: Box<dyn Listener>,
     nodes: Box<dyn Listener>,
@@ -182,7 +193,6 @@ async fn serve_all(
 ) {
     let health = tonic_health::server::HealthReporter::new();
     let access = Arc::new(Access::new(settings.admin_tokens));
-    let operations = Operations::new(Arc::clone(&context.state), context.decide.clone());
     let grpc = grpc::for_operators(operations.clone(), health.clone()).into_axum_router();
     let for_operators = http::over(grpc, operations.clone(), all_metrics)
         .layer(middleware::from_fn_with_state(access, http::access::check));

@@ -1,6 +1,6 @@
 //! The operations calls: the answers of [`crate::operations`] as messages.
 
-use crate::operations::{Actor, Kind, OperationError, Operations};
+use crate::operations::{Actor, ChangeAsked, Kind, OperationError, Operations, RollbackAsked, USUAL_CONFIGS};
 use cliproxy_domain::operate::Verb;
 use cliproxy_proto::{
     convert::status as wire,
@@ -90,6 +90,46 @@ impl operations_server::Operations for OpsService {
         let log = self.0.audit_log(query).await.map_err(status)?;
         Ok(Response::new(wire::audit_to_wire(&log)))
     }
+
+    async fn get_config(&self, _: Request<v1::GetConfigRequest>) -> Answer<v1::GetConfigResponse> {
+        Ok(Response::new(wire::config_to_wire(&self.0.config().await.map_err(status)?)))
+    }
+
+    async fn apply_config(&self, request: Request<v1::ApplyConfigRequest>) -> Answer<v1::ConfigApplied> {
+        let actor = actor(&request)?;
+        let v1::ApplyConfigRequest { text, expected, reason } = request.into_inner();
+        let asked = ChangeAsked::new(expected, reason).map_err(refused)?;
+        let applied = self.0.apply_config(&actor, text, asked).await.map_err(status)?;
+        Ok(Response::new(wire::applied_to_wire(&applied)))
+    }
+
+    async fn dry_run_config(
+        &self,
+        request: Request<v1::DryRunConfigRequest>,
+    ) -> Answer<v1::DryRunConfigResponse> {
+        let check = self.0.check_config(request.into_inner().text).await.map_err(status)?;
+        Ok(Response::new(wire::check_to_wire(&check)))
+    }
+
+    async fn list_configs(
+        &self,
+        request: Request<v1::ListConfigsRequest>,
+    ) -> Answer<v1::ListConfigsResponse> {
+        let limit = request.into_inner().limit.unwrap_or(USUAL_CONFIGS);
+        let history = self.0.config_history(limit).await.map_err(status)?;
+        Ok(Response::new(wire::configs_to_wire(&history)))
+    }
+
+    async fn rollback_config(
+        &self,
+        request: Request<v1::RollbackConfigRequest>,
+    ) -> Answer<v1::ConfigApplied> {
+        let actor = actor(&request)?;
+        let v1::RollbackConfigRequest { config, reason } = request.into_inner();
+        let asked = RollbackAsked::new(config, reason).map_err(refused)?;
+        let applied = self.0.roll_back_config(&actor, asked).await.map_err(status)?;
+        Ok(Response::new(wire::applied_to_wire(&applied)))
+    }
 }
 
 /// Gives who asks. Access is checked before any call comes here, so that somebody always does.
@@ -110,6 +150,7 @@ fn status(error: OperationError) -> Status {
         Kind::Invalid => Status::invalid_argument(message),
         Kind::NotFound => Status::not_found(message),
         Kind::Conflict => Status::already_exists(message),
+        Kind::Superseded => Status::failed_precondition(message),
         Kind::NotConfigured | Kind::Store => Status::unavailable(message),
     }
 }

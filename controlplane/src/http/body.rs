@@ -1,33 +1,47 @@
-//! The body of what is asked by `POST`.
+//! The body of what is asked by `POST`, and the parts of reading any body.
 
 use super::error::ApiError;
 use crate::operations::OperationError;
 use axum::{
     body::{Bytes, HttpBody, to_bytes},
     extract::Request,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
 };
 use cliproxy_domain::operate::{Body, MAX_BODY, OrderError};
 
 /// Reads a body of JSON. None at all is one without fields; JSON needs no `content-type`.
 pub(super) async fn read(request: Request) -> Result<Body, ApiError> {
-    let (parts, body) = request.into_parts();
-    if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(too_large());
-    }
-    // What breaks off on the way is told as well, to nobody.
-    let body = to_bytes(body, MAX_BODY).await.map_err(|_| too_large())?;
-    if body.is_empty() {
-        return Ok(Body::default());
-    }
-    if let Some(other) = other_type(&parts.headers) {
-        return Err(ApiError {
+    let body = json(request).await?;
+    if body.is_empty() { Ok(Body::default()) } else { parse(&body) }
+}
+
+/// Reads the bytes of a body of JSON, which may be none at all.
+pub(super) async fn json(request: Request) -> Result<Bytes, ApiError> {
+    let other = request.headers().get(header::CONTENT_TYPE).and_then(other_type);
+    let body = whole(request, MAX_BODY, "send only the fields that the call takes").await?;
+    match other {
+        Some(other) if !body.is_empty() => Err(ApiError {
             status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
             kind: "unsupported_media_type",
             message: format!("content-type is {other:?}; send application/json, or no content-type"),
-        });
+        }),
+        _ => Ok(body),
     }
-    parse(&body)
+}
+
+/// Reads a body of at most `most` bytes.
+pub(super) async fn whole(request: Request, most: usize, remedy: &'static str) -> Result<Bytes, ApiError> {
+    let too_large = || ApiError {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        kind: "too_large",
+        message: format!("the body is larger than {most} bytes; {remedy}"),
+    };
+    let body = request.into_body();
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large());
+    }
+    // What breaks off on the way is told as well, to nobody.
+    to_bytes(body, most).await.map_err(|_| too_large())
 }
 
 fn parse(body: &Bytes) -> Result<Body, ApiError> {
@@ -36,19 +50,16 @@ fn parse(body: &Bytes) -> Result<Body, ApiError> {
 }
 
 /// Gives the content type when it is not that of JSON.
-fn other_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::CONTENT_TYPE)?.as_bytes();
-    let name = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    let shown = || String::from_utf8_lossy(value).chars().take(100).collect();
-    (!name.eq_ignore_ascii_case(b"application/json")).then(shown)
+fn other_type(value: &HeaderValue) -> Option<String> {
+    (!media_type(value).eq_ignore_ascii_case(b"application/json")).then(|| shown_type(value))
 }
 
-fn too_large() -> ApiError {
-    ApiError {
-        status: StatusCode::PAYLOAD_TOO_LARGE,
-        kind: "too_large",
-        message: format!(
-            "the body is larger than {MAX_BODY} bytes; send only the fields that the call takes"
-        ),
-    }
+/// Gives a content type without its parameters.
+pub(super) fn media_type(value: &HeaderValue) -> &[u8] {
+    value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
+}
+
+/// Shows a content type, cut to what people read.
+pub(super) fn shown_type(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).chars().take(100).collect()
 }

@@ -51,6 +51,7 @@ impl From<OperationError> for ApiError {
             Kind::Invalid => (StatusCode::BAD_REQUEST, "invalid_request"),
             Kind::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Kind::Conflict => (StatusCode::CONFLICT, "conflict"),
+            Kind::Superseded => (StatusCode::CONFLICT, "conflict"),
             Kind::NotConfigured => (StatusCode::SERVICE_UNAVAILABLE, "not_configured"),
             Kind::Store => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
         };

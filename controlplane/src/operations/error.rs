@@ -12,6 +12,12 @@ pub(crate) enum OperationError {
     /// What is asked for is not there.
     #[error("{0}")]
     NotFound(String),
+    /// What is asked for is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// What is asked for does not fit what is.
+    #[error("{0}")]
+    Superseded(String),
     /// Another call has the same name.
     #[error("{0}")]
     Conflict(String),
@@ -32,6 +38,8 @@ pub(crate) enum Kind {
     NotFound,
     /// 409, `ALREADY_EXISTS`.
     Conflict,
+    /// 409, `FAILED_PRECONDITION`.
+    Superseded,
     /// 503, `UNAVAILABLE`: no configuration.
     NotConfigured,
     /// 503, `UNAVAILABLE`: the store.
@@ -44,7 +52,8 @@ impl OperationError {
             OperationError::Order(OrderError::UnknownProvider { .. }) | OperationError::NotFound(_) => {
                 Kind::NotFound
             }
-            OperationError::Order(_) => Kind::Invalid,
+            OperationError::Order(_) | OperationError::Invalid(_) => Kind::Invalid,
+            OperationError::Superseded(_) => Kind::Superseded,
             OperationError::Conflict(_) => Kind::Conflict,
             OperationError::NotConfigured => Kind::NotConfigured,
             OperationError::Store(_) => Kind::Store,

@@ -1,13 +1,17 @@
 //! How a configuration comes into force.
 
 use crate::{
+    configurations::{Author, Parts, changes, parts_of, parts_of_stored},
+    decide::Ids,
     error::ApplyError,
     metrics::PlaneMetrics,
     state::{ActiveConfig, State},
 };
-use cliproxy_domain::{ConfigId, Snapshot};
+use cliproxy_domain::{AuditEntry, ConfigId, HistoryId, Snapshot, configuring::ConfigChanges};
+use cliproxy_host::Entropy;
 use cliproxy_proto::convert::config::{Entry, EntrySet};
-use cliproxy_store::{ConfigEntry, NewConfig, StoreError};
+use cliproxy_store::{Change, ConfigEntry, NewConfig, StoreError};
+use serde::Serialize;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -16,71 +20,168 @@ use tokio::sync::Mutex;
 pub struct Handle {
     state: Arc<State>,
     metrics: PlaneMetrics,
+    ids: Ids,
     // Two at once could come into force in another order than they were numbered.
     one_at_a_time: Arc<Mutex<()>>,
 }
 
+/// What came into force.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Its number.
+    pub config: ConfigId,
+    /// The number of the one before, the same when nothing changed; 0 when there was none.
+    pub before: ConfigId,
+    /// What changed.
+    pub changes: ConfigChanges,
+}
+
 impl Handle {
     pub(super) fn new(state: Arc<State>, metrics: PlaneMetrics) -> Self {
-        Self { state, metrics, one_at_a_time: Arc::default() }
+        let ids = Ids::new(Arc::clone(&state.clock), Entropy::from_system());
+        Self { state, metrics, ids, one_at_a_time: Arc::default() }
     }
 
-    /// Numbers a configuration, puts it into force and sends every node what differs. A configuration equal to
-    /// the one in force keeps its number and sends nothing.
+    /// Does as [`Handle::change`] for somebody who has no address, and gives the number alone.
     ///
     /// # Errors
     ///
-    /// Fails when nodes would refuse it, and when the store does not number it; the one before stays in force.
+    /// As [`Handle::change`].
     pub async fn apply(
         &self,
         snapshot: Snapshot,
         author: &str,
         reason: &str,
     ) -> Result<ConfigId, ApplyError> {
-        let entries = EntrySet::from_snapshot(&snapshot);
-        // What a node would do with it.
-        entries.to_snapshot()?;
+        let author = Author { name: author.to_owned(), reason: reason.to_owned(), ..Author::default() };
+        Ok(self.change(snapshot, &author).await?.config)
+    }
+
+    /// Numbers a configuration, puts it into force, sends every node what differs, and writes into the audit log who
+    /// changed what. A configuration equal to the one in force keeps its number and sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails when nodes would refuse it, and when the store does not number it; the one before stays in force.
+    pub async fn change(&self, snapshot: Snapshot, author: &Author) -> Result<Applied, ApplyError> {
+        let entries = sound(&snapshot)?;
         let _turn = self.one_at_a_time.lock().await;
+        let before = self.before().await?;
+        let parts = parts_of(&entries);
         let new = NewConfig {
             hash: entries.hash(),
             entries: entries.iter().map(stored).collect(),
-            author: author.to_owned(),
-            reason: reason.to_owned(),
+            author: author.name.clone(),
+            reason: author.reason.clone(),
             at: self.state.clock.wall(),
         };
         let id = self.number(new).await?;
         let providers = snapshot.providers.len();
         let active = Arc::new(ActiveConfig { id, snapshot, entries });
-        let applied = Arc::clone(&active);
         let changed = self.state.config.send_if_modified(|current| {
             let changed = current.as_ref().is_none_or(|current| current.id != id);
             *current = Some(active);
             changed
         });
-        self.metrics.of_providers(&applied.snapshot);
-        for provider in applied.snapshot.providers.keys() {
-            if let Some(word) = self.state.hints.health(provider) {
-                self.metrics.health(provider, word.state);
-            }
-        }
         if changed {
             self.metrics.config_version.set(i64::try_from(id.0).unwrap_or(i64::MAX));
-            tracing::info!(config = %id, author, reason, providers, "a configuration is in force");
+            let Author { name, from, reason } = author;
+            tracing::info!(config = %id, author = name, from, reason, providers, "a configuration is in force");
         }
-        Ok(id)
+        let (before, before_parts) = before.unwrap_or_default();
+        let applied = Applied { config: id, before, changes: changes(&before_parts, &parts) };
+        if before != id {
+            self.audit(&applied, author).await;
+        }
+        Ok(applied)
+    }
+
+    /// Gives the number of the configuration in force; 0 before one was applied.
+    pub fn in_force(&self) -> ConfigId {
+        self.state.active().map_or(ConfigId(0), |active| active.id)
+    }
+
+    /// Names the history of the store: numbers of configurations mean something within one only.
+    pub fn history(&self) -> &HistoryId {
+        &self.state.history
+    }
+
+    /// Gives the configuration that is to be replaced: the one in force, else what the store had last.
+    async fn before(&self) -> Result<Option<(ConfigId, Parts)>, StoreError> {
+        if let Some(active) = self.state.active() {
+            return Ok(Some((active.id, parts_of(&active.entries))));
+        }
+        let stored = self.state.store.active_config().await.inspect_err(|_| self.count_error())?;
+        Ok(stored.map(|config| (config.id, parts_of_stored(&config))))
     }
 
     /// Numbers a configuration. When the store does not say whether it did, it is asked once more: it gives the
     /// number that it gave before.
     async fn number(&self, new: NewConfig) -> Result<ConfigId, StoreError> {
-        let counted = |_: &StoreError| {
-            self.metrics.store_errors.inc();
-        };
-        match self.state.store.put_config(new.clone()).await.inspect_err(counted) {
-            Err(StoreError::CommitUnknown(_)) => self.state.store.put_config(new).await.inspect_err(counted),
+        match self.state.store.put_config(new.clone()).await.inspect_err(|_| self.count_error()) {
+            Err(StoreError::CommitUnknown(_)) => {
+                self.state.store.put_config(new).await.inspect_err(|_| self.count_error())
+            }
             answer => answer,
         }
     }
+
+    /// Writes down who changed what. The configuration is in force by then, and its number, author and reason are
+    /// stored with it: an entry that is lost is told in the log and undoes nothing.
+    async fn audit(&self, applied: &Applied, author: &Author) {
+        let entry = AuditEntry {
+            id: self.ids.next(),
+            at: self.state.clock.wall(),
+            actor: author.name.clone(),
+            from: author.from.clone(),
+            action: "config_applied".to_owned(),
+            provider: None,
+            subject: format!("configuration {}", applied.config),
+            reason: author.reason.clone(),
+            before: as_json(&Before { config: applied.before }),
+            after: as_json(&After { config: applied.config, changes: &applied.changes }),
+        };
+        let change = Change { audit: vec![entry], ..Change::default() };
+        let mut written = self.state.store.change(change.clone()).await.inspect_err(|_| self.count_error());
+        if written.is_err() {
+            // Its id keeps it from being written twice.
+            written = self.state.store.change(change).await.inspect_err(|_| self.count_error());
+        }
+        if let Err(error) = written {
+            tracing::error!(
+                %error, config = %applied.config, author = author.name, from = author.from, reason = author.reason,
+                "a configuration is in force, but the audit log did not take its entry"
+            );
+        }
+    }
+
+    fn count_error(&self) {
+        self.metrics.store_errors.inc();
+    }
+}
+
+#[derive(Serialize)]
+struct Before {
+    config: ConfigId,
+}
+
+#[derive(Serialize)]
+struct After<'a> {
+    config: ConfigId,
+    #[serde(flatten)]
+    changes: &'a ConfigChanges,
+}
+
+fn as_json(value: &impl Serialize) -> String {
+    // Their keys are texts, so that this does not fail.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Encodes a configuration, and does with it what a node would.
+fn sound(snapshot: &Snapshot) -> Result<EntrySet, ApplyError> {
+    let entries = EntrySet::from_snapshot(snapshot);
+    entries.to_snapshot()?;
+    Ok(entries)
 }
 
 fn stored(entry: &Entry) -> ConfigEntry {
