@@ -58,7 +58,7 @@ impl Handle {
     }
 
     /// Numbers a configuration, puts it into force, sends every node what differs, and writes into the audit log who
-    /// changed what. A configuration equal to the one in force keeps its number and sends nothing.
+    /// changed what, unless there was none before. A configuration equal to the one in force keeps its number and sends nothing.
     ///
     /// # Errors
     ///
@@ -90,7 +90,8 @@ impl Handle {
         }
         let (before, before_parts) = before.unwrap_or_default();
         let applied = Applied { config: id, before, changes: changes(&before_parts, &parts) };
-        if before != id {
+        // The very first changes nothing that there was; the list of configurations has it.
+        if before != id && before != ConfigId(0) {
             self.audit(&applied, author).await;
         }
         Ok(applied)

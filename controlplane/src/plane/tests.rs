@@ -15,3 +15,4 @@ mod report;
 mod rests;
 mod signals;
 mod sync;
+mod texts;

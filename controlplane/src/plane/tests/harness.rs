@@ -1,5 +1,6 @@
 //! The verbs of the stories.
 
+use super::texts::Texts;
 use crate::{
     ControlPlane, Handle, Settings,
     decide::Decide,
@@ -15,7 +16,7 @@ use cliproxy_host::{Clock, Net, SystemClock, SystemNet};
 use cliproxy_observe::Metrics;
 use cliproxy_proto::v1;
 use cliproxy_store::{Change, MemoryStore, Store};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::{Method, Request, StatusCode, body::Bytes};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use std::{
@@ -82,6 +83,7 @@ pub(super) struct Plane {
     pub(super) metrics: Metrics,
     pub(super) decide: Decide,
     pub(super) reload: Arc<Notify>,
+    pub(super) texts: Arc<Texts>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -115,9 +117,11 @@ impl Plane {
             .unwrap();
         let (at, handle, state) = (plane.addresses(), plane.handle(), Arc::clone(&plane.state));
         let (decide, reload) = (plane.decide.clone(), plane.reload_wanted());
+        let texts = Arc::new(Texts::new(plane.handle()));
+        let plane = plane.with_configurations(texts.clone());
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(plane.run(shutdown.clone()));
-        Self { at, handle, store, state, clock, metrics, decide, reload, shutdown, task }
+        Self { at, handle, store, state, clock, metrics, decide, reload, texts, shutdown, task }
     }
 
     /// Starts with configuration 1: [`snapshot`].
@@ -190,6 +194,28 @@ impl Plane {
         let response = within(client.request(request.body(Empty::<Bytes>::new()).unwrap())).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.into_body().collect().await.unwrap().to_bytes();
+        let json = serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null);
+        Answer { status, headers, json }
+    }
+
+    /// Asks REST with a body.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Into<Bytes>,
+        content_type: Option<&str>,
+    ) -> Answer {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let mut request =
+            Request::builder().method(method).uri(format!("http://{}{path}", self.at.operators));
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        let request = request.body(Full::new(body.into())).unwrap();
+        let response = within(client.request(request)).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = within(response.into_body().collect()).await.unwrap().to_bytes();
         let json = serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null);
         Answer { status, headers, json }
     }

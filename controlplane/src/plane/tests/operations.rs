@@ -2,6 +2,7 @@
 
 mod change;
 mod cluster;
+mod config;
 mod explain;
 mod page;
 mod relay;

@@ -187,6 +187,20 @@ async fn ask_all(plane: &Plane, grpc: &mut OperationsClient<Channel>) -> BTreeSe
         ..Default::default()
     };
     compare!("Recover", recover, recover, post(plane, "claude/recover", r#"{"request_id": "recover"}"#));
+    // Put in force before, so that neither of the two that are compared changes anything.
+    let text = "attempts: 7";
+    let check = config::send(plane, Method::POST, "/v0/operations/config/check", text);
+    compare!("DryRunConfig", dry_run_config, v1::DryRunConfigRequest { text: text.to_owned() }, check);
+    let wrong = config::send(plane, Method::POST, "/v0/operations/config/check", "nothing");
+    compare!("DryRunConfig", dry_run_config, v1::DryRunConfigRequest { text: "nothing".into() }, wrong);
+    config::put(plane, "", text).await;
+    let apply = v1::ApplyConfigRequest { text: text.to_owned(), expected: None, reason: String::new() };
+    compare!("ApplyConfig", apply_config, apply, config::put(plane, "", text));
+    let rollback = v1::RollbackConfigRequest { config: 2, reason: String::new() };
+    compare!("RollbackConfig", rollback_config, rollback, config::roll_back(plane, r#"{"config": 2}"#));
+    compare!("GetConfig", get_config, v1::GetConfigRequest {}, get("config"));
+    let two = v1::ListConfigsRequest { limit: Some(2) };
+    compare!("ListConfigs", list_configs, two, get("config/history?limit=2"));
     asked
 }
 
@@ -236,6 +250,16 @@ async fn every_refusal_is_worded_alike_by_grpc_and_rest() {
     let query = v1::ListAuditRequest { limit: Some(0), ..Default::default() };
     let refused = grpc.list_audit(query).await.unwrap_err();
     alike(refused, Code::InvalidArgument, plane.get("/v0/operations/audit?limit=0").await);
+
+    let apply =
+        |text: &str, expected| v1::ApplyConfigRequest { text: text.into(), expected, ..Default::default() };
+    let refused = grpc.apply_config(apply("nothing", None)).await.unwrap_err();
+    alike(refused, Code::InvalidArgument, config::put(&plane, "", "nothing").await);
+    let refused = grpc.apply_config(apply("attempts: 7", Some(9))).await.unwrap_err();
+    alike(refused, Code::FailedPrecondition, config::put(&plane, "?expected=9", "attempts: 7").await);
+    let unknown = v1::RollbackConfigRequest { config: 99, ..Default::default() };
+    let refused = grpc.rollback_config(unknown).await.unwrap_err();
+    alike(refused, Code::NotFound, config::roll_back(&plane, r#"{"config": 99}"#).await);
 
     plane.store.faults().set_unavailable(true);
     let refused = grpc.get_request(v1::GetRequestRequest { id: "req-1".into() }).await.unwrap_err();
