@@ -78,11 +78,18 @@ impl Handle {
         let id = self.number(new).await?;
         let providers = snapshot.providers.len();
         let active = Arc::new(ActiveConfig { id, snapshot, entries });
+        let put = Arc::clone(&active);
         let changed = self.state.config.send_if_modified(|current| {
             let changed = current.as_ref().is_none_or(|current| current.id != id);
             *current = Some(active);
             changed
         });
+        self.metrics.of_providers(&put.snapshot);
+        for provider in put.snapshot.providers.keys() {
+            if let Some(word) = self.state.hints.health(provider) {
+                self.metrics.health(provider, word.state);
+            }
+        }
         if changed {
             self.metrics.config_version.set(i64::try_from(id.0).unwrap_or(i64::MAX));
             let Author { name, from, reason } = author;

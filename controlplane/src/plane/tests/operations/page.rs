@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 const PAGE: &str = include_str!("../../../../../docs/reference/operations.md");
 
 /// Each method with the section that describes its answer, and the messages that have a table of their own.
-const SECTIONS: [(&str, &str, &[&str]); 11] = [
+const SECTIONS: [(&str, &str, &[&str]); 16] = [
     ("GetProviderStatus", "How providers are doing", &[]),
     ("ListCooldowns", "What rests", &["Rest"]),
     ("ForceCooldown", "Letting a provider rest, and recovering it", &[]),
@@ -21,6 +21,11 @@ const SECTIONS: [(&str, &str, &[&str]); 11] = [
     ("ListQuotas", "Quotas", &[]),
     ("ListAlerts", "Alerts", &[]),
     ("ListAudit", "Audit log", &[]),
+    ("GetConfig", "The configuration in force", &[]),
+    ("DryRunConfig", "Checking a configuration", &[]),
+    ("ApplyConfig", "Changing the configuration", &[]),
+    ("RollbackConfig", "Changing the configuration", &[]),
+    ("ListConfigs", "Earlier configurations", &[]),
 ];
 
 /// Gives the paths of a message's fields, as `models.*.targets[].model`.
