@@ -2,7 +2,7 @@
 
 use super::{Decide, Decided, Desk, Turn};
 use cliproxy_domain::{
-    Cooldown, CooldownCause, CooldownKey, CredentialName, Hint, NodeId, ProviderName, UrgentEvent,
+    Cooldown, CooldownCause, CooldownKey, CredentialName, Hint, NodeId, ProviderName, Scope, UrgentEvent,
 };
 use cliproxy_engine::cooldown::clear;
 
@@ -31,7 +31,10 @@ impl Decide {
         if hints.is_empty() {
             return Decided::default();
         }
-        desk.windows.clear(&known.key.provider);
+        if known.key.scope == Scope::Provider {
+            // One key that is well says nothing of the errors of the others.
+            desk.windows.clear(&known.key.provider);
+        }
         desk.permits.forget(&known.key);
         tracing::info!(subject = %known.key, node = %by, reason, "a rest is over");
         let audit = vec![self.ids.of_rest("cooldown_ended", Some(known), &cleared, reason)];

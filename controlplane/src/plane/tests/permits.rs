@@ -102,6 +102,19 @@ async fn a_probe_that_was_answered_ends_the_rest_on_every_node_once() {
 }
 
 #[tokio::test]
+async fn one_key_that_is_well_again_does_not_excuse_the_errors_of_its_provider() {
+    let (plane, mut one, two) = resting().await;
+    plane.clock.advance_wall(MINUTE);
+    for i in 0..4 {
+        one.tells(failure(&format!("failure-{i}"), "claude")).await;
+    }
+    one.tells(about("verdict", UrgentKind::Recovered, 0)).await;
+    one.tells(failure("failure-4", "claude")).await;
+    two.learns(|node| node.rest(&provider_key("claude")).is_some()).await;
+    plane.stop().await;
+}
+
+#[tokio::test]
 async fn a_limit_that_was_seen_before_the_verdict_does_not_undo_it() {
     let (plane, mut one, mut two) = resting().await;
     plane.clock.advance_wall(MINUTE);
