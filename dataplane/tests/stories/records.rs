@@ -4,8 +4,9 @@ use crate::{
     cooldown::{ask, pass},
     network::MemoryNet,
     node::{Answer, Node, in_turn, post, with_keys},
-    script::{CHAT, Script, Step, chat, document, limited},
+    script::{CHAT, Script, Step, chat, document, events, limited, send},
 };
+use cliproxy_domain::Hedge;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -100,6 +101,36 @@ async fn a_request_that_was_saved_by_another_call_counts_as_one_that_succeeded()
     let node = Node::start(&net, in_turn(vec![with_keys("a", &["ka"]), with_keys("b", &["kb"])])).await;
     let answer = asked_as(&node, "mine-not-sampled").await;
     assert_eq!((answer.body.as_str(), kept(&node, "mine-not-sampled").await), (CHAT, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_calls_of_a_request_that_got_a_second_one_are_in_its_record() {
+    let content =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}\n\n";
+    let stream =
+        vec![Step::Pause(Duration::from_secs(1)), events(), send([content, "data: [DONE]\n\n"].concat())];
+    let net = MemoryNet::new();
+    Script::play(&net, "a", vec![vec![Step::Hang]]);
+    Script::play(&net, "b", vec![stream]);
+    let mut snapshot = in_turn(vec![with_keys("a", &["ka"]), with_keys("b", &["kb"])]);
+    snapshot.policy.retries.hedge = Some(Hedge { after: Duration::from_secs(2), budget_percent: 100 });
+    let node = Node::start(&net, snapshot).await;
+    let mut record = None;
+    for number in 0..1_000 {
+        let id = format!("mine-{number}");
+        let mut request = post("/v1/chat/completions", r#"{"model":"m","stream":true}"#);
+        request.headers_mut().insert("x-request-id", id.parse().expect("a value"));
+        assert!(Answer::read(node.open(request).await).await.body.contains("Hi"));
+        record = kept(&node, &id).await;
+        if record.is_some() {
+            break;
+        }
+    }
+    let record = record.expect("one in a hundred is sampled");
+    assert_eq!(of_each(&record, "provider"), ["a", "b"]);
+    assert_eq!(of_each(&record, "outcome"), ["outrun", "success"]);
+    assert_eq!(of_each(&record, "started_ms"), [0, 2_000]);
+    assert_eq!(of_each(&record, "took_ms"), [3_000, 1_000]);
 }
 
 #[tokio::test(start_paused = true)]
