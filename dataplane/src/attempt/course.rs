@@ -53,7 +53,7 @@ impl Course {
             let verdict = self.verdict(&fell, &progress, next.is_some());
             self.attempter.witness.retried(word(verdict));
             self.legs.then(fell.number, then(verdict));
-            let Fell { found: tried, failed, .. } = fell;
+            let Fell { found: tried, number, failed } = fell;
             let said = Told::of(failed, &tried.prepared).or_earlier(progress.told.take());
             found = match (verdict, next) {
                 (Verdict::NextChoice, Some(next)) => next,
@@ -62,7 +62,10 @@ impl Course {
                     // It may rest for longer by now, or another request is finding out about it.
                     match progress.search.again(&self.attempter, &self.route, tried) {
                         Some(again) => again,
-                        None => return Err(said.exhausted(progress.attempts, self.soonest())),
+                        None => {
+                            self.legs.then(number, Then::RestsLonger);
+                            return Err(said.exhausted(progress.attempts, self.soonest()));
+                        }
                     }
                 }
                 _ => return Err(said.exhausted(progress.attempts, self.soonest())),

@@ -41,6 +41,8 @@ pub(super) enum Then {
     NextChoice,
     SameAfter(Duration),
     GaveUp(Why),
+    /// After the pause it rested for longer, or another request was finding out about it.
+    RestsLonger,
     /// Another attempt was under way beside it.
     LeftToOther,
 }
@@ -135,6 +137,7 @@ fn tell(outcome: &str, then: Option<&(u32, Then)>) -> String {
         (_, Some(Then::NextChoice)) => "next choice".to_owned(),
         (_, Some(Then::SameAfter(pause))) => format!("the same choice again after {} ms", pause.as_millis()),
         (_, Some(Then::LeftToOther)) => "left to the attempt beside it".to_owned(),
+        (_, Some(Then::RestsLonger)) => "gave up: after a pause it still rested".to_owned(),
         (_, Some(Then::GaveUp(why))) => format!("gave up: {}", why_told(*why)),
         (_, None) => "told to the client within the answer, which had begun".to_owned(),
     }

@@ -52,6 +52,9 @@ async fn a_wait_that_grew_meanwhile_is_respected() {
     let (first, second) = tokio::join!(ask(&node), ask(&node));
     assert_eq!((first.status.as_u16(), second.status.as_u16()), (429, 429));
     assert_eq!(script.requests().len(), 2, "nobody asks again after a second");
+    let id = first.headers["x-request-id"].to_str().expect("text");
+    let record = node.get(&format!("/v0/operations/requests/{id}")).await.body;
+    assert!(record.contains("gave up: after a pause it still rested"), "{record}");
     let told = |answer: &Answer| answer.headers["retry-after"].to_str().expect("text").parse::<u64>();
     assert!(told(&first).is_ok_and(|seconds| seconds >= 59), "{:?}", first.headers);
 }
