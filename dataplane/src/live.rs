@@ -20,8 +20,8 @@ use crate::upstream::Upstreams;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use board::Board;
 use cliproxy_domain::{
-    ConfigId, Cooldown, CooldownKey, Health, Hint, HintKey, LedgerRow, NodeId, ProbeAssignment, Snapshot,
-    WallTime,
+    ConfigId, Cooldown, CooldownKey, Health, Hint, HintKey, LedgerRow, NodeId, ProbeAssignment, ProviderName,
+    Scope, Snapshot, WallTime,
 };
 use cliproxy_engine::cooldown;
 use failures::Windows;
@@ -141,7 +141,7 @@ impl Live {
             let mut changed = false;
             for hint in hints {
                 let word = match &hint {
-                    Hint::Cooldown(rest) if rest.cleared => Some(rest.key.provider.clone()),
+                    Hint::Cooldown(rest) => excuses(rest),
                     _ => None,
                 };
                 if board.merge(hint, now) {
@@ -178,6 +178,9 @@ impl Live {
             cleared = cooldown::clear(known, seen, node, now);
             cleared.clone().is_some_and(|rest| board.merge(Hint::Cooldown(rest), now))
         });
+        if let Some(provider) = cleared.as_ref().and_then(excuses) {
+            self.windows.clear(&provider);
+        }
         cleared
     }
 
@@ -254,6 +257,12 @@ impl Live {
     fn changed(&self) {
         self.changes.send_modify(|number| *number = number.wrapping_add(1));
     }
+}
+
+/// Names the provider whose errors speak no more as a rest of the whole of it is over. One key that is well says nothing
+/// of the errors of the others.
+fn excuses(rest: &Cooldown) -> Option<ProviderName> {
+    (rest.cleared && rest.key.scope == Scope::Provider).then(|| rest.key.provider.clone())
 }
 
 #[cfg(test)]

@@ -205,3 +205,27 @@ fn budgets_go_on_over_a_change_of_configuration_that_leaves_them() {
     assert_eq!(taken, 10, "a fifth of fifty");
     assert!(!kept.budgets().hedge(NOW), "no second calls are wanted");
 }
+
+#[test]
+fn one_key_that_is_well_again_does_not_excuse_the_errors_of_its_provider() {
+    let report = |at| cooldown::Report {
+        blame: cooldown::Blame::Error,
+        subject: LedgerKey { provider: "p".into(), credential: "k".into(), model: "m".into() },
+        about_model: false,
+        hint: None,
+        http_status: 500,
+        error_type: "upstream_error".into(),
+        seen_epoch: 0,
+        node: "n".into(),
+        at,
+    };
+    let well = |key: CooldownKey| Cooldown { key, cleared: true, round: 1, ..rest(after(1), 0, "n") };
+    for (key, expected) in
+        [(CooldownKey::credential("p".into(), "k".into()), 1), (CooldownKey::provider("p".into()), 0)]
+    {
+        let live = live();
+        (0..4).for_each(|_| assert!(live.failed(&report(after(1)), None).is_empty()));
+        live.hint(Hint::Cooldown(well(key)), after(2));
+        assert_eq!(live.failed(&report(after(3)), None).len(), expected);
+    }
+}
