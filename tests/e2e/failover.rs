@@ -31,6 +31,15 @@ async fn gateway(upstreams: &[(&str, &MockProvider)], config: Config) -> (Proces
     (gateway, client)
 }
 
+/// A configuration in which nothing rests by itself and every failure is tried again: what is told of a provider that
+/// fails can then be held against all that it has seen. That rests and a budget for retries are on otherwise, has
+/// tests of its own.
+fn relentless() -> Config {
+    Config::new()
+        .set(&["server", "operations", "cooldown", "enabled"], false)
+        .set(&["server", "retries", "budget_percent"], 100)
+}
+
 /// The alias for clients of one API.
 fn smart(api: Api) -> String {
     format!("smart-{}", api.kind())

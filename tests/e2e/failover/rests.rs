@@ -104,16 +104,22 @@ async fn while_all_rest_the_client_gets_429_with_the_wait_and_no_provider_is_cal
             let answer = client.post(&path, body).await;
             assert_eq!(answer.status, 429, "{api:?}: {}", answer.text());
             let (_, message) = api.error(&answer.json());
-            assert!(message.contains("rests"), "{message}");
+            assert!(message.contains("up/first (cooldown: rate_limit, "), "{message}");
             let wait: u64 = answer.header("retry-after").parse().unwrap();
             assert!((20..=30).contains(&wait), "{api:?}: {wait}");
         }
         assert_eq!(mock.totals().requests, 2, "a resting key was asked");
+        // Gemini says of which model it speaks, so that others may be asked for with the same keys.
+        let one_model = api == Api::Gemini;
         let resting = || async {
-            let status = client.get("/v0/operations/providers/status").await.json();
-            (status["source"] == "cluster" && status["providers"]["up"]["in_cooldown"] == true)
-                .then_some(status)
+            let status = client.get("/v0/operations/cooldown/status").await.json();
+            let subject = |key: &str| if one_model { format!("up/{key}/m") } else { format!("up/{key}") };
+            let all_rest =
+                ["first", "second"].iter().all(|key| status["resting"][subject(key)]["stage"] == "resting");
+            (status["source"] == "cluster" && all_rest).then_some(status)
         };
-        poll_until("provider in cooldown", PATIENCE, resting).await;
+        let status = poll_until("rests of both keys", PATIENCE, resting).await;
+        let out: &[&str] = if one_model { &[] } else { &["up"] };
+        assert_eq!(status["providers_in_cooldown"], serde_json::json!(out), "{api:?}: {status}");
     }
 }

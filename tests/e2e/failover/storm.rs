@@ -1,6 +1,6 @@
 //! Many requests while one of two providers fails in one way: all succeed, and every count is true.
 
-use super::{gateway, request, smart};
+use super::{gateway, relentless, request, smart};
 use crate::apis::Api;
 use cliproxy_testkit::{
     Answer, Client, Config, PATIENCE, Process, Samples,
@@ -117,10 +117,12 @@ async fn status_is_true(gateway: &Process, client: &Client, [bad, good]: [&MockP
     let status =
         poll_until(&format!("status with (provider, requests, errors) {expected:?}"), PATIENCE, shown).await;
     assert_eq!(status["source"], "cluster");
-    for kind in KINDS {
-        assert_eq!(status["providers"][format!("{kind}-good")]["status"], "healthy");
-        assert_eq!(status["providers"][format!("{kind}-bad")]["status"], "unhealthy");
-    }
+    let judged = || async {
+        let status = client.get("/v0/operations/providers/status").await.json();
+        let is = |kind, which, state| status["providers"][format!("{kind}-{which}")]["status"] == state;
+        KINDS.iter().all(|kind| is(kind, "good", "healthy") && is(kind, "bad", "unhealthy")).then_some(())
+    };
+    poll_until("judgement of both providers", PATIENCE, judged).await;
     let operators = Client::new(gateway.operators().await);
     let elsewhere = operators.get("/v0/operations/providers/status").await.json();
     assert!(expected.iter().all(|expected| says(&elsewhere, expected)), "{elsewhere}");
@@ -135,55 +137,55 @@ fn says(status: &Value, (provider, requests, errors): &(String, f64, f64)) -> bo
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_requests_succeed_while_one_of_two_providers_answers_500() {
     let fault = Behaviour::error(ErrorKind::ServerError);
-    all_are_served(fault, "upstream_error", 1_000, Config::new()).await;
+    all_are_served(fault, "upstream_error", 1_000, relentless()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_requests_succeed_while_one_of_two_providers_resets_before_its_first_event() {
     let fault = Behaviour::Reset { at: Point::AfterEvents(0) };
-    all_are_served(fault, "stream_broken", 1_000, Config::new()).await;
+    all_are_served(fault, "stream_broken", 1_000, relentless()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_resets_before_its_headers() {
     let fault = Behaviour::Reset { at: Point::BeforeHeaders };
-    all_are_served(fault, "connect_failed", 1_000, Config::new()).await;
+    all_are_served(fault, "connect_failed", 1_000, relentless()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_hangs_before_its_headers() {
     let fault = Behaviour::Hang { at: Point::BeforeHeaders };
-    all_are_served(fault, "timeout", 1_000, Config::new().timeout("first_byte", "400ms")).await;
+    all_are_served(fault, "timeout", 1_000, relentless().timeout("first_byte", "400ms")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_hangs_before_its_first_event() {
     let fault = Behaviour::Hang { at: Point::AfterEvents(0) };
-    all_are_served(fault, "timeout", 1_000, Config::new().timeout("idle", "400ms")).await;
+    all_are_served(fault, "timeout", 1_000, relentless().timeout("idle", "400ms")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_sends_broken_json() {
     let fault = Behaviour::Malformed { after_events: 0 };
-    all_are_served(fault, "malformed_reply", 200, Config::new()).await;
+    all_are_served(fault, "malformed_reply", 200, relentless()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_answers_with_a_page_of_its_load_balancer() {
-    all_are_served(Behaviour::Html { status: 502 }, "upstream_error", 200, Config::new()).await;
+    all_are_served(Behaviour::Html { status: 502 }, "upstream_error", 200, relentless()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_is_overloaded() {
     let fault = Behaviour::error(ErrorKind::Overloaded);
-    all_are_served(fault, "overloaded", 200, Config::new()).await;
+    all_are_served(fault, "overloaded", 200, relentless()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_ends_its_answers_before_any_content() {
     let (bad, good) =
         (provider("bad", Behaviour::Truncate { after_events: 0 }), provider("good", Script::default()));
-    let (_gateway, client) = gateway(&[("bad", &bad), ("good", &good)], Config::new()).await;
+    let (_gateway, client) = gateway(&[("bad", &bad), ("good", &good)], relentless()).await;
     let complaints = storm(&client, 200).await;
     assert!(complaints.is_empty(), "{} of 200 failed, such as {}", complaints.len(), complaints[0]);
     // An empty stream is a broken one, an empty body a malformed one.

@@ -1,6 +1,6 @@
 //! Which failures are tried again, where, and which are not.
 
-use super::{gateway, smart, with_keys};
+use super::{gateway, relentless, smart, with_keys};
 use crate::{CLIPROXY, apis::Api};
 use cliproxy_testkit::{
     Config, Launch, Samples,
@@ -50,7 +50,7 @@ async fn a_refused_key_sends_the_request_to_the_providers_other_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_alone_that_fails_once_is_asked_again_after_a_pause() {
     let mock = provider("up", Behaviour::Answer);
-    let (_gateway, client) = gateway(&[("up", &mock)], Config::new()).await;
+    let (_gateway, client) = gateway(&[("up", &mock)], relentless()).await;
     for api in Api::ALL {
         for stream in [false, true] {
             mock.clear_log();
