@@ -10,22 +10,23 @@ const STAGES: [&str; 6] = ["authenticate", "decode", "route", "attempt", "encode
 const BELOW_THE_STAGES: [&str; 3] = ["refusal", "live", "upstream"];
 
 /// What the other modules of the data plane may name. `pipeline` and `node` put the rest together.
-const BESIDE_THE_STAGES: [(&str, &[&str]); 8] = [
+const BESIDE_THE_STAGES: [(&str, &[&str]); 9] = [
     ("refusal", &[]),
     // A provider's request is made from the call.
     ("upstream", &["decode"]),
     ("live", &["upstream"]),
     // The entry. `account` only for the type of the body that the pipeline gives.
     ("listen", &["account", "ops", "pipeline"]),
-    ("ops", &["live", "sync"]),
-    ("sync", &["account", "live", "ops"]),
+    ("ops", &["account", "live", "probe", "sync"]),
+    ("probe", &["live", "ops", "sync", "upstream"]),
+    ("sync", &["account", "live", "ops", "probe"]),
     ("pipeline", ANY),
     ("node", ANY),
 ];
 
 /// What the modules of the control plane may name: a fact travels from `grpc` or `http` inwards, and `plane`
 /// puts them together.
-const CONTROL_PLANE: [(&str, &[&str]); 11] = [
+const CONTROL_PLANE: [(&str, &[&str]); 14] = [
     ("backoff", &[]),
     ("error", &[]),
     ("metrics", &[]),
@@ -33,9 +34,12 @@ const CONTROL_PLANE: [(&str, &[&str]); 11] = [
     ("state", &[]),
     ("publish", &["state"]),
     ("decide", &["backoff", "metrics", "publish", "state"]),
+    ("lead", &["backoff", "decide", "metrics", "publish", "state"]),
     ("ingest", &["backoff", "decide", "metrics", "state"]),
-    ("http", &["settings", "state"]),
-    ("grpc", &["decide", "ingest", "metrics", "publish", "state"]),
+    ("configurations", &["Applied", "error"]),
+    ("operations", &["configurations", "decide", "error", "state"]),
+    ("http", &["operations", "settings", "state"]),
+    ("grpc", &["decide", "ingest", "metrics", "operations", "publish", "state"]),
     ("plane", ANY),
 ];
 
