@@ -13,12 +13,22 @@ const OPERATIONS: &str = include_str!("../../docs/reference/operations.md");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reference_lists_every_metric_with_its_kind() {
-    let config = Config::new().provider("openai", "openai", "http://127.0.0.1:9");
+    let checks = serde_json::json!({"interval": "200ms", "timeout": "100ms", "daily_budget": 1_000_000});
+    let config = Config::new()
+        .provider("openai", "openai", "http://127.0.0.1:9")
+        .set(&["server", "operations", "health_check"], checks);
     let gateway = Launch::new(CLIPROXY, "serve").config(config).ready().await;
-    // A family without a series is not shown: one translated call, to a provider that is not there, makes them all.
+    let node = gateway.client().await;
+    // A family without a series is not shown: one translated call, to a provider that is not there, makes all of them
+    // that no health check and no operator's call makes.
     let body = r#"{"model":"gpt-5","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
-    gateway.client().await.post("/v1/messages", body).await;
-    let shown = families(gateway.client().await.get("/metrics").await.text());
+    node.post("/v1/messages", body).await;
+    node.get("/v0/operations/providers/status").await;
+    let checked = || async {
+        let shown = families(node.get("/metrics").await.text());
+        shown.contains_key("cliproxy_node_probes_total").then_some(shown)
+    };
+    let shown = poll_until("health check", PATIENCE, checked).await;
     let at_operators = families(Client::new(gateway.operators().await).get("/metrics").await.text());
     assert_eq!(shown, at_operators, "both planes of a process show all of its metrics");
     let page = include_str!("../../docs/reference/metrics.md");
@@ -50,12 +60,18 @@ async fn the_reference_names_every_field_of_the_operations_endpoints() {
     let operators = Client::new(gateway.operators().await);
     let providers = || async {
         let answer = operators.get("/v0/operations/providers/status").await.json();
-        (answer["providers"]["busy"]["in_cooldown"] == true).then_some(answer)
+        let busy = &answer["providers"]["busy"];
+        (busy["in_cooldown"] == true && busy["why"].is_string()).then_some(answer)
     };
     let shown = fields(&poll_until("provider that rests", PATIENCE, providers).await);
     assert_eq!(shown, listed("How providers are doing"));
-    let shown = fields(&operators.get("/v0/operations/load_balancing/status").await.json());
-    assert_eq!(shown, listed("How calls are spread"));
+    let mut balancing = operators.get("/v0/operations/load_balancing/status").await.json();
+    // It has a table of its own.
+    assert!(balancing["models"]["fast"]["decision"].take().is_object());
+    let listed_fields = listed("How calls are spread");
+    let missing: Vec<_> =
+        fields(&balancing).into_iter().filter(|field| !listed_fields.contains(field)).collect();
+    assert_eq!(missing, Vec::<String>::new());
     let probes = listed("`/health` and `/ready`");
     for client in [&node, &operators] {
         for path in ["/health", "/ready"] {
