@@ -2,12 +2,14 @@
 //! simulated providers, and readers for what the gateway tells of itself.
 //!
 //! In the order in which a test meets them: `config` writes a configuration, `process` runs the program with it,
-//! `client` and `raw` call it, `recorder` and the mock provider answer it, `metrics` reads its counters, `poll`
-//! waits for what comes later. The harness panics where it cannot do its work, so that the test stops there.
+//! `client` and `raw` call it, `recorder` and the mock provider answer it, over a `gate` where its way out is to break,
+//! `metrics` reads its counters, `poll` waits for what comes later. The harness panics where it cannot do its work, so
+//! that the test stops there.
 
 pub mod client;
 mod clock;
 pub mod config;
+pub mod gate;
 pub mod metrics;
 pub mod poll;
 pub mod process;
@@ -18,6 +20,7 @@ pub use self::{
     client::{Answer, Client, Event, Stream},
     clock::now,
     config::Config,
+    gate::Gate,
     metrics::Samples,
     poll::{PATIENCE, poll_until},
     process::{Launch, Process},
