@@ -6,10 +6,12 @@ use super::{
 };
 use crate::probes::interval;
 use cliproxy_domain::{HealthPolicy, HealthState, NodeId, WallTime};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// A source is forgotten when it said nothing for so many intervals.
 const FORGOTTEN_AFTER: u32 = 3;
+/// However short the interval is: calls are told of once a second, and somewhat late.
+const REMEMBERED: Duration = Duration::from_secs(5);
 /// How many nodes are followed; what more of them say is not heard.
 const NODES: usize = 1_000;
 /// How many nodes a reason names.
@@ -197,7 +199,7 @@ impl Machine {
     }
 
     fn oldest(&self, policy: &HealthPolicy) -> WallTime {
-        self.now.minus(interval(policy).saturating_mul(FORGOTTEN_AFTER))
+        self.now.minus(interval(policy).saturating_mul(FORGOTTEN_AFTER).max(REMEMBERED))
     }
 
     fn forget(&mut self, policy: &HealthPolicy, now: WallTime) {

@@ -31,6 +31,23 @@ fn one_nodes_broken_way_out_is_no_outage() {
 }
 
 #[test]
+fn traffic_is_remembered_until_it_is_told_of_again_however_often_probes_are_sent() {
+    let mut case = Case::of_nodes(2);
+    case.policy.interval = Duration::from_millis(200);
+    case.policy.daily_budget = 1_000_000;
+    for _ in 0..20 {
+        case.calls("a", 0, 5);
+        case.calls("b", 3, 0);
+        // The next calls are told of a second later.
+        case.after(1);
+        for _ in 0..5 {
+            assert_eq!(case.probe("a", false), None);
+        }
+    }
+    assert_eq!(case.state(), HealthState::Healthy);
+}
+
+#[test]
 fn an_answer_from_before_the_failures_speaks_for_nothing() {
     let mut case = Case::of_nodes(4);
     ["b", "c", "d"].into_iter().for_each(|node| _ = case.calls(node, 9, 0));
