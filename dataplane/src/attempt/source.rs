@@ -80,7 +80,8 @@ pub(super) enum Tap {
     Translated(Translation),
 }
 
-/// An answer that is still coming. Dropped before its end, it counts as cancelled, with the tokens seen so far.
+/// An answer that is still coming. Dropped before its end, it counts as cancelled, with the tokens seen so far, unless it
+/// had failed by then.
 pub struct StreamSource {
     held: HeldChunks,
     rest: Option<Incoming>,
@@ -342,8 +343,12 @@ impl StreamSource {
 
 impl Drop for StreamSource {
     fn drop(&mut self) {
-        if let Some(in_flight) = self.in_flight.take() {
-            in_flight.cancelled(self.usage());
+        let Some(in_flight) = self.in_flight.take() else { return };
+        let usage = self.usage();
+        match &self.error {
+            // Clients hang up as soon as they hear of an error, often before the provider ends its answer.
+            Some(error) => in_flight.failed(error, usage),
+            None => in_flight.cancelled(usage),
         }
     }
 }
