@@ -15,6 +15,7 @@ mod agents;
 mod bad_input;
 mod capacity;
 mod clients;
+mod cluster;
 mod config;
 mod crash;
 mod demo;

@@ -1,0 +1,14 @@
+//! Two nodes and a control plane, each a process of its own, in front of simulated providers: what one node finds out
+//! holds at the other, what an operator says holds everywhere, and it all outlives whoever dies.
+//!
+//! The upstreams' logs are the truth: they have one monotonic clock, and the id of each request says which node it is of.
+
+mod fixture;
+mod traffic;
+
+mod clients_own;
+mod hints;
+mod operator;
+mod refusals;
+mod rejected;
+mod windows;
