@@ -7,8 +7,11 @@ mod fixture;
 mod traffic;
 
 mod clients_own;
+mod flapping;
+mod healing;
 mod hints;
 mod operator;
+mod probers;
 mod refusals;
 mod rejected;
 mod windows;
