@@ -6,12 +6,16 @@
 mod fixture;
 mod traffic;
 
+mod balancing;
 mod clients_own;
+mod explained;
 mod flapping;
 mod healing;
 mod hints;
+mod latency;
 mod operator;
 mod probers;
+mod quotas;
 mod refusals;
 mod rejected;
 mod windows;
