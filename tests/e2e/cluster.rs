@@ -8,14 +8,17 @@ mod traffic;
 
 mod balancing;
 mod clients_own;
+mod cut_off;
 mod explained;
 mod flapping;
 mod healing;
 mod hints;
 mod latency;
+mod mid_stream;
 mod operator;
 mod probers;
 mod quotas;
 mod refusals;
 mod rejected;
+mod restarts;
 mod windows;
