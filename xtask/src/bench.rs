@@ -7,9 +7,9 @@
 mod answer;
 pub(crate) mod bare;
 mod client;
-mod cpu;
+pub(crate) mod cpu;
 mod driver;
-mod process;
+pub(crate) mod process;
 mod role;
 mod scenario;
 mod table;

@@ -1,7 +1,8 @@
-//! Tasks of the workspace that no test needs: `cargo xtask bench`.
+//! Tasks of the workspace that no test needs: `cargo xtask bench` and `cargo xtask propagation`.
 #![expect(clippy::disallowed_methods, reason = "a measuring tool reads the real clock")]
 
 mod bench;
+mod propagation;
 
 use clap::{Parser, Subcommand};
 use std::net::SocketAddr;
@@ -21,6 +22,8 @@ struct Cli {
 enum Task {
     /// Measure the gateway against a bare proxy and a direct connection, all in one run on loopback.
     Bench(bench::Options),
+    /// Measure how soon a second node obeys a 429 that a first one got, all on loopback.
+    Propagation(propagation::Options),
     /// The proxy that only copies: one of the processes that `bench` starts.
     #[command(hide = true)]
     BenchBare {
@@ -44,6 +47,7 @@ enum Task {
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Bench(options) => bench::run(options).await,
+        Task::Propagation(options) => propagation::run(options).await,
         Task::BenchBare { listen, upstream } => bench::bare::run(listen, upstream).await,
         Task::BenchUpstream { listen } => bench::upstream::run(listen).await,
     }

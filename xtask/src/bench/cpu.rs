@@ -28,7 +28,7 @@ fn parse(stat: &str) -> anyhow::Result<f64> {
 }
 
 /// Gives the load averages as the system writes them, or `unknown`.
-pub(super) fn load_average() -> String {
+pub(crate) fn load_average() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let averages: Vec<&str> = text.split_whitespace().take(3).collect();
     if averages.is_empty() { "unknown".to_owned() } else { averages.join(" ") }

@@ -205,7 +205,7 @@ fn free_ports<const N: usize>() -> anyhow::Result<[u16; N]> {
 }
 
 /// Builds the gateway in the release profile, unless `build` is false, and gives its executable.
-pub(super) async fn gateway_executable(build: bool) -> anyhow::Result<PathBuf> {
+pub(crate) async fn gateway_executable(build: bool) -> anyhow::Result<PathBuf> {
     if build {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
