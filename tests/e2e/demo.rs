@@ -35,6 +35,17 @@ async fn the_demonstration_serves_all_apis_survives_an_outage_and_ends_on_ctrl_c
             assert_eq!(answer.status, 200, "{api:?}: {}", answer.text());
         }
     }
+    let asked: Vec<_> =
+        printed.lines().filter_map(|line| line.split_once(&format!("http://{address}"))).collect();
+    let operations =
+        asked.iter().map(|(_, path)| path.trim_end_matches('\'')).filter(|path| path.starts_with("/v0/"));
+    let mut answered = 0;
+    for path in operations {
+        let answer = client.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answered += 1;
+    }
+    assert_eq!(answered, 4, "{printed}");
     let saved = line(&demo, "request that failover saved", SHOW, |line| {
         number(line, "saved by failover ").is_some_and(|count| count > 0)
     })

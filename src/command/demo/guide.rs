@@ -23,9 +23,13 @@ Each API has a provider and a backup; one provider goes down now and then. Try:
   curl http://{gateway}/v1beta/models/smart:generateContent -H 'content-type: application/json' \
     -d '{{"contents":[{{"role":"user","parts":[{{"text":"Hello"}}]}}]}}'
 
-  # Which provider answers, and how it is doing
+  # Which provider would answer now, and why
+  curl 'http://{gateway}/v0/operations/explain?model=smart'
+
+  # How the providers are doing, what rests, and what was decided on it
   curl http://{gateway}/v0/operations/providers/status
-  curl http://{gateway}/v0/operations/load_balancing/status
+  curl http://{gateway}/v0/operations/cooldown/status
+  curl http://{gateway}/v0/operations/audit
   curl http://{gateway}/metrics
   grpcurl -plaintext {operators} cliproxy.control.v1.Operations/GetProviderStatus
 
