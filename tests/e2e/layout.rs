@@ -60,7 +60,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("cliproxy-mock-provider", &["cliproxy-domain", "cliproxy-host"]),
     ("cliproxy-testkit", &["cliproxy-domain", "cliproxy-host", "cliproxy-mock-provider", "cliproxy-proto"]),
     // A tool; it runs the product as a process.
-    ("xtask", &["cliproxy-mock-provider"]),
+    ("xtask", &["cliproxy-mock-provider", "cliproxy-testkit"]),
 ];
 
 /// What tests of a crate may use beside [`MAY_USE`].
