@@ -20,8 +20,9 @@ pub struct Budget {
 
 /// So many requests' worth of extra calls is kept at most.
 pub const KEPT_REQUESTS: u32 = 5_000;
-/// Extra calls in any second, for retries.
-pub const RETRY_FLOOR: u32 = 10;
+/// Extra calls in any second, for retries: enough to carry the first burst of failures of a provider, all the calls that
+/// were under way before its fifth error let it rest. A storm is prevented by the share, at rates where it matters.
+pub const RETRY_FLOOR: u32 = 100;
 /// Extra calls in any second, for hedging.
 pub const HEDGE_FLOOR: u32 = 1;
 

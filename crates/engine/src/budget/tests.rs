@@ -22,10 +22,10 @@ fn a_hundred_requests_earn_twenty_retries_and_not_one_more() {
 }
 
 #[test]
-fn a_small_cluster_can_fail_over_ten_times_in_any_second() {
+fn a_small_cluster_can_fail_over_a_hundred_times_in_any_second() {
     let budget = Budget::new(20, RETRY_FLOOR);
     for number in 0..50 {
-        assert_eq!(taken(&budget, second(number), 1_000), 10);
+        assert_eq!(taken(&budget, second(number), 1_000), 100);
         assert_eq!(taken(&budget, WallTime(second(number).0 + 999), 1_000), 0);
     }
 }
@@ -33,11 +33,25 @@ fn a_small_cluster_can_fail_over_ten_times_in_any_second() {
 #[test]
 fn the_floor_is_the_least_and_not_an_addition() {
     let budget = Budget::new(20, RETRY_FLOOR);
-    (0..40).for_each(|_| budget.earn());
-    assert_eq!(taken(&budget, NOW, 1_000), 10);
+    (0..400).for_each(|_| budget.earn());
+    assert_eq!(taken(&budget, NOW, 1_000), 100);
     let budget = Budget::new(20, RETRY_FLOOR);
-    (0..200).for_each(|_| budget.earn());
-    assert_eq!(taken(&budget, NOW, 1_000), 40);
+    (0..2_000).for_each(|_| budget.earn());
+    assert_eq!(taken(&budget, NOW, 1_000), 400);
+}
+
+#[test]
+fn where_requests_are_many_the_share_bounds_their_retries() {
+    let budget = Budget::new(20, RETRY_FLOOR);
+    for number in 0..20 {
+        let retried: usize = (0..2_000)
+            .map(|_| {
+                budget.earn();
+                taken(&budget, second(number), 1)
+            })
+            .sum();
+        assert!((400..=480).contains(&retried), "{retried} of 2,000 in second {number}");
+    }
 }
 
 #[test]
