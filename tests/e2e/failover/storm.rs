@@ -12,6 +12,8 @@ use serde_json::Value;
 
 const AT_ONCE: usize = 32;
 const KINDS: [&str; 3] = ["openai", "anthropic", "gemini"];
+/// `cooldown.error_threshold` where nothing is configured.
+const BEFORE_A_REST: u64 = 5;
 
 /// Sends `count` requests, half of them streams, and gives what went wrong.
 async fn storm(client: &Client, count: usize) -> Vec<String> {
@@ -50,8 +52,8 @@ fn complaint(api: Api, stream: bool, answer: &Answer) -> Option<String> {
 }
 
 /// Runs the storm against a provider that does `fault` and one that answers well, and holds everything that is
-/// told against what the two have seen. `outcome` is the word for the fault.
-async fn all_are_served(fault: Behaviour, outcome: &str, count: usize, config: Config) {
+/// told against what the two have seen. `outcome` is the word for the fault. Gives the number of calls that failed.
+async fn all_are_served(fault: Behaviour, outcome: &str, count: usize, config: Config) -> u64 {
     let (bad, good) = (provider("bad", fault), provider("good", Script::default()));
     let (gateway, client) = gateway(&[("bad", &bad), ("good", &good)], config).await;
     let complaints = storm(&client, count).await;
@@ -59,11 +61,27 @@ async fn all_are_served(fault: Behaviour, outcome: &str, count: usize, config: C
 
     let failed = bad.wait_for(PATIENCE, |totals| totals.in_flight == 0).await.unwrap().requests;
     assert_eq!(good.totals().completed, count as u64);
-    // Round robin sends about every second request to the one that fails first.
-    assert!(failed >= count as u64 / 3, "only {failed} calls went to the provider that fails");
     let metrics = Samples::parse(client.get("/metrics").await.text());
     metrics_are_true(&metrics, [&bad, &good], outcome, count);
     status_is_true(&gateway, &client, [&bad, &good]).await;
+    failed
+}
+
+/// As it is when nothing is configured: each provider that fails rests after its fifth error, so it gets no more calls
+/// than those and the ones that were under way.
+async fn with_the_defaults(fault: Behaviour, outcome: &str, count: usize) {
+    let failed = all_are_served(fault, outcome, count, Config::new()).await;
+    let providers = KINDS.len() as u64;
+    assert!(failed >= providers * BEFORE_A_REST, "{failed} calls are too few for a rest of each");
+    let most = providers * BEFORE_A_REST + AT_ONCE as u64;
+    assert!(failed <= most, "{failed} calls went to the provider that fails");
+}
+
+/// Without rests, half of all calls fail to the end, and each is made good elsewhere.
+async fn without_rests(fault: Behaviour, outcome: &str, count: usize, config: Config) {
+    let failed = all_are_served(fault, outcome, count, config).await;
+    // Round robin sends about every second request to the one that fails first.
+    assert!(failed >= count as u64 / 3, "only {failed} calls went to the provider that fails");
 }
 
 fn metrics_are_true(metrics: &Samples, [bad, good]: [&MockProvider; 2], outcome: &str, count: usize) {
@@ -137,48 +155,68 @@ fn says(status: &Value, (provider, requests, errors): &(String, f64, f64)) -> bo
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_requests_succeed_while_one_of_two_providers_answers_500() {
     let fault = Behaviour::error(ErrorKind::ServerError);
-    all_are_served(fault, "upstream_error", 1_000, relentless()).await;
+    with_the_defaults(fault, "upstream_error", 1_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_requests_succeed_with_the_defaults_in_whichever_way_one_of_two_providers_fails() {
+    let faults = [
+        (Behaviour::Reset { at: Point::AfterEvents(0) }, "stream_broken"),
+        (Behaviour::Reset { at: Point::BeforeHeaders }, "connect_failed"),
+        (Behaviour::Malformed { after_events: 0 }, "malformed_reply"),
+        (Behaviour::Html { status: 502 }, "upstream_error"),
+        (Behaviour::error(ErrorKind::Overloaded), "overloaded"),
+    ];
+    for (fault, outcome) in faults {
+        with_the_defaults(fault, outcome, 200).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_requests_succeed_while_one_of_two_providers_answers_500_and_never_rests() {
+    let fault = Behaviour::error(ErrorKind::ServerError);
+    without_rests(fault, "upstream_error", 1_000, relentless()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_requests_succeed_while_one_of_two_providers_resets_before_its_first_event() {
     let fault = Behaviour::Reset { at: Point::AfterEvents(0) };
-    all_are_served(fault, "stream_broken", 1_000, relentless()).await;
+    without_rests(fault, "stream_broken", 1_000, relentless()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_resets_before_its_headers() {
     let fault = Behaviour::Reset { at: Point::BeforeHeaders };
-    all_are_served(fault, "connect_failed", 1_000, relentless()).await;
+    without_rests(fault, "connect_failed", 1_000, relentless()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_hangs_before_its_headers() {
     let fault = Behaviour::Hang { at: Point::BeforeHeaders };
-    all_are_served(fault, "timeout", 1_000, relentless().timeout("first_byte", "400ms")).await;
+    without_rests(fault, "timeout", 1_000, relentless().timeout("first_byte", "400ms")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_hangs_before_its_first_event() {
     let fault = Behaviour::Hang { at: Point::AfterEvents(0) };
-    all_are_served(fault, "timeout", 1_000, relentless().timeout("idle", "400ms")).await;
+    without_rests(fault, "timeout", 1_000, relentless().timeout("idle", "400ms")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_sends_broken_json() {
     let fault = Behaviour::Malformed { after_events: 0 };
-    all_are_served(fault, "malformed_reply", 200, relentless()).await;
+    without_rests(fault, "malformed_reply", 200, relentless()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_answers_with_a_page_of_its_load_balancer() {
-    all_are_served(Behaviour::Html { status: 502 }, "upstream_error", 200, relentless()).await;
+    without_rests(Behaviour::Html { status: 502 }, "upstream_error", 200, relentless()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_requests_succeed_while_one_of_two_providers_is_overloaded() {
     let fault = Behaviour::error(ErrorKind::Overloaded);
-    all_are_served(fault, "overloaded", 200, relentless()).await;
+    without_rests(fault, "overloaded", 200, relentless()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

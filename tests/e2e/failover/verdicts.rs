@@ -1,6 +1,6 @@
 //! Which failures are tried again, where, and which are not.
 
-use super::{gateway, relentless, smart, with_keys};
+use super::{gateway, smart, with_keys};
 use crate::{CLIPROXY, apis::Api};
 use cliproxy_testkit::{
     Config, Launch, Samples,
@@ -49,9 +49,10 @@ async fn a_refused_key_sends_the_request_to_the_providers_other_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_alone_that_fails_once_is_asked_again_after_a_pause() {
-    let mock = provider("up", Behaviour::Answer);
-    let (_gateway, client) = gateway(&[("up", &mock)], relentless()).await;
     for api in Api::ALL {
+        // A gateway of its own for each API: two requests with two failures each are one failure short of a rest.
+        let mock = provider("up", Behaviour::Answer);
+        let (gateway, client) = gateway(&[("up", &mock)], Config::new()).await;
         for stream in [false, true] {
             mock.clear_log();
             mock.set(Rule::new(Behaviour::error(ErrorKind::ServerError)).times(2)).unwrap();
@@ -61,6 +62,7 @@ async fn a_provider_alone_that_fails_once_is_asked_again_after_a_pause() {
             assert_eq!(answer.header("x-cliproxy-attempts"), "3");
             assert_eq!(mock.totals().requests, 3);
         }
+        drop(gateway);
     }
 }
 
