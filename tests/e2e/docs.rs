@@ -42,6 +42,11 @@ async fn operating_it_does_what_it_says() {
     follow("docs/guide/operations.md").await;
 }
 
+#[tokio::test]
+async fn the_reference_of_operations_does_what_it_says() {
+    follow("docs/reference/operations.md").await;
+}
+
 #[test]
 fn every_page_of_the_guide_is_followed() {
     let pages = std::fs::read_dir(root().join("docs/guide")).expect("the guide is there");

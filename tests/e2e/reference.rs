@@ -6,26 +6,26 @@ use cliproxy_testkit::{
     mock::{Behaviour, Hint},
     poll_until, provider,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 const OPERATIONS: &str = include_str!("../../docs/reference/operations.md");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reference_lists_every_metric_with_its_kind() {
-    let checks = serde_json::json!({"interval": "200ms", "timeout": "100ms", "daily_budget": 1_000_000});
+    let checks = json!({"interval": "200ms", "timeout": "100ms"});
     let config = Config::new()
         .provider("openai", "openai", "http://127.0.0.1:9")
         .set(&["server", "operations", "health_check"], checks);
     let gateway = Launch::new(CLIPROXY, "serve").config(config).ready().await;
-    let node = gateway.client().await;
-    // A family without a series is not shown: one translated call, to a provider that is not there, makes all of them
-    // that no health check and no operator's call makes.
+    let client = gateway.client().await;
+    // A family without a series is not shown. One translated call, to a provider that is not there, a call of an
+    // operator, and the first health check make them all.
     let body = r#"{"model":"gpt-5","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
-    node.post("/v1/messages", body).await;
-    node.get("/v0/operations/providers/status").await;
+    client.post("/v1/messages", body).await;
+    client.get("/v0/operations/providers/status").await;
     let checked = || async {
-        let shown = families(node.get("/metrics").await.text());
+        let shown = families(client.get("/metrics").await.text());
         shown.contains_key("cliproxy_node_probes_total").then_some(shown)
     };
     let shown = poll_until("health check", PATIENCE, checked).await;
@@ -58,27 +58,48 @@ async fn the_reference_names_every_field_of_the_operations_endpoints() {
     let (path, body) = Api::Chat.request("fast", false);
     assert_eq!(node.post(&path, body).await.status, 429);
     let operators = Client::new(gateway.operators().await);
-    let providers = || async {
-        let answer = operators.get("/v0/operations/providers/status").await.json();
-        let busy = &answer["providers"]["busy"];
-        (busy["in_cooldown"] == true && busy["why"].is_string()).then_some(answer)
-    };
-    let shown = fields(&poll_until("provider that rests", PATIENCE, providers).await);
-    assert_eq!(shown, listed("How providers are doing"));
-    let mut balancing = operators.get("/v0/operations/load_balancing/status").await.json();
-    // It has a table of its own.
-    assert!(balancing["models"]["fast"]["decision"].take().is_object());
-    let listed_fields = listed("How calls are spread");
-    let missing: Vec<_> =
-        fields(&balancing).into_iter().filter(|field| !listed_fields.contains(field)).collect();
-    assert_eq!(missing, Vec::<String>::new());
-    let probes = listed("`/health` and `/ready`");
     for client in [&node, &operators] {
+        for (path, described, sign) in described() {
+            let answer = || async {
+                let answer = client.get(path).await.json();
+                (answer["source"] == "cluster" && !answer.pointer(sign).is_none_or(Value::is_null))
+                    .then_some(answer)
+            };
+            let shown = fields(&poll_until(&format!("{sign} in {path}"), PATIENCE, answer).await);
+            let unknown: Vec<_> = shown.difference(&described).collect();
+            assert!(unknown.is_empty(), "{path} shows {unknown:?}");
+        }
+        let probes = listed("`/health` and `/ready`", "field");
         for path in ["/health", "/ready"] {
             let shown = fields(&client.get(path).await.json());
             assert!(shown.is_subset(&probes), "{path} shows {shown:?}");
         }
     }
+}
+
+/// Paths that operators read, with the fields that the page describes, and one that is shown of what rests.
+fn described() -> [(&'static str, BTreeSet<String>, &'static str); 4] {
+    let below = |place: &str, names: BTreeSet<String>| -> BTreeSet<String> {
+        names.iter().map(|name| format!("{place}.{name}")).collect()
+    };
+    let rest = listed("What rests", "field of a rest");
+    let mut rests = listed("What rests", "field");
+    rests.extend(below("resting.*", rest.clone()));
+    rests.extend(below("history[]", rest));
+    rests.insert("cooldown_periods".to_owned());
+    let decision = listed("Where a request would go", "field");
+    let mut spread = listed("How calls are spread", "field");
+    spread.extend(below("models.*", decision.clone()));
+    [
+        (
+            "/v0/operations/providers/status",
+            listed("How providers are doing", "field"),
+            "/providers/busy/cooldown_reason",
+        ),
+        ("/v0/operations/cooldown/status", rests, "/resting/busy~1default/hint_seconds"),
+        ("/v0/operations/load_balancing/status", spread, "/providers/busy/until"),
+        ("/v0/operations/explain?model=fast", decision, "/decision/soonest"),
+    ]
 }
 
 #[test]
@@ -88,17 +109,19 @@ fn the_reference_names_every_column_of_the_usage() {
     let lines = table.expect("the table").lines().skip(1).take_while(|line| !line.contains("PRIMARY KEY"));
     let columns: BTreeSet<String> =
         lines.filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect();
-    assert_eq!(columns, listed("Usage"));
+    assert_eq!(columns, listed("Usage", "column"));
 }
 
-/// Gives the paths of an answer's fields, such as `models.*.targets[].model`: what is below `providers` and `models` is
-/// named by the configuration.
+/// Members whose own members are named by the configuration, and not by us.
+const NAMED_BY_THE_CONFIGURATION: [&str; 4] = ["providers", "models", "resting", "cooldown_periods"];
+
+/// Gives the paths of an answer's fields, such as `models.*.targets[].model`.
 fn fields(answer: &Value) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
     let mut left = vec![(String::new(), answer)];
     while let Some((path, value)) = left.pop() {
         match value {
-            Value::Object(entries) if ["providers", "models"].contains(&path.as_str()) => {
+            Value::Object(entries) if NAMED_BY_THE_CONFIGURATION.contains(&path.as_str()) => {
                 paths.insert(path.clone());
                 left.extend(entries.values().map(|entry| (format!("{path}.*"), entry)));
             }
@@ -119,11 +142,16 @@ fn fields(answer: &Value) -> BTreeSet<String> {
     paths
 }
 
-/// Gives what the first column of a section's tables names.
-fn listed(section: &str) -> BTreeSet<String> {
+/// Gives what the first column names in those of a section's tables that are of this: its heading.
+fn listed(section: &str, of: &str) -> BTreeSet<String> {
     let heading = format!("\n## {section}\n");
     let (_, rest) = OPERATIONS.split_once(&heading).unwrap_or_else(|| panic!("no section {section}"));
     let text = rest.split("\n## ").next().unwrap_or_default();
-    let cells = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
-    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+    let start = format!("| {of} |");
+    let tables = text.split("\n\n").filter(|table| table.trim_start().starts_with(&start));
+    let cells = tables.flat_map(str::lines).filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let names: BTreeSet<_> =
+        cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+    assert!(!names.is_empty(), "{section} describes no {of}");
+    names
 }
