@@ -15,6 +15,9 @@ use tokio::{
     task::{AbortHandle, JoinHandle},
 };
 
+/// How often the kernel's table is read for a socket that should be in it.
+const READINGS: usize = 5;
+
 /// A running gate; it ends all connections when dropped.
 #[derive(Debug)]
 pub struct Gate {
@@ -43,7 +46,7 @@ impl Gate {
             Err(error) => panic!("no port for a gate: {error}"),
         };
         let state: Arc<Mutex<State>> = Arc::default();
-        let accepting = tokio::spawn(accept(listener, server, Arc::clone(&state)));
+        let accepting = tokio::spawn(accept(listener, address, server, Arc::clone(&state)));
         Self { address, state, accepting }
     }
 
@@ -57,7 +60,7 @@ impl Gate {
         let mut state = lock(&self.state);
         state.closed.push(process);
         state.open.retain(|peer, connection| {
-            let is_its = owns(process, *peer);
+            let is_its = owns(process, self.address, *peer);
             if is_its {
                 connection.abort();
             }
@@ -82,11 +85,11 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, state: Arc<Mutex<State>>) {
+async fn accept(listener: TcpListener, gate: SocketAddr, server: SocketAddr, state: Arc<Mutex<State>>) {
     while let Ok((stream, peer)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
         let mut known = lock(&state);
-        if known.closed.iter().any(|process| owns(*process, peer)) {
+        if known.closed.iter().any(|process| owns(*process, gate, peer)) {
             // Dropped, it is closed.
             continue;
         }
@@ -104,23 +107,30 @@ async fn pass(mut stream: TcpStream, server: SocketAddr, peer: SocketAddr, state
     lock(&state).open.remove(&peer);
 }
 
-/// Tells whether `process` has the socket at `end`, which is one of this machine.
-fn owns(process: u32, end: SocketAddr) -> bool {
-    let SocketAddr::V4(end) = end else { return false };
-    let Some(socket) = socket_of(end) else { return false };
+/// Tells whether `process` has the other end of the gate's connection with `peer`.
+fn owns(process: u32, gate: SocketAddr, peer: SocketAddr) -> bool {
+    let (SocketAddr::V4(gate), SocketAddr::V4(peer)) = (gate, peer) else { return false };
+    // While others come and go, a reading of the table may lack a socket that is there.
+    let Some(socket) = (0..READINGS).find_map(|_| socket_between(peer, gate)) else { return false };
     let link = format!("socket:[{socket}]");
     let Ok(files) = std::fs::read_dir(format!("/proc/{process}/fd")) else { return false };
     files.flatten().any(|file| std::fs::read_link(file.path()).is_ok_and(|to| to == Path::new(&link)))
 }
 
-/// Finds the number of the socket whose own address is `end`.
-fn socket_of(end: SocketAddrV4) -> Option<String> {
-    let [a, b, c, d] = end.ip().octets();
-    let shown = format!("{d:02X}{c:02X}{b:02X}{a:02X}:{:04X}", end.port());
+/// Finds the number of the socket at `own` that is connected with `other`. The port alone says nothing: connections
+/// with others may have it too, also such as are over.
+fn socket_between(own: SocketAddrV4, other: SocketAddrV4) -> Option<String> {
+    let (own, other) = (shown(own), shown(other));
     let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
     let mut rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let row = rows.find(|row| row.get(1) == Some(&shown.as_str()))?;
+    let row = rows.find(|row| row.get(1) == Some(&own.as_str()) && row.get(2) == Some(&other.as_str()))?;
     row.get(9).map(|socket| (*socket).to_owned())
+}
+
+/// Writes an address as the kernel's table does.
+fn shown(address: SocketAddrV4) -> String {
+    let [a, b, c, d] = address.ip().octets();
+    format!("{d:02X}{c:02X}{b:02X}{a:02X}:{:04X}", address.port())
 }
 
 #[cfg(test)]

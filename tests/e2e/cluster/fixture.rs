@@ -221,7 +221,7 @@ pub fn add(config: Config, name: &str, api: Api, mock: &MockProvider, credential
 }
 
 /// A call that an upstream saw.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// The node that made it.
     pub node: String,

@@ -100,6 +100,8 @@ async fn one_nodes_broken_way_out_stops_nobody_and_two_such_ways_are_an_outage()
         .set(&["server", "operations", "health_check"], checked())
         // What fails is to be judged as health alone.
         .set(&["server", "operations", "cooldown"], json!({"enabled": false}))
+        // Half of all requests are tried again meanwhile.
+        .set(&["server", "retries", "budget_percent"], 100)
         .provider("gated", "openai", &gate.base_url())
         .provider("other", "openai", &other.base_url())
         .alias("smart", &[("gated", "m"), ("other", "m")]);
