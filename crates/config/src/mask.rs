@@ -95,7 +95,10 @@ fn values_after_keys(characters: &[char]) -> Vec<usize> {
         // `${NAME:?message}` is no key with a value.
         let colon = matches!(next, Some(':' | '=')) && characters.get(end + 1) != Some(&'?');
         let blank = matches!(next, None | Some(' ' | '"' | '\'')) && is_name(characters[end - 1]);
-        if !colon && !blank {
+        // The quote that ends a key in quotes begins no value.
+        let ends_key = matches!(next, Some('"' | '\''))
+            && characters[end + 1..].iter().find(|c| **c != ' ') == Some(&':');
+        if !colon && (!blank || ends_key) {
             continue;
         }
         let name_end = trim_end_quotes(characters, end);
@@ -208,6 +211,8 @@ mod tests {
             ("  api_key: hunter2", "  api_key: *******"),
             ("  - {name: a, api_key: 'hunter2', weight: 0}", "  - {name: a, api_key: '*******', weight: 0}"),
             ("\"apiKey\": \"a b\", x: 1", "\"apiKey\": \"***\", x: 1"),
+            ("\"api_key\": \"a b\",", "\"api_key\": \"***\","),
+            ("\"api_key\" \"a b\",", "\"api_key********"),
             ("api_key: ${ANTHROPIC_API_KEY}", "api_key: ${ANTHROPIC_API_KEY}"),
             ("api_key: \"${A:-hunter2}\"", "api_key: \"*************\""),
             ("name: sk-ant-api03-x", "name: **************"),

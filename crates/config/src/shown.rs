@@ -65,6 +65,7 @@ providers:
     #[test]
     fn a_shown_text_has_all_of_the_configuration_but_its_secrets() {
         let shown = masked(TEXT);
+        assert!(shown.contains("api_key: '****"), "the quotes stay: {shown}");
         for secret in ["hunter2", "is short", "in-a-comment", "of more", "than a line"] {
             assert!(!shown.contains(secret), "{secret}: {shown}");
         }

@@ -288,9 +288,18 @@ fn locate(
         && let Value::Scalar(scalar) = &value
         && !mask::is_only_a_variable(&scalar.text)
     {
-        secrets.push(defined);
+        secrets.push(between_quotes(defined, text));
     }
     Node { value, span }
+}
+
+/// Leaves the quotes around a value, when it has some: what hides it stays a text.
+fn between_quotes(range: Range<usize>, text: &str) -> Range<usize> {
+    let written = text.get(range.clone()).unwrap_or_default();
+    let quoted = ['"', '\'']
+        .iter()
+        .any(|&quote| written.len() > 1 && written.starts_with(quote) && written.ends_with(quote));
+    if quoted { range.start + 1..range.end - 1 } else { range }
 }
 
 /// Gives the bytes that a parser's location covers.
