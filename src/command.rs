@@ -1,6 +1,7 @@
 //! The subcommands: each picks the clock, the network, the disk and the store, and hands them in.
 
 mod config;
+mod configuration;
 mod controlplane;
 mod dataplane;
 mod demo;

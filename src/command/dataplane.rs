@@ -1,12 +1,12 @@
 //! `cliproxy dataplane`: a node that serves clients, configured by a control plane or by its own file.
 
 use super::{
-    reload::{self, Adopt},
-    setup::{self, NodeOptions},
+    reload::{self, Follow},
+    setup::{self, Loaded, NodeOptions},
     signals,
 };
 use crate::cli::Dataplane;
-use cliproxy_config::Config;
+use cliproxy_config::{Config, Load};
 use cliproxy_dataplane::live::Live;
 use cliproxy_domain::{ConfigId, Snapshot};
 use cliproxy_observe::metrics::Metrics;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub async fn run(arguments: &Dataplane) -> anyhow::Result<()> {
     setup::install_tls_provider();
     let request = setup::load_request_of(&arguments.clients);
-    let (config, log) = setup::start(&request)?;
+    let (Loaded { config, .. }, log) = setup::start(&request)?;
     let shutdown = signals::shutdown()?;
     let metrics = Metrics::new();
     let alone = runs_alone(&config);
@@ -29,8 +29,12 @@ pub async fn run(arguments: &Dataplane) -> anyhow::Result<()> {
     let node =
         setup::data_plane(&config, &arguments.clients.common.data_dir, options, &metrics, &log).await?;
     let reloading = alone.then(|| {
-        let target = ToNode(node.live());
-        tokio::spawn(reload::watch(request, config, shutdown.clone(), target, node.reload_wanted()))
+        let (file, auths_dir) = (request.file.clone(), config.auths_dir.clone());
+        let target = ToNode { request, started: config, live: node.live() };
+        let (wanted, shutdown) = (node.reload_wanted(), shutdown.clone());
+        tokio::spawn(
+            async move { reload::watch(file.as_deref(), &auths_dir, target, wanted, shutdown).await },
+        )
     });
     setup::report_cut(node.run(shutdown).await);
     match reloading {
@@ -45,14 +49,30 @@ fn runs_alone(config: &Config) -> bool {
 }
 
 /// A node without a control plane.
-struct ToNode(Arc<Live>);
+struct ToNode {
+    request: Load,
+    /// What the keys of the process were at its start.
+    started: Config,
+    live: Arc<Live>,
+}
 
-impl Adopt for ToNode {
-    async fn adopt(&self, snapshot: Snapshot) -> anyhow::Result<()> {
+impl ToNode {
+    fn adopt(&self, snapshot: Snapshot) -> anyhow::Result<()> {
         // Read anew for a provider that does not answer, it is mostly the same: what is derived from it stays.
-        if self.0.known().is_none_or(|known| known.snapshot != snapshot) {
-            self.0.adopt(ConfigId(0), snapshot)?;
+        if self.live.known().is_none_or(|known| known.snapshot != snapshot) {
+            self.live.adopt(ConfigId(0), snapshot)?;
         }
         Ok(())
+    }
+}
+
+impl Follow for ToNode {
+    async fn load_again(&mut self, cause: &'static str) {
+        let Some(Loaded { config, .. }) = reload::read(self.request.clone(), cause).await else { return };
+        reload::tell(&self.started, &config);
+        match self.adopt(config.snapshot) {
+            Ok(()) => tracing::info!(cause, "the configuration was loaded again"),
+            Err(error) => reload::refused(&error, cause),
+        }
     }
 }

@@ -44,11 +44,11 @@ pub async fn run(arguments: &Demo) -> anyhow::Result<()> {
         data_dir: folder.path().to_owned(),
         environment: Environment::process(),
     };
-    let (config, log) = setup::start(&request)?;
+    let (loaded, log) = setup::start(&request)?;
     let (ready, running) = oneshot::channel();
     let (data_dir, stop) = (folder.path().to_owned(), shutdown.clone());
     let gateway =
-        tokio::spawn(async move { serve::both(config, request, &data_dir, &log, stop, Some(ready)).await });
+        tokio::spawn(async move { serve::both(loaded, request, &data_dir, &log, stop, Some(ready)).await });
     let Ok(running) = running.await else {
         // It ended before it was ready: it says why.
         return gateway.await?;

@@ -1,12 +1,12 @@
 //! `cliproxy serve`: both planes in one process, talking gRPC over loopback as they do in a cluster.
 
 use super::{
-    reload::{self, ToControlPlane},
-    setup::{self, NodeOptions},
+    reload,
+    setup::{self, Loaded, NodeOptions},
     signals,
 };
 use crate::cli::Clients;
-use cliproxy_config::{Config, Load};
+use cliproxy_config::Load;
 use cliproxy_controlplane::Addresses;
 use cliproxy_dataplane::live::Live;
 use cliproxy_observe::{logging::LogGuard, metrics::Metrics};
@@ -18,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(arguments: &Clients) -> anyhow::Result<()> {
     setup::install_tls_provider();
     let request = setup::load_request_of(arguments);
-    let (config, log) = setup::start(&request)?;
+    let (loaded, log) = setup::start(&request)?;
     let shutdown = signals::shutdown()?;
-    both(config, request, &arguments.common.data_dir, &log, shutdown, None).await
+    both(loaded, request, &arguments.common.data_dir, &log, shutdown, None).await
 }
 
 /// Where a running process answers.
@@ -35,7 +35,7 @@ pub struct Running {
 /// Runs both planes until `shutdown`: the data plane drains first, so that the control plane still takes its last
 /// report.
 pub async fn both(
-    config: Config,
+    loaded: Loaded,
     request: Load,
     data_dir: &Path,
     log: &LogGuard,
@@ -43,15 +43,14 @@ pub async fn both(
     ready: Option<oneshot::Sender<Running>>,
 ) -> anyhow::Result<()> {
     let metrics = Metrics::new();
-    let control = setup::control_plane(&config, &metrics).await?;
+    let config = loaded.config.clone();
+    let (control, configuration) = setup::control_plane(loaded, request, &metrics).await?;
     let addresses = control.addresses();
     let options =
         NodeOptions { endpoints: vec![format!("http://{}", addresses.nodes)], name: None, initial: None };
     let node = setup::data_plane(&config, data_dir, options, &metrics, log).await?;
     let stop_control = CancellationToken::new();
-    let target = ToControlPlane(control.handle());
-    let reloading =
-        tokio::spawn(reload::watch(request, config, shutdown.clone(), target, control.reload_wanted()));
+    let reloading = tokio::spawn(reload::follow(configuration, control.reload_wanted(), shutdown.clone()));
     let running = Running { clients: node.address(), control: addresses };
     let control = tokio::spawn(control.run(stop_control.clone()));
     if let Some(ready) = ready {

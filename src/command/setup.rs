@@ -1,12 +1,13 @@
 //! What the processes have in common: the configuration, the log, and the two planes made of them.
 
+use super::configuration::Configuration;
 use crate::{
     cli::{Clients, Common},
     terminal,
 };
 use anyhow::Context as _;
 use cliproxy_config::{Config, Environment, Load};
-use cliproxy_controlplane::{ControlPlane, Role};
+use cliproxy_controlplane::{Addresses, ControlPlane, Role};
 use cliproxy_dataplane::{
     DataPlane, Seams, Settings, authenticate::Admission, decode::BodyLimits, ops::AdminToken,
 };
@@ -30,9 +31,20 @@ pub const BUILD: &str = env!("CARGO_PKG_VERSION");
 /// machine is not taken for one.
 const NODE_KEEP_ALIVE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_millis(750));
 
+/// The configuration file that is found without being named.
+pub const DEFAULT_FILE: &str = "config.yaml";
+
+/// A configuration, and the text that it was read from.
+pub struct Loaded {
+    /// What it says.
+    pub config: Config,
+    /// The text, which may hold keys; empty where there is no file.
+    pub text: String,
+}
+
 /// Says what to load: the file of the command line, else `./config.yaml` when it exists.
 pub fn load_request(common: &Common) -> Load {
-    let default = PathBuf::from("config.yaml");
+    let default = PathBuf::from(DEFAULT_FILE);
     let file = common.config.clone().or_else(|| default.exists().then_some(default));
     Load {
         file,
@@ -52,13 +64,13 @@ pub fn load_request_of(clients: &Clients) -> Load {
 }
 
 /// Loads the configuration and starts the log. Warnings go to the log.
-pub fn start(request: &Load) -> anyhow::Result<(Config, LogGuard)> {
-    let config = cliproxy_config::load(request).context("the configuration is refused")?;
+pub fn start(request: &Load) -> anyhow::Result<(Loaded, LogGuard)> {
+    let (config, text) = cliproxy_config::load_with_text(request).context("the configuration is refused")?;
     let log = start_log(&config)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    Ok((config, log))
+    Ok((Loaded { config, text }, log))
 }
 
 fn start_log(config: &Config) -> anyhow::Result<LogGuard> {
@@ -142,8 +154,13 @@ pub async fn data_plane(
     Ok(node)
 }
 
-/// Builds a control plane on the configured store, with the configuration in force.
-pub async fn control_plane(config: &Config, metrics: &Metrics) -> anyhow::Result<ControlPlane> {
+/// Builds a control plane on the configured store, with the configuration in force, and what operators change it by.
+pub async fn control_plane(
+    loaded: Loaded,
+    request: Load,
+    metrics: &Metrics,
+) -> anyhow::Result<(ControlPlane, Arc<Configuration>)> {
+    let config = &loaded.config;
     let cliproxy_config::Database::Sqlite { path } = &config.control_plane.database;
     let store = SqliteStore::open(path).await.with_context(|| format!("the database {}", path.display()))?;
     let mut settings = cliproxy_controlplane::Settings::new(
@@ -166,10 +183,11 @@ pub async fn control_plane(config: &Config, metrics: &Metrics) -> anyhow::Result
     let plane =
         ControlPlane::build(settings, Arc::new(store), Arc::new(SystemClock), Arc::new(SystemNet), metrics)
             .await?;
-    let id = plane.handle().apply(config.snapshot.clone(), "file", "start").await?;
-    let addresses = plane.addresses();
-    tracing::info!(operators = %addresses.operators, nodes = %addresses.nodes, config = %id, "nodes are served");
-    Ok(plane)
+    let handle = plane.handle();
+    let configuration = Configuration::start(request, loaded, handle.clone()).await?;
+    let Addresses { operators, nodes } = plane.addresses();
+    tracing::info!(%operators, %nodes, config = %handle.in_force(), "nodes are served");
+    Ok((plane.with_configurations(configuration.clone()), configuration))
 }
 
 /// Tells the operator of connections that were cut when the drain's time was up.

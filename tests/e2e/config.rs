@@ -1,6 +1,7 @@
 //! Configuration: loaded again while running, refused when wrong, and looked at from the command line.
 
 mod commands;
+mod over_the_api;
 mod sources;
 
 use crate::{CLIPROXY, apis::Api};
