@@ -62,17 +62,19 @@ async fn store(group: &[Decided], state: &State, publish: &Publish) -> Result<()
     Ok(())
 }
 
-/// Puts decisions together to as few transactions as there can be: each takes one outcome at most.
+/// Puts decisions together to as few transactions as there can be, in order. One with an outcome has its own: were its
+/// call remembered already, nothing of the transaction would be done.
 fn changes_of(group: &[Decided]) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
     let mut current = Change::default();
     for decided in group {
-        if decided.outcome.is_some() && current.outcome.is_some() {
+        let alone = decided.outcome.is_some();
+        if alone || current.outcome.is_some() {
             changes.push(std::mem::take(&mut current));
         }
         current.hints.extend(decided.hints.iter().cloned());
         current.audit.extend(decided.audit.iter().cloned());
-        current.outcome = current.outcome.take().or_else(|| decided.outcome.clone());
+        current.outcome = decided.outcome.clone();
     }
     changes.push(current);
     changes.retain(|change| *change != Change::default());
@@ -108,7 +110,7 @@ async fn everything(state: &State) -> Result<Vec<HintChange>, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cliproxy_domain::WallTime;
+    use cliproxy_domain::{Health, HealthState, Hint, WallTime};
     use cliproxy_store::Outcome;
 
     fn of_operator(request_id: &str) -> Decided {
@@ -117,15 +119,36 @@ mod tests {
         Decided { outcome: Some(outcome), ..Decided::default() }
     }
 
+    fn on_health(provider: &str) -> Decided {
+        let health = Health {
+            revision: 1,
+            provider: provider.into(),
+            state: HealthState::Healthy,
+            since: WallTime(0),
+            recovered: false,
+            recoveries: 0,
+            why: String::new(),
+        };
+        Decided { hints: vec![Hint::Health(health)], ..Decided::default() }
+    }
+
     #[test]
-    fn decisions_share_a_transaction_unless_two_have_an_outcome() {
-        let group =
-            [Decided::default(), of_operator("a"), Decided::default(), of_operator("b"), of_operator("c")];
-        let ids: Vec<_> = changes_of(&group)
+    fn decisions_share_a_transaction_and_an_operators_call_has_its_own() {
+        let group = [
+            on_health("x"),
+            on_health("y"),
+            of_operator("a"),
+            on_health("z"),
+            of_operator("b"),
+            of_operator("c"),
+            Decided::default(),
+        ];
+        let parts: Vec<_> = changes_of(&group)
             .into_iter()
-            .map(|change| change.outcome.map(|outcome| outcome.request_id).unwrap_or_default())
+            .map(|change| (change.hints.len(), change.outcome.map(|outcome| outcome.request_id)))
             .collect();
-        assert_eq!(ids, ["a", "b", "c"]);
+        let call = |id: &str| (0, Some(id.to_owned()));
+        assert_eq!(parts, [(2, None), call("a"), (1, None), call("b"), call("c")]);
         assert_eq!(changes_of(&[Decided::default()]), []);
     }
 }

@@ -59,17 +59,18 @@ fn of_row(row: &SqliteRow) -> Result<AuditEntry, Fault> {
     })
 }
 
-/// Remembers an outcome unless one of its id is remembered, and forgets what is too old. The caller commits.
-pub(crate) async fn remember(connection: &mut SqliteConnection, outcome: &Outcome) -> Result<(), Fault> {
+/// Remembers an outcome unless one of its id is remembered, and forgets what is too old. Tells whether it is new. The
+/// caller commits.
+pub(crate) async fn remember(connection: &mut SqliteConnection, outcome: &Outcome) -> Result<bool, Fault> {
     let horizon = outcome.at.minus(RETAINED_OUTCOMES);
     sqlx::query(sql::FORGET_OUTCOMES).bind(horizon.0).execute(&mut *connection).await?;
-    sqlx::query(sql::ADD_OUTCOME)
+    let added = sqlx::query(sql::ADD_OUTCOME)
         .bind(&outcome.request_id)
         .bind(&outcome.answer)
         .bind(outcome.at.0)
         .execute(connection)
         .await?;
-    Ok(())
+    Ok(added.rows_affected() > 0)
 }
 
 pub(crate) async fn outcome(readers: &SqlitePool, request_id: &str) -> Result<Option<String>, Fault> {

@@ -135,11 +135,14 @@ impl Store for SqliteStore {
     fn change(&self, change: Change) -> StoreFuture<'_, Vec<HintChange>> {
         Box::pin(async move {
             let mut transaction = self.begin().await?;
+            // First, since a call that was carried out before changes nothing.
+            if let Some(outcome) = &change.outcome
+                && !audit::remember(&mut transaction, outcome).await?
+            {
+                return Ok(Vec::new());
+            }
             let changes = hints::merge(&mut transaction, change.hints).await?;
             audit::write(&mut transaction, &change.audit).await?;
-            if let Some(outcome) = &change.outcome {
-                audit::remember(&mut transaction, outcome).await?;
-            }
             commit(transaction).await?;
             Ok(changes)
         })

@@ -66,6 +66,7 @@ macro_rules! contract_tests {
                 a_change_writes_hints_audit_and_outcome
                 a_change_without_hints_is_written_and_takes_no_version
                 a_repeated_change_writes_nothing_twice
+                a_call_that_is_remembered_changes_nothing_whatever_comes_under_its_name
                 whoever_sees_one_part_of_a_change_sees_all_of_it
                 equal_changes_at_once_are_written_once
                 an_outcome_is_that_of_its_own_call

@@ -145,7 +145,8 @@ pub struct Change {
     pub hints: Vec<Hint>,
     /// Entries for the audit log; an id that is there already is not written again.
     pub audit: Vec<AuditEntry>,
-    /// The id of an operator's call and its outcome, to be remembered.
+    /// The id of an operator's call and its outcome, to be remembered. A call that is remembered changes nothing a
+    /// second time, whatever else is in the change: nothing of others belongs in it.
     pub outcome: Option<Outcome>,
 }
 
@@ -260,7 +261,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Merges hints into the current ones, numbers those that changed anything, in order, and writes the audit
     /// entries and the outcome, all in one transaction. Gives the numbered changes with their merged values; empty
-    /// when no hint changed. The newest [`hints::RETAINED_CHANGES`] changes are kept; audit entries older than
+    /// when no hint changed. Where an outcome of that call is remembered already, nothing of it is done. The newest [`hints::RETAINED_CHANGES`] changes are kept; audit entries older than
     /// [`RETAINED_AUDIT`] and outcomes older than [`RETAINED_OUTCOMES`] are forgotten.
     fn change(&self, change: Change) -> StoreFuture<'_, Vec<HintChange>>;
 

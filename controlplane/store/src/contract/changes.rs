@@ -54,6 +54,26 @@ pub async fn a_repeated_change_writes_nothing_twice<H: Harness>() -> CaseResult 
     Ok(())
 }
 
+/// Lets a call that was carried out change nothing when it comes with other values, as from another replica that asked
+/// the store before.
+pub async fn a_call_that_is_remembered_changes_nothing_whatever_comes_under_its_name<H: Harness>()
+-> CaseResult {
+    let harness = H::fresh().await;
+    let store = harness.store();
+    store.change(whole("k")).await?;
+    let other = Change { outcome: whole("k").outcome, ..whole("other") };
+    assert_eq!(store.change(other).await?, []);
+    assert_eq!(store.hints().await?, (HintVersion(2), vec![rest("k", 1, 10), health("k", 1)]));
+    assert_eq!(store.changes_since(HintVersion(2), 10).await?, Some(vec![]));
+    assert_eq!(store.audit(AuditQuery::default()).await?, [audit("audit of k", NOW)]);
+    // Once it is forgotten, its name is free.
+    let later = NOW.plus(RETAINED_OUTCOMES + MINUTE);
+    store.change(Change { outcome: Some(outcome("k", "new", later)), ..whole("other") }).await?;
+    assert_eq!(store.hints().await?.0, HintVersion(4));
+    assert_eq!(store.outcome("k".into()).await?.as_deref(), Some("new"));
+    Ok(())
+}
+
 /// Shows a reader all of a change or nothing: whoever sees the last of it sees what was written before.
 pub async fn whoever_sees_one_part_of_a_change_sees_all_of_it<H: Harness>() -> CaseResult {
     let harness = H::fresh().await;

@@ -32,6 +32,12 @@ impl Book {
         }
     }
 
+    /// Tells whether the call was carried out before, and not so long ago that it is forgotten with this one.
+    pub(super) fn remembers(&self, outcome: &Outcome) -> bool {
+        let horizon = outcome.at.minus(RETAINED_OUTCOMES);
+        self.outcomes.get(&outcome.request_id).is_some_and(|known| known.at >= horizon)
+    }
+
     pub(super) fn outcome(&self, request_id: &str) -> Option<String> {
         self.outcomes.get(request_id).map(|outcome| outcome.answer.clone())
     }

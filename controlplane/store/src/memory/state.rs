@@ -121,6 +121,9 @@ impl State {
     }
 
     pub(super) fn change(&mut self, change: Change) -> Vec<HintChange> {
+        if change.outcome.as_ref().is_some_and(|outcome| self.book.remembers(outcome)) {
+            return Vec::new();
+        }
         self.book.write(change.audit, change.outcome);
         let changes = hints::merge_and_number(&mut self.hints, self.hint_version, change.hints);
         if let Some(newest) = changes.last() {
