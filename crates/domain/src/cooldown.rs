@@ -156,7 +156,7 @@ pub struct Evidence {
 /// The right to send the one request that finds out whether a rest goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Permit {
-    /// Grows with each grant; a node uses each number once.
+    /// Grows with each grant; a node uses each number once. Of equal numbers the greater node has it.
     pub number: u32,
     /// Who has it. None: any node that is cut off from the control plane, and nobody else.
     pub node: Option<NodeId>,
@@ -191,16 +191,29 @@ pub struct Cooldown {
 }
 
 impl Cooldown {
-    /// Merges two values of one key: the higher epoch wins, then the higher round, then the later end.
+    /// Merges two values of one key: the higher epoch wins, then the higher round, then the later end; and of one epoch
+    /// and round the latest grant holds the permit, whichever ends later. An end travels as what is left of it, so that
+    /// a grant that came sooner than the word before it says an earlier end: it would else be lost, for good.
     /// Commutative, associative and idempotent, so that values may arrive twice and in any order.
     pub fn merge(self, other: Cooldown) -> Cooldown {
-        if other.rank() > self.rank() { other } else { self }
+        let (mut merged, behind) = if other.rank() > self.rank() { (other, self) } else { (self, other) };
+        if (behind.epoch, behind.round) == (merged.epoch, merged.round) {
+            merged.permit = merged.permit.max(behind.permit);
+        }
+        merged
+    }
+
+    /// Tells whether it must be known after its end as well: an operator's word, which older evidence must not undo and
+    /// which later words have to follow on. What nodes found out of single models afterwards carries his epoch too, but
+    /// clients choose models, and his own word is there still.
+    pub fn outlives_its_end(&self) -> bool {
+        self.epoch > 0 && (self.key.scope.model().is_none() || self.cause == CooldownCause::Manual)
     }
 
     fn rank(&self) -> impl Ord + '_ {
         (
-            (self.epoch, self.round, self.until, self.permit.number, self.cleared),
-            (self.cause, self.started_at, self.streak, &self.source, &self.permit, &self.evidence),
+            (self.epoch, self.round, self.until, self.cleared),
+            (self.cause, self.started_at, self.streak, &self.source, &self.evidence),
         )
     }
 }

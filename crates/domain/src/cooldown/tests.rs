@@ -71,6 +71,24 @@ fn the_latest_grant_holds_the_permit() {
 }
 
 #[test]
+fn a_grant_that_came_sooner_than_the_word_before_it_is_not_lost() {
+    // The end as two nodes know it differs by what the messages took.
+    let known = rest(NOW.plus(Duration::from_millis(3)));
+    let permit = Permit { number: 1, node: Some("b".into()) };
+    let granted = Cooldown { permit: permit.clone(), ..rest(NOW.plus(Duration::from_millis(1))) };
+    let both = Cooldown { permit, ..known.clone() };
+    assert_eq!(known.clone().merge(granted.clone()), both);
+    assert_eq!(granted.merge(known), both);
+}
+
+#[test]
+fn a_grant_of_a_round_that_is_over_is_worth_nothing() {
+    let granted = Cooldown { permit: Permit { number: 9, node: Some("b".into()) }, ..rest(NOW) };
+    let cleared = Cooldown { round: 1, cleared: true, ..rest(NOW) };
+    wins(&cleared, &granted);
+}
+
+#[test]
 fn a_scope_covers_itself_and_what_is_within_it() {
     let model =
         |credential: &str, model: &str| Scope::Model { credential: credential.into(), model: model.into() };
