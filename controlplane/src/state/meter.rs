@@ -1,6 +1,7 @@
 //! What was measured of every target over the latency window, over all nodes.
 
 use cliproxy_domain::{LedgerRow, Measured, ModelName, ProviderName, WallTime};
+use cliproxy_engine::measured::Sums;
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -25,16 +26,6 @@ struct Inner {
     window: Duration,
     /// Slots by number, sorted.
     targets: BTreeMap<TargetKey, VecDeque<(i64, Sums)>>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Sums {
-    streams: u64,
-    first_event_us: u64,
-    wholes: u64,
-    whole_us: u64,
-    input: u64,
-    output: u64,
 }
 
 impl Meter {
@@ -76,7 +67,7 @@ impl Meter {
         let measured = |slots: &VecDeque<(i64, Sums)>| {
             let mut all = Sums::default();
             slots.iter().for_each(|(_, sums)| all.add(sums));
-            all.measured()
+            all.means()
         };
         inner.targets.iter().map(|(target, slots)| (target.clone(), measured(slots))).collect()
     }
@@ -118,44 +109,6 @@ impl Inner {
             }
             !slots.is_empty()
         });
-    }
-}
-
-impl Sums {
-    fn of(row: &LedgerRow) -> Self {
-        let attempts = &row.attempts;
-        Self {
-            streams: attempts.streams,
-            first_event_us: attempts.first_event_us,
-            wholes: attempts.ok.saturating_sub(attempts.streams),
-            whole_us: attempts.latency_us.saturating_sub(attempts.stream_us),
-            input: row.tokens.input,
-            output: row.tokens.output,
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.streams == 0 && self.wholes == 0 && self.input == 0 && self.output == 0
-    }
-
-    fn add(&mut self, other: &Sums) {
-        self.streams = self.streams.saturating_add(other.streams);
-        self.first_event_us = self.first_event_us.saturating_add(other.first_event_us);
-        self.wholes = self.wholes.saturating_add(other.wholes);
-        self.whole_us = self.whole_us.saturating_add(other.whole_us);
-        self.input = self.input.saturating_add(other.input);
-        self.output = self.output.saturating_add(other.output);
-    }
-
-    fn measured(&self) -> Measured {
-        Measured {
-            streams: self.streams,
-            first_event_us: self.first_event_us.checked_div(self.streams).unwrap_or(0),
-            wholes: self.wholes,
-            whole_us: self.whole_us.checked_div(self.wholes).unwrap_or(0),
-            input_tokens: self.input,
-            output_tokens: self.output,
-        }
     }
 }
 

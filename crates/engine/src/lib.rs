@@ -10,6 +10,7 @@ pub mod cooldown;
 pub mod explain;
 pub mod healing;
 pub mod health;
+pub mod measured;
 pub mod outlook;
 pub mod probes;
 pub mod quota;

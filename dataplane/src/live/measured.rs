@@ -1,8 +1,7 @@
 //! What the node itself measured of each target lately: what balancing goes by while no control plane says more.
 
-use cliproxy_domain::{
-    AttemptCounts, LedgerRow, Measured, ModelName, ProviderName, Signal, TokenUsage, WallTime,
-};
+use cliproxy_domain::{LedgerRow, ModelName, ProviderName, Signal, WallTime};
+use cliproxy_engine::measured::Sums;
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
@@ -21,8 +20,7 @@ pub(super) struct Measurements {
 
 struct Part {
     began: WallTime,
-    attempts: AttemptCounts,
-    tokens: TokenUsage,
+    sums: Sums,
 }
 
 impl Measurements {
@@ -30,19 +28,21 @@ impl Measurements {
     /// changed.
     pub(super) fn fold(&mut self, rows: &[LedgerRow], window: Duration, now: WallTime) -> bool {
         let mut changed = self.forget(window, now);
-        for row in rows.iter().filter(|row| row.attempts.ok > 0) {
+        for row in rows {
+            let sums = Sums::of(row);
+            if sums.is_empty() {
+                continue;
+            }
             let target = (row.key.provider.clone(), row.key.model.clone());
             if !self.targets.contains_key(&target) && self.targets.len() >= MAX_TARGETS {
                 continue;
             }
             let parts = self.targets.entry(target).or_default();
             if parts.back().is_none_or(|part| now.since(part.began) >= window / PARTS) {
-                let (attempts, tokens) = Default::default();
-                parts.push_back(Part { began: now, attempts, tokens });
+                parts.push_back(Part { began: now, sums: Sums::default() });
             }
             if let Some(part) = parts.back_mut() {
-                part.attempts += row.attempts;
-                part.tokens += row.tokens;
+                part.sums.add(&sums);
                 changed = true;
             }
         }
@@ -64,38 +64,17 @@ impl Measurements {
     /// Gives the means of each target.
     pub(super) fn signals(&self) -> impl Iterator<Item = Signal> {
         self.targets.iter().map(|((provider, model), parts)| {
-            let (mut attempts, mut tokens) = (AttemptCounts::default(), TokenUsage::default());
-            for part in parts {
-                attempts += part.attempts;
-                tokens += part.tokens;
-            }
-            Signal {
-                revision: 0,
-                provider: provider.clone(),
-                model: model.clone(),
-                measured: means(&attempts, &tokens),
-            }
+            let mut all = Sums::default();
+            parts.iter().for_each(|part| all.add(&part.sums));
+            Signal { revision: 0, provider: provider.clone(), model: model.clone(), measured: all.means() }
         })
-    }
-}
-
-fn means(attempts: &AttemptCounts, tokens: &TokenUsage) -> Measured {
-    let wholes = attempts.ok.saturating_sub(attempts.streams);
-    let whole_us = attempts.latency_us.saturating_sub(attempts.stream_us);
-    Measured {
-        streams: attempts.streams,
-        first_event_us: attempts.first_event_us.checked_div(attempts.streams).unwrap_or(0),
-        wholes,
-        whole_us: whole_us.checked_div(wholes).unwrap_or(0),
-        input_tokens: tokens.input,
-        output_tokens: tokens.output,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cliproxy_domain::LedgerKey;
+    use cliproxy_domain::{AttemptCounts, LedgerKey, TokenUsage};
 
     const WINDOW: Duration = Duration::from_secs(300);
 
@@ -103,31 +82,8 @@ mod tests {
         LedgerRow {
             key: LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() },
             attempts,
-            tokens: TokenUsage { input: 30, output: 10, ..TokenUsage::default() },
+            tokens: TokenUsage::default(),
         }
-    }
-
-    #[test]
-    fn streams_and_whole_answers_are_averaged_apart() {
-        let mut own = Measurements::default();
-        let attempts = AttemptCounts {
-            ok: 3,
-            latency_us: 9_000,
-            streams: 2,
-            stream_us: 8_000,
-            first_event_us: 400,
-            ..AttemptCounts::default()
-        };
-        assert!(own.fold(&[row(attempts)], WINDOW, WallTime(1_000)));
-        let expected = Measured {
-            streams: 2,
-            first_event_us: 200,
-            wholes: 1,
-            whole_us: 1_000,
-            input_tokens: 30,
-            output_tokens: 10,
-        };
-        assert_eq!(own.signals().next().unwrap().measured, expected);
     }
 
     #[test]
