@@ -21,6 +21,9 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// How much more than its share of the open calls a credential takes.
 const BOUND: f64 = 1.25;
+/// Open calls from which on a credential can have more than its share: the calls that one client makes side by side
+/// would else leave its cache, where nobody else calls.
+const FLOOR: f64 = 4.0;
 
 /// Hashes what names a session. Parts are kept apart: `["ab", "c"]` is not `["a", "bc"]`.
 pub fn session_hash(parts: &[&[u8]]) -> u64 {
@@ -115,7 +118,7 @@ pub(crate) enum Late {
     No,
     /// It takes only a part of its sessions yet, and this is not one of them.
     Rising,
-    /// It has more open calls than its share.
+    /// It has more open calls than its share, and not only a few.
     Busy,
 }
 
@@ -180,7 +183,7 @@ impl Seating {
             let ready = &tier[row.place];
             let seats = &mut self.seats[row.from..row.to];
             for seat in seats.iter_mut() {
-                if f64::from(seat.open) >= seat.capacity * bound {
+                if f64::from(seat.open) >= (seat.capacity * bound).max(FLOOR) {
                     seat.late = Late::Busy;
                 } else if !returns(session, &survey.usable[seat.usable]) {
                     seat.late = Late::Rising;
