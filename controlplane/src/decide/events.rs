@@ -3,9 +3,8 @@
 use super::{Decide, Decided, Desk, Turn};
 use crate::state::is_configured;
 use cliproxy_domain::{Cooldown, CooldownKey, Hint, Provider, UrgentEvent, UrgentKind};
-use cliproxy_engine::{
-    cooldown::{Blame, Report, Rules, SHORTEST_REST, at_once, continued, failed_probe, key_at_once},
-    quota::period,
+use cliproxy_engine::cooldown::{
+    Blame, Report, Rules, SHORTEST_REST, at_once, continued, failed_probe, key_at_once,
 };
 
 impl Decide {
@@ -59,9 +58,8 @@ impl Decide {
         event: &UrgentEvent,
         blame: Blame,
     ) -> Decided {
-        let resets_at = provider.quota.as_ref().map(|quota| period(quota, turn.now).ends_at);
-        let rules = Rules::of(&turn.active.snapshot, provider, resets_at);
         let report = report(event, blame, turn);
+        let rules = Rules::of(&turn.active.snapshot, provider, report.at);
         let tried = event.rest.as_ref().and_then(|(key, _)| self.state.hints.cooldown(key));
         let known = self.state.hints.cooldown(&key_at_once(&report));
         let rests = [

@@ -15,6 +15,7 @@ pub use operator::{clear, force, recover};
 pub use stage::{RISE, Stage, granted, rising, stage};
 pub use window::Window;
 
+use crate::quota::period;
 use cliproxy_domain::{
     CooldownCause, CooldownDurations, CooldownPolicy, Failure, LedgerKey, NodeId, Provider, Snapshot,
     UrgentKind, WallTime,
@@ -78,7 +79,7 @@ impl Blame {
     }
 }
 
-/// What holds for one provider.
+/// What holds for one provider at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// What holds for all.
@@ -92,8 +93,10 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Gives the rules of a provider.
-    pub fn of(snapshot: &Snapshot, provider: &Provider, quota_resets_at: Option<WallTime>) -> Self {
+    /// Gives the rules of a provider for what happened at `at`: what was spent just before a quota began anew does not
+    /// rest until the next time, however late it is told.
+    pub fn of(snapshot: &Snapshot, provider: &Provider, at: WallTime) -> Self {
+        let quota_resets_at = provider.quota.as_ref().map(|quota| period(quota, at).ends_at);
         Self {
             policy: snapshot.policy.cooldown,
             durations: provider.cooldown,

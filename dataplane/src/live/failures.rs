@@ -66,7 +66,7 @@ impl Live {
         if report.seen_epoch < seen.epoch(credential, report.subject.model.as_str()) {
             return None;
         }
-        Some(Rules::of(&known.snapshot, provider, seen.quota.and_then(|quota| quota.resets_at)))
+        Some(Rules::of(&known.snapshot, provider, report.at))
     }
 
     fn word_on(&self, key: &CooldownKey) -> Option<Cooldown> {
