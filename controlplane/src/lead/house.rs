@@ -13,7 +13,7 @@ const GAUGES: Duration = Duration::from_secs(2);
 const CHECKS: Duration = Duration::from_secs(10);
 /// How often what ended long ago is forgotten.
 const FORGET: Duration = Duration::from_secs(60 * 60);
-/// How long a rest is remembered that ended and that no operator spoke of: longer than nodes remember one that was
+/// How long a rest is remembered that ended, unless it is an operator's word: longer than nodes remember one that was
 /// not tried since.
 const REMEMBERED: Duration = Duration::from_secs(25 * 60 * 60);
 

@@ -46,7 +46,7 @@ impl Hints {
         let mut inner = self.0.lock();
         let key = hint.key();
         if is_of_a_model(&key) && inner.current.len() >= KEEP && !inner.current.contains_key(&key) {
-            inner.forget(|rest| rest.epoch == 0 && rest.until.plus(RISE) < now);
+            inner.forget(|rest| !rest.outlives_its_end() && rest.until.plus(RISE) < now);
             if inner.current.len() >= KEEP {
                 return None;
             }
@@ -148,16 +148,16 @@ impl Hints {
         inner.changed += u64::from(inner.current.remove(key).is_some());
     }
 
-    /// Forgets rests that ended before `ended_before` and that no operator spoke of.
+    /// Forgets rests that ended before `ended_before`, save an operator's words.
     pub(crate) fn forget_ended(&self, ended_before: WallTime) {
-        self.0.lock().forget(|rest| rest.epoch == 0 && rest.until < ended_before);
+        self.0.lock().forget(|rest| !rest.outlives_its_end() && rest.until < ended_before);
     }
 
     /// Forgets what is said of providers and credentials that are not configured, save an operator's words and the
     /// providers' health: were they configured again, later words have to follow on these.
     pub(crate) fn forget_unconfigured(&self, snapshot: &Snapshot) {
         let mut inner = self.0.lock();
-        inner.forget(|rest| rest.epoch == 0 && !is_configured(snapshot, &rest.key));
+        inner.forget(|rest| !rest.outlives_its_end() && !is_configured(snapshot, &rest.key));
         let kept = inner.current.len();
         inner.current.retain(|_, hint| hint.is_stored() || snapshot.providers.contains_key(hint.provider()));
         inner.changed += u64::from(kept != inner.current.len());

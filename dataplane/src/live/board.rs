@@ -85,7 +85,7 @@ impl Board {
             return;
         }
         let droppable = self.hints.iter().filter_map(|(key, held)| match &held.hint {
-            Hint::Cooldown(rest) if rest.epoch == 0 => Some((rest.until, key)),
+            Hint::Cooldown(rest) if !rest.outlives_its_end() => Some((rest.until, key)),
             _ => None,
         });
         if let Some(oldest) = droppable.min().map(|(_, key)| key.clone()) {
@@ -97,5 +97,5 @@ impl Board {
 /// Tells whether a rest may still matter. An operator's word outlives its end: older evidence must not undo it.
 fn is_kept(rest: &Cooldown, now: WallTime) -> bool {
     let kept = if rest.cleared { OVER_KEPT.max(RISE) } else { UNPROBED_KEPT };
-    rest.epoch > 0 || now.since(rest.until) < kept
+    rest.outlives_its_end() || now.since(rest.until) < kept
 }

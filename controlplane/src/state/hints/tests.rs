@@ -56,6 +56,25 @@ fn models_that_clients_make_up_do_not_grow_without_bound_and_keep_nothing_else_o
 }
 
 #[test]
+fn what_rested_after_an_operators_word_makes_room_as_well_and_the_word_stays() {
+    let hints = empty();
+    let word = rest(Scope::Provider, 1, NOW);
+    hints.merge(word.clone(), NOW);
+    let since = |model: String| match of_model(model, NOW.plus(HOUR)) {
+        Hint::Cooldown(rest) => Hint::Cooldown(Cooldown { epoch: 1, ..rest }),
+        other => other,
+    };
+    for i in 0..KEEP {
+        hints.merge(since(format!("m{i}")), NOW);
+    }
+    let later = NOW.plus(2 * HOUR);
+    assert!(hints.merge(since("one-more".into()), later).is_some());
+    assert_eq!(hints.cooldowns().len(), 2);
+    hints.forget_ended(later.plus(HOUR));
+    assert_eq!(hints.stored().1, [word]);
+}
+
+#[test]
 fn the_epoch_in_force_is_the_highest_that_covers_a_call() {
     let hints = empty();
     let call = LedgerKey { provider: "claude".into(), credential: "main".into(), model: "m".into() };
