@@ -35,9 +35,15 @@ impl Decide {
         Decided { event: is_worth_a_row.then_some(event), ..decided }
     }
 
-    /// Tells whether an operator spoke after the event's request had started.
+    /// Tells whether an operator spoke after the event's request had started. A verdict on a rest, and a wish to find
+    /// out about one, tell that rest's epoch: what he said of less than it is no later word on it.
     fn is_stale(&self, event: &UrgentEvent) -> bool {
-        let spoken = self.state.hints.epoch(&event.subject);
+        let spoken = match (event.kind, &event.rest) {
+            (UrgentKind::Recovered | UrgentKind::PermitWanted, Some((key, _))) => {
+                self.state.hints.epoch_over(key)
+            }
+            _ => self.state.hints.epoch(&event.subject),
+        };
         if event.seen_epoch >= spoken {
             return false;
         }

@@ -83,17 +83,21 @@ impl Hints {
     /// them; 0 when no operator spoke of them.
     pub(crate) fn epoch(&self, subject: &LedgerKey) -> u64 {
         let LedgerKey { provider, credential, model } = subject.clone();
-        let keys = [
-            CooldownKey::provider(provider.clone()),
-            CooldownKey::credential(provider.clone(), credential.clone()),
-            CooldownKey::model(provider, credential, model),
-        ];
+        self.epoch_over(&CooldownKey::model(provider, credential, model))
+    }
+
+    /// Gives the epoch in force for what rests: the highest of all words that cover it, its own included; 0 when no
+    /// operator spoke of it.
+    pub(crate) fn epoch_over(&self, key: &CooldownKey) -> u64 {
+        let whole = CooldownKey::provider(key.provider.clone());
+        let credential = key.scope.credential().cloned();
+        let credential = credential.map(|name| CooldownKey::credential(key.provider.clone(), name));
         let inner = self.0.lock();
         let epoch = |key| match inner.current.get(&HintKey::Cooldown(key)) {
             Some(Hint::Cooldown(rest)) => rest.epoch,
             _ => 0,
         };
-        keys.into_iter().map(epoch).max().unwrap_or(0)
+        [Some(whole), credential, Some(key.clone())].into_iter().flatten().map(epoch).max().unwrap_or(0)
     }
 
     /// Gives the newest number of the hint line.

@@ -146,25 +146,51 @@ async fn a_probe_that_failed_lets_the_same_key_rest_again_for_longer() {
     plane.stop().await;
 }
 
+/// What the audit log has of an operator's word on a credential.
+fn entry(action: &str) -> AuditEntry {
+    AuditEntry {
+        id: "entry-1".into(),
+        at: START,
+        actor: "ops".into(),
+        from: String::new(),
+        action: action.into(),
+        provider: Some("claude".into()),
+        subject: "claude/main".into(),
+        reason: "maintenance".into(),
+        before: String::new(),
+        after: String::new(),
+    }
+}
+
+#[tokio::test]
+async fn an_operators_word_on_one_key_is_no_later_word_on_the_provider_that_rests() {
+    let plane = Plane::configured().await;
+    let mut one = TestNode::connect(&plane, "node-1").await;
+    let mut two = TestNode::connect(&plane, "node-2").await;
+    for i in 0..5 {
+        one.tells(failure(&format!("failure-{i}"), "claude")).await;
+    }
+    let claude = provider_key("claude");
+    two.learns(|node| node.rest(&claude).is_some()).await;
+    let word = cooldown::recover(credential_key("main"), 0, START, "ops", "it has another key");
+    plane.decide.say(vec![Hint::Cooldown(word)], entry("recovered"), None).await.unwrap();
+    // The whole of it rests on, and who finds out about that uses this very key.
+    let of_claude = |id, kind| UrgentEvent { rest: Some((claude.clone(), 0)), ..about(id, kind, 0) };
+    plane.clock.advance_wall(10 * MINUTE);
+    two.tells(of_claude("wish", UrgentKind::PermitWanted)).await;
+    two.learns(|node| node.rest(&claude).unwrap().permit.node == Some("node-2".into())).await;
+    two.tells(of_claude("verdict", UrgentKind::Recovered)).await;
+    one.learns(|node| node.rest(&claude).unwrap().cleared).await;
+    plane.stop().await;
+}
+
 #[tokio::test]
 async fn after_an_operators_rest_the_first_node_that_asks_tries() {
     let plane = Plane::configured().await;
     let one = TestNode::connect(&plane, "node-1").await;
     let mut two = TestNode::connect(&plane, "node-2").await;
     let word = cooldown::force(credential_key("main"), 0, START, MINUTE, "ops", "maintenance");
-    let entry = AuditEntry {
-        id: "entry-1".into(),
-        at: START,
-        actor: "ops".into(),
-        from: String::new(),
-        action: "cooldown_forced".into(),
-        provider: Some("claude".into()),
-        subject: "claude/main".into(),
-        reason: "maintenance".into(),
-        before: String::new(),
-        after: String::new(),
-    };
-    plane.decide.say(vec![Hint::Cooldown(word)], entry, None).await.unwrap();
+    plane.decide.say(vec![Hint::Cooldown(word)], entry("cooldown_forced"), None).await.unwrap();
     let wish = |id| UrgentEvent { seen_epoch: 1, ..wants(id) };
     two.tells(wish("wish-1")).await;
     assert_eq!(plane.metric("cliproxy_controlplane_permits_granted_total"), 0.0, "the rest goes on");
