@@ -32,7 +32,11 @@ use parking_lot::Mutex;
 use permits::Permits;
 use recent::Recent;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{
+    Notify,
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 use windows::Windows;
 
 /// How many decisions may wait for the store.
@@ -162,10 +166,14 @@ impl Decide {
         merged
     }
 
-    /// Waits for a place among what is to be stored.
+    /// Waits for a place among what is to be stored. All nodes have heard of it by then: it is stored even if this is
+    /// dropped meanwhile, as when whoever asked has gone.
     async fn hand_in(&self, decided: Decided) {
         // Nobody receives any more: the process is ending, and a node keeps what has no acknowledgement.
-        let _ = self.commits.send(decided).await;
+        let Err(TrySendError::Full(decided)) = self.commits.try_send(decided) else { return };
+        let commits = self.commits.clone();
+        let waits = tokio::spawn(async move { commits.send(decided).await.is_ok() });
+        let _ = waits.await;
     }
 }
 
@@ -178,5 +186,34 @@ impl Decided {
     fn and(&mut self, other: Decided) {
         self.hints.extend(other.hints);
         self.audit.extend(other.audit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cliproxy_domain::HistoryId;
+    use cliproxy_host::SystemClock;
+    use cliproxy_store::MemoryStore;
+
+    #[tokio::test]
+    async fn what_all_nodes_have_heard_is_stored_although_whoever_asked_has_gone() {
+        let store = Arc::new(MemoryStore::new(HistoryId("history-1".into())));
+        let state = Arc::new(State::load(store, Arc::new(SystemClock)).await.unwrap());
+        let (decide, mut decided) =
+            Decide::new(state, Arc::default(), PlaneMetrics::new(), Arc::<Notify>::default());
+        for _ in 0..WAITING {
+            decide.hand_in(Decided::default()).await;
+        }
+        let entry = decide.ids().entry("cooldown_started", &"claude".into(), String::new());
+        let last = Decided { audit: vec![entry.clone()], ..Decided::default() };
+        let gone = tokio::time::timeout(Duration::from_millis(1), decide.hand_in(last)).await;
+        assert!(gone.is_err(), "there was a place");
+        drop(decide);
+        let mut stored = Vec::new();
+        while let Some(decided) = decided.recv().await {
+            stored.push(decided.audit);
+        }
+        assert_eq!((stored.len(), stored.pop()), (WAITING + 1, Some(vec![entry])));
     }
 }
