@@ -20,11 +20,11 @@ use crate::upstream::Upstreams;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use board::Board;
 use cliproxy_domain::{
-    ConfigId, Cooldown, CooldownKey, Health, Hint, HintKey, LedgerRow, NodeId, ProbeAssignment, ProviderName,
-    Scope, Snapshot, WallTime,
+    ConfigId, Cooldown, CooldownKey, Health, Hint, HintKey, LedgerRow, NodeId, ProbeAssignment, Snapshot,
+    WallTime,
 };
 use cliproxy_engine::cooldown;
-use failures::Windows;
+use failures::{Windows, excuses};
 use load::Gauges;
 use parking_lot::Mutex;
 use permits::Permits;
@@ -140,8 +140,8 @@ impl Live {
         let changed = self.update(|board| {
             let mut changed = false;
             for hint in hints {
-                let word = match &hint {
-                    Hint::Cooldown(rest) => excuses(rest),
+                let word = match (&hint, board.get(&hint.key())) {
+                    (Hint::Cooldown(rest), known) if excuses(rest, known) => Some(rest.key.provider.clone()),
                     _ => None,
                 };
                 if board.merge(hint, now) {
@@ -178,8 +178,8 @@ impl Live {
             cleared = cooldown::clear(known, seen, node, now);
             cleared.clone().is_some_and(|rest| board.merge(Hint::Cooldown(rest), now))
         });
-        if let Some(provider) = cleared.as_ref().and_then(excuses) {
-            self.windows.clear(&provider);
+        if cleared.as_ref().is_some_and(|rest| excuses(rest, None)) {
+            self.windows.clear(&key.provider);
         }
         cleared
     }
@@ -257,12 +257,6 @@ impl Live {
     fn changed(&self) {
         self.changes.send_modify(|number| *number = number.wrapping_add(1));
     }
-}
-
-/// Names the provider whose errors speak no more as a rest of the whole of it is over. One key that is well says nothing
-/// of the errors of the others.
-fn excuses(rest: &Cooldown) -> Option<ProviderName> {
-    (rest.cleared && rest.key.scope == Scope::Provider).then(|| rest.key.provider.clone())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What follows from a failure that this node saw, at once and by itself.
 
 use super::Live;
-use cliproxy_domain::{Cooldown, CooldownKey, Hint, HintKey, ProviderName};
+use cliproxy_domain::{Cooldown, CooldownCause, CooldownKey, Hint, HintKey, ProviderName, Scope};
 use cliproxy_engine::cooldown::{Report, Rules, Window, at_once, continued, failed_probe, key_at_once};
 use parking_lot::Mutex;
 use std::{collections::HashMap, sync::Arc};
@@ -26,6 +26,18 @@ impl Windows {
             window.lock().clear();
         }
     }
+}
+
+/// Tells whether a word on a rest says that the errors counted so far of its provider speak no more: an operator
+/// spoke, or a probe said that the whole provider is well. One key that is well says nothing of the others' errors.
+/// `known` is the word before it.
+pub(super) fn excuses(word: &Cooldown, known: Option<&Hint>) -> bool {
+    let before = match known {
+        Some(Hint::Cooldown(known)) => known.epoch,
+        _ => 0,
+    };
+    let operators = word.cause == CooldownCause::Manual && word.epoch > before;
+    operators || (word.cleared && word.key.scope == Scope::Provider)
 }
 
 impl Live {

@@ -1,9 +1,13 @@
 use super::*;
 use cliproxy_domain::{
     AttemptCounts, CooldownCause, CooldownDurations, Credential, Evidence, HealthCheck, LedgerKey, Measured,
-    Permit, Provider, ProviderKind, QuotaSignal, Secret, Signal, Timeouts, TokenUsage,
+    Permit, Provider, ProviderKind, Quota, QuotaReset, QuotaSignal, QuotaUnit, Secret, Signal, Timeouts,
+    TokenUsage,
 };
-use cliproxy_engine::Load as _;
+use cliproxy_engine::{
+    Load as _,
+    cooldown::{Blame, Report},
+};
 use cliproxy_host::SystemNet;
 use std::time::Duration;
 
@@ -189,9 +193,75 @@ fn rests_that_are_long_over_are_forgotten_but_not_an_operators_word() {
     let live = live();
     let over = Cooldown { cleared: true, ..rest(after(1), 0, "n") };
     let spoken = Cooldown { key: CooldownKey::provider("p".into()), epoch: 1, ..over.clone() };
-    live.hint_all([Hint::Cooldown(over), Hint::Cooldown(spoken.clone())], NOW);
+    // Seen of a model that a client named, after an operator's word on the whole provider.
+    let of_model = CooldownKey::model("p".into(), "k".into(), "m".into());
+    let since = Cooldown { key: of_model, epoch: 1, ..over.clone() };
+    live.hint_all([over, spoken.clone(), since].map(Hint::Cooldown), NOW);
     live.tick(&[], after(3_600));
     assert_eq!(live.hints(), [Hint::Cooldown(spoken)]);
+}
+
+/// A failure of the only credential that names no wait.
+fn report(blame: Blame, at: WallTime) -> Report {
+    Report {
+        blame,
+        subject: LedgerKey { provider: "p".into(), credential: "k".into(), model: "m".into() },
+        about_model: false,
+        hint: None,
+        http_status: 500,
+        error_type: "upstream_error".into(),
+        seen_epoch: 0,
+        node: "n".into(),
+        at,
+    }
+}
+
+#[test]
+fn spent_credit_rests_until_the_quota_begins_anew_although_no_control_plane_said_when() {
+    let mut snapshot = snapshot();
+    let provider = snapshot.providers.get_mut("p").unwrap();
+    let reset = QuotaReset::Every(Duration::from_secs(7_200));
+    provider.quota = Some(Quota { limit: 1, unit: QuotaUnit::Tokens, reset, timezone: "UTC".into() });
+    let live = live();
+    live.adopt(ConfigId(2), snapshot).unwrap();
+    let rests = live.failed(&report(Blame::Spent, NOW), None);
+    assert_eq!(rests[0].until, WallTime(7_200_000));
+}
+
+#[test]
+fn errors_count_on_when_one_key_is_well_and_begin_anew_when_the_provider_is() {
+    let of_key = Cooldown { cleared: true, ..rest(NOW, 0, "n") };
+    let of_provider = Cooldown { key: CooldownKey::provider("p".into()), ..of_key.clone() };
+    let spoken = Cooldown { cause: CooldownCause::Manual, epoch: 1, ..of_key.clone() };
+    let granted = Cooldown { permit: Permit { number: 4, node: None }, ..spoken.clone() };
+    for (words, trips) in
+        [(vec![], true), (vec![of_key], true), (vec![of_provider], false), (vec![spoken.clone()], false)]
+    {
+        let live = live();
+        (1..5).for_each(|at| assert!(live.failed(&report(Blame::Error, after(at)), None).is_empty()));
+        let seen_epoch = words.iter().map(|word| word.epoch).max().unwrap_or(0);
+        live.hint_all(words.clone().into_iter().map(Hint::Cooldown), after(5));
+        let fifth = Report { seen_epoch, ..report(Blame::Error, after(20)) };
+        assert_eq!(!live.failed(&fifth, None).is_empty(), trips, "{words:?}");
+    }
+    // A permit that is granted says nothing anew.
+    let live = live();
+    live.hint(Hint::Cooldown(spoken), NOW);
+    let again = |at| Report { seen_epoch: 1, ..report(Blame::Error, after(at)) };
+    (1..5).for_each(|at| assert!(live.failed(&again(at), None).is_empty()));
+    live.hint(Hint::Cooldown(granted), after(5));
+    assert!(!live.failed(&again(6), None).is_empty());
+}
+
+#[test]
+fn a_probe_that_was_answered_for_the_whole_provider_lets_its_errors_count_anew() {
+    let live = live();
+    let word = Cooldown { key: CooldownKey::provider("p".into()), ..rest(after(5), 0, "n") };
+    (1..5).for_each(|at| assert!(live.failed(&report(Blame::Error, after(at)), None).is_empty()));
+    live.hint(Hint::Cooldown(word.clone()), after(5));
+    let node = NodeId::from("n");
+    live.take_permit(&word, &node, after(6)).unwrap().answered(&node, after(6)).unwrap();
+    assert!(live.failed(&report(Blame::Error, after(20)), None).is_empty());
 }
 
 #[test]
@@ -204,28 +274,4 @@ fn budgets_go_on_over_a_change_of_configuration_that_leaves_them() {
     let taken = (0..100).filter(|_| kept.budgets().retry(NOW)).count();
     assert_eq!(taken, 10, "a fifth of fifty");
     assert!(!kept.budgets().hedge(NOW), "no second calls are wanted");
-}
-
-#[test]
-fn one_key_that_is_well_again_does_not_excuse_the_errors_of_its_provider() {
-    let report = |at| cooldown::Report {
-        blame: cooldown::Blame::Error,
-        subject: LedgerKey { provider: "p".into(), credential: "k".into(), model: "m".into() },
-        about_model: false,
-        hint: None,
-        http_status: 500,
-        error_type: "upstream_error".into(),
-        seen_epoch: 0,
-        node: "n".into(),
-        at,
-    };
-    let well = |key: CooldownKey| Cooldown { key, cleared: true, round: 1, ..rest(after(1), 0, "n") };
-    for (key, expected) in
-        [(CooldownKey::credential("p".into(), "k".into()), 1), (CooldownKey::provider("p".into()), 0)]
-    {
-        let live = live();
-        (0..4).for_each(|_| assert!(live.failed(&report(after(1)), None).is_empty()));
-        live.hint(Hint::Cooldown(well(key)), after(2));
-        assert_eq!(live.failed(&report(after(3)), None).len(), expected);
-    }
 }
