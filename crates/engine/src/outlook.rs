@@ -68,6 +68,15 @@ pub struct QuotaOutlook {
     pub resets_at: Option<WallTime>,
 }
 
+impl QuotaOutlook {
+    /// Tells whether nothing of it may be used at `now`. Once it has begun anew what was used of the period before says
+    /// nothing, also where the word on the new one is still on its way.
+    pub fn is_used_up(&self, now: WallTime) -> bool {
+        let runs = self.limit == 0 || self.resets_at.is_none_or(|resets_at| resets_at > now);
+        self.left == 0 && runs
+    }
+}
+
 impl Outlook {
     /// Lays out `hints` for `snapshot`. Hints for what is not configured are left out.
     pub fn of<'a>(snapshot: &Snapshot, hints: impl IntoIterator<Item = &'a Hint>) -> Self {

@@ -42,7 +42,7 @@ pub fn out<'a>(provider: &'a ProviderOutlook, model: &str, now: WallTime) -> Opt
     if provider.is_down() {
         return Some(Out { reason: Exclusion::Unhealthy, rest: None, until: None });
     }
-    if let Some(quota) = provider.quota.filter(|quota| quota.left == 0) {
+    if let Some(quota) = provider.quota.filter(|quota| quota.is_used_up(now)) {
         return Some(Out { reason: Exclusion::QuotaExhausted, rest: None, until: quota.resets_at });
     }
     if provider.credentials.is_empty() {

@@ -80,7 +80,7 @@ impl<'a> Survey<'a> {
                 order.exclude(whole(index, Exclusion::NoCredential));
                 continue;
             };
-            if let Some(excluded) = target_excluded(order.health_ignored, index, provider) {
+            if let Some(excluded) = target_excluded(order.health_ignored, index, provider, scene.now) {
                 order.exclude(excluded);
                 continue;
             }
@@ -138,11 +138,16 @@ impl<'a> Survey<'a> {
 }
 
 /// Tells why a whole target is left out; none when its credentials decide.
-fn target_excluded(health_ignored: bool, index: usize, provider: &ProviderOutlook) -> Option<Excluded> {
+fn target_excluded(
+    health_ignored: bool,
+    index: usize,
+    provider: &ProviderOutlook,
+    now: WallTime,
+) -> Option<Excluded> {
     if provider.is_down() && !health_ignored {
         return Some(whole(index, Exclusion::Unhealthy));
     }
-    if let Some(quota) = provider.quota.filter(|quota| quota.left == 0) {
+    if let Some(quota) = provider.quota.filter(|quota| quota.is_used_up(now)) {
         return Some(Excluded { until: quota.resets_at, ..whole(index, Exclusion::QuotaExhausted) });
     }
     provider.credentials.is_empty().then(|| whole(index, Exclusion::NoCredential))

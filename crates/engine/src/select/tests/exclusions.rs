@@ -1,9 +1,9 @@
 use crate::{
-    Order,
+    Idle, Order, order,
     select::{VERDICT, probed},
     world::{NOW, World},
 };
-use cliproxy_domain::{CooldownCause, Exclusion, HealthState, Permit, WallTime};
+use cliproxy_domain::{CooldownCause, Exclusion, HealthState, Permit, QuotaUnit, WallTime};
 
 fn reasons(order: &Order) -> Vec<(usize, &'static str)> {
     order.excluded.iter().map(|out| (out.candidate, out.reason.as_str())).collect()
@@ -40,6 +40,18 @@ fn each_reason_is_told_of_what_it_keeps_out() {
         (5, "no_credential"),
         "a provider that is not configured has no key"
     );
+}
+
+#[test]
+fn a_quota_that_is_used_up_keeps_away_until_it_begins_anew_and_no_longer() {
+    let world = World::of(&[("a", &["k"])]).quota("a", QuotaUnit::Tokens, 10, 10);
+    let mut outlook = world.outlook();
+    let ends = WallTime(NOW.0 + 9_000);
+    let out = order(&world.scene(&outlook, 0, &Idle), &world.set);
+    assert_eq!((reasons(&out), out.soonest), (vec![(0, "quota_exhausted")], Some(ends)));
+    // Nobody has told of the period that runs.
+    outlook.providers[0].quota.as_mut().unwrap().resets_at = Some(NOW);
+    assert_eq!(order(&world.scene(&outlook, 0, &Idle), &world.set).picks.len(), 1);
 }
 
 #[test]
