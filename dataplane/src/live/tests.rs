@@ -268,10 +268,10 @@ fn a_probe_that_was_answered_for_the_whole_provider_lets_its_errors_count_anew()
 fn budgets_go_on_over_a_change_of_configuration_that_leaves_them() {
     let live = live();
     let earned = live.known().unwrap();
-    (0..50).for_each(|_| earned.budgets().earn());
+    (0..1_000).for_each(|_| earned.budgets().earn());
     live.adopt(ConfigId(2), snapshot()).unwrap();
     let kept = live.known().unwrap();
-    let taken = (0..100).filter(|_| kept.budgets().retry(NOW)).count();
-    assert_eq!(taken, 10, "a fifth of fifty");
+    let taken = (0..500).filter(|_| kept.budgets().retry(NOW)).count();
+    assert_eq!(taken, 200, "a fifth of a thousand");
     assert!(!kept.budgets().hedge(NOW), "no second calls are wanted");
 }
