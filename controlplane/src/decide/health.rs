@@ -31,6 +31,8 @@ pub(super) struct Watched {
     pub(super) round_began: Option<WallTime>,
     /// The rest that is probed early: when it began, and when it is probed next.
     pub(super) trying: Option<(WallTime, WallTime)>,
+    /// When a probe last failed.
+    pub(super) probe_failed: Option<WallTime>,
 }
 
 /// What probes a provider wants.
@@ -171,24 +173,45 @@ impl Decide {
         decided.and(self.judge(turn, &provider.name, |machine| {
             machine.note(&turn.active.snapshot.policy.health_check, turn.nodes.len(), &evidence)
         }));
+        let failed = self.note_probe(&provider.name, report.healthy, at);
         // A 429 says that it answers, not that it takes requests.
         if report.healthy && report.http_status != 429 {
             let mut desk = self.desk.lock();
-            decided.and(self.end_error(&mut desk, turn, report, began));
+            decided.and(self.end_error(&mut desk, turn, report, began, failed));
         }
         decided
     }
 
-    /// Ends a provider's rest for its errors when a probe was answered, with self-healing on. Not within its first
-    /// check interval: a provider whose list of models answers while requests fail would be back at once, over and
-    /// over.
-    fn end_error(&self, desk: &mut Desk, turn: &Turn, report: &ProbeReport, began: WallTime) -> Decided {
+    /// Notes a probe, and tells when one last failed.
+    fn note_probe(&self, provider: &ProviderName, healthy: bool, at: WallTime) -> Option<WallTime> {
+        let mut healths = self.healths.lock();
+        let watched = healths.of(provider, || self.state.hints.health(provider));
+        if !healthy {
+            watched.probe_failed = Some(at);
+        }
+        watched.probe_failed
+    }
+
+    /// Ends a provider's rest for its errors when a probe was answered, with self-healing on, where a probe had failed
+    /// since a while before it: a provider whose list of models answers all the time while requests fail would be back
+    /// over and over. For the same reason not within the rest's first check interval.
+    fn end_error(
+        &self,
+        desk: &mut Desk,
+        turn: &Turn,
+        report: &ProbeReport,
+        began: WallTime,
+        failed: Option<WallTime>,
+    ) -> Decided {
         let key = CooldownKey::provider(report.provider.clone());
         let Some(rest) = self.state.hints.cooldown(&key) else { return Decided::default() };
         let keeps_away = matches!(stage(&rest, turn.now), Stage::Resting | Stage::HalfOpen(_));
         let policy = &turn.active.snapshot.policy.self_healing;
         let tried_from = rest.started_at.plus(policy.check_interval);
-        if !policy.enabled || !keeps_away || rest.cause != CooldownCause::Error || began < tried_from {
+        let window = turn.active.snapshot.policy.cooldown.detection_window;
+        let was_down = failed.is_some_and(|failed| failed >= rest.started_at.minus(window));
+        let errors = rest.cause == CooldownCause::Error;
+        if !policy.enabled || !keeps_away || !errors || !was_down || began < tried_from {
             return Decided::default();
         }
         let seen = (rest.epoch, rest.round);

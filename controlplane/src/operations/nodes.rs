@@ -6,6 +6,7 @@ use cliproxy_domain::status::{NodeStatus, NodesStatus, Source};
 impl Operations {
     /// Tells of all nodes that were heard of, and are remembered.
     pub(crate) fn nodes_status(&self) -> NodesStatus {
+        let now = self.state.clock.wall();
         let nodes = self.state.nodes.all().into_iter().map(|node| {
             let refused =
                 node.refusal.map(|refusal| format!("configuration {}: {}", refusal.config, refusal.reason));
@@ -14,13 +15,14 @@ impl Operations {
                 incarnation: node.record.incarnation,
                 build: node.record.build,
                 listen: node.record.listen,
-                last_seen: node.record.last_seen,
+                // Who is connected is heard of twice a second.
+                last_seen: if node.streams > 0 { now } else { node.record.last_seen },
                 config: node.config,
                 hints: node.hints,
                 refused,
             };
             (node.record.node, status)
         });
-        NodesStatus { source: Source::Cluster, as_of: self.state.clock.wall(), nodes: nodes.collect() }
+        NodesStatus { source: Source::Cluster, as_of: now, nodes: nodes.collect() }
     }
 }

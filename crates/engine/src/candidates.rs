@@ -170,7 +170,7 @@ pub fn known_models(snapshot: &Snapshot) -> Vec<(ModelName, Vec<ProviderName>)> 
     known
 }
 
-/// Finds at most three known names within a third of the length in edits.
+/// Finds at most three known names within a third of the length in edits, or within two.
 fn closest(snapshot: &Snapshot, model: &str) -> Vec<ModelName> {
     if model.len() > 200 {
         return Vec::new();
@@ -178,7 +178,9 @@ fn closest(snapshot: &Snapshot, model: &str) -> Vec<ModelName> {
     let mut ranked: Vec<_> = known_models(snapshot)
         .into_iter()
         .map(|(name, _)| (edit_distance(model, name.as_str()), name))
-        .filter(|(distance, name)| *distance <= name.as_str().len().max(model.len()) / 3)
+        // Two letters that changed places are two edits, in a short name as well.
+        .filter(|(distance, name)| *distance <= (name.as_str().len().max(model.len()) / 3).max(2))
+        .filter(|(distance, name)| *distance < name.as_str().len())
         .collect();
     ranked.sort();
     ranked.into_iter().take(3).map(|(_, name)| name).collect()

@@ -5,8 +5,8 @@ use crate::{
     cooldown::{Stage, rising, stage},
 };
 use cliproxy_domain::{
-    Cooldown, CooldownKey, CredentialName, Health, Hint, Measured, ModelName, Price, ProviderName, QuotaUnit,
-    Scope, Snapshot, WallTime,
+    Cooldown, CooldownCause, CooldownKey, CredentialName, Health, Hint, Measured, ModelName, Price,
+    ProviderName, QuotaUnit, Scope, Snapshot, WallTime,
 };
 use std::collections::BTreeMap;
 
@@ -239,7 +239,7 @@ impl ProviderOutlook {
             if rest.epoch < floor {
                 continue;
             }
-            floor = rest.epoch;
+            floor = floor_of(rest);
             let stage = stage(rest, now);
             if stage != Stage::Over
                 && strictest
@@ -251,6 +251,13 @@ impl ProviderOutlook {
         }
         strictest
     }
+}
+
+/// Gives the epoch below which narrower words are undone. A rest that an operator asks for undoes nothing: what rests
+/// for longer within it goes on when it is over.
+fn floor_of(word: &Cooldown) -> u64 {
+    let asks_for_rest = word.cause == CooldownCause::Manual && !word.cleared;
+    if asks_for_rest { word.epoch.saturating_sub(1) } else { word.epoch }
 }
 
 impl CredentialOutlook {

@@ -131,8 +131,15 @@ pub const VERDICT: Duration = Duration::from_secs(1);
 /// different ones. Credentials of a target take turns by their weights. Where a target's turn is counted, it is
 /// counted by the ticket: nodes share nothing.
 pub fn order<L: Load>(scene: &Scene<'_, L>, set: &CandidateSet) -> Order {
-    let mut order = Order::default();
-    let survey = Survey::of(scene, set, &mut order);
+    let mut order =
+        Order { health_ignored: usable::health_is_ignored(scene.outlook, set), ..Order::default() };
+    let mut survey = Survey::of(scene, set, &mut order);
+    let is_down = |excluded: &Excluded| excluded.reason == Exclusion::Unhealthy;
+    if survey.ready.is_empty() && order.excluded.iter().any(is_down) {
+        // The last resort: what seems to be down is worth a call when nothing else can be called.
+        order = Order { health_ignored: true, ..Order::default() };
+        survey = Survey::of(scene, set, &mut order);
+    }
     let mut arrangement = Arrangement::new(scene, set, &survey);
     for tier in survey.tiers() {
         arrangement.add(tier);

@@ -1,4 +1,5 @@
-//! Requests that were, with why they went where they went: all that failed, and a sample of the others.
+//! Requests that were, with why they went where they went: all that failed, all that took more than one call, and a
+//! sample of the others.
 
 use super::{Accounts, Record};
 use crate::encode::Ending;
@@ -73,9 +74,8 @@ impl Accounts {
     /// Keeps a request that ended, where it is one of those that are kept. What nobody could read, as a body that is no
     /// JSON or a path that is not there, is not: there was nothing to decide.
     pub(super) fn keep(&self, record: &Record, ending: &Ending, latency: Duration) {
-        let Some(dialect) = record.asked.filter(|_| record.sampled || ending.error_type.is_some()) else {
-            return;
-        };
+        let told = record.sampled || ending.error_type.is_some() || record.legs.is_eventful();
+        let Some(dialect) = record.asked.filter(|_| told) else { return };
         let decision = record.decided.as_ref().map(|decided| decided.explain(&record.model, &self.node));
         let kept = self.records.keep(RequestRecord {
             id: record.id.as_str().to_owned(),

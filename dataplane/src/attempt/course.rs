@@ -8,9 +8,12 @@ use super::{
     search::{Found, Nothing, Search},
     try_once,
 };
-use crate::{decode::Call, route::Route};
+use crate::{
+    decode::Call,
+    route::{Route, route},
+};
 use cliproxy_domain::{AttemptError, ErrorClass, Exclusion, Failure, LedgerKey, Target, TimeoutPhase};
-use cliproxy_engine::{Standing, Verdict, Why, after_failure, cooldown::Stage};
+use cliproxy_engine::{Standing, Verdict, Why, after_failure, cooldown::Stage, select::VERDICT};
 use std::{sync::Arc, time::Duration};
 
 /// A request on its way through its choices.
@@ -38,11 +41,16 @@ pub(super) struct Fell {
 
 impl Course {
     /// Serves the request by the first choice that begins to answer.
-    pub(super) async fn run(self) -> Result<Reply, Exhausted> {
+    pub(super) async fn run(mut self) -> Result<Reply, Exhausted> {
+        self.route.decided.known.budgets().earn();
         self.look_around();
         let mut progress = Progress::default();
-        let Some(mut found) = progress.search.next(&self.attempter, &self.call, &self.route) else {
-            return Err(self.nothing_to_try(progress));
+        let mut found = match progress.search.next(&self.attempter, &self.call, &self.route) {
+            Some(found) => found,
+            None => match self.await_verdict(&mut progress).await {
+                Some(found) => found,
+                None => return Err(self.nothing_to_try(progress)),
+            },
         };
         loop {
             let fell = match self.race(found, &mut progress).await {
@@ -142,11 +150,39 @@ impl Course {
         }
     }
 
-    /// Earns the request's share of the budgets, and says what was left out; asks for the permits of what is past its
-    /// rest and is not this node's to find out about.
+    /// Waits while nothing can be tried, but something is past its rest: for the permit to find out whether it goes on,
+    /// or for the verdict of who has it. At most for as long as a verdict is waited for; then the client is told.
+    async fn await_verdict(&mut self, progress: &mut Progress) -> Option<Found> {
+        let attempter = Arc::clone(&self.attempter);
+        let mut changes = attempter.live.subscribe_hints();
+        let longest = self.time_left(self.route.decided.known.snapshot.policy.timeouts.total).min(VERDICT);
+        let over = tokio::time::sleep(longest);
+        tokio::pin!(over);
+        loop {
+            let mut left_out = self.route.decided.order.excluded.iter().chain(progress.search.left_out());
+            if !left_out.any(|excluded| excluded.reason == Exclusion::CircuitHalfOpenBusy) {
+                return None;
+            }
+            let last = tokio::select! {
+                () = &mut over => true,
+                changed = changes.changed() => changed.is_err(),
+            };
+            // On what is known by now: the configuration may be another as well.
+            let now = attempter.clock.wall();
+            self.route = route(&attempter.live, &self.call, &attempter.node, now).ok()?;
+            progress.search = Search::default();
+            self.look_around();
+            let found = progress.search.next(&attempter, &self.call, &self.route);
+            if found.is_some() || last {
+                return found;
+            }
+        }
+    }
+
+    /// Says what was left out, and asks for the permits of what is past its rest and is not this node's to find out
+    /// about.
     fn look_around(&self) {
         let decided = &self.route.decided;
-        decided.known.budgets().earn();
         if decided.order.excluded.is_empty() {
             return;
         }

@@ -80,6 +80,11 @@ impl Legs {
         self.0.lock().outrun.contains(&number)
     }
 
+    /// Tells whether there is something to tell: an attempt failed, or ran beside another.
+    pub fn is_eventful(&self) -> bool {
+        !self.0.lock().legs.is_empty()
+    }
+
     /// Gives the attempts for people, in their order, with times counted from `started`.
     pub fn records(&self, started: Instant) -> Vec<AttemptRecord> {
         let mut memory = self.0.lock();

@@ -23,9 +23,30 @@ fn probes(node: &Node, result: &str) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_request_finds_out_and_the_others_are_sent_away_at_once() {
+async fn one_request_finds_out_and_the_others_wait_for_its_verdict() {
     let net = MemoryNet::new();
     let late = [vec![millis(500)], chat()].concat();
+    let script = Script::play(&net, "a", vec![limited(5), late, chat()]);
+    let node = Node::start(&net, once(in_turn(vec![with_keys("a", &["k"])]))).await;
+    assert_eq!(ask(&node).await.status.as_u16(), 429);
+    pass(6).await;
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let answers = tokio::join!(ask(&node), ask(&node));
+        assert_eq!(script.requests().len(), 4, "they went when the first was answered");
+        answers
+    };
+    let (first, (second, third)) = tokio::join!(ask(&node), others);
+    for answer in [first, second, third] {
+        assert_eq!(answer.body, CHAT);
+    }
+    assert_eq!((probes(&node, "recovered"), script.requests().len()), (1, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_verdict_within_a_second_the_others_are_sent_away() {
+    let net = MemoryNet::new();
+    let late = [vec![millis(1_500)], chat()].concat();
     let script = Script::play(&net, "a", vec![limited(5), late, chat()]);
     let node = Node::start(&net, once(in_turn(vec![with_keys("a", &["k"])]))).await;
     assert_eq!(ask(&node).await.status.as_u16(), 429);

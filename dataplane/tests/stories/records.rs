@@ -94,13 +94,16 @@ async fn of_those_that_succeed_a_sample_is_kept_chosen_by_their_ids() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_saved_by_another_call_counts_as_one_that_succeeded() {
+async fn a_request_that_was_saved_by_another_call_is_kept_with_both() {
     let net = MemoryNet::new();
     Script::play(&net, "a", vec![document("500 Internal Server Error", "{}")]);
     Script::play(&net, "b", vec![chat()]);
     let node = Node::start(&net, in_turn(vec![with_keys("a", &["ka"]), with_keys("b", &["kb"])])).await;
     let answer = asked_as(&node, "mine-not-sampled").await;
-    assert_eq!((answer.body.as_str(), kept(&node, "mine-not-sampled").await), (CHAT, None));
+    let record = kept(&node, "mine-not-sampled").await.expect("a record");
+    assert_eq!((answer.body.as_str(), &record["outcome"]), (CHAT, &"success".into()));
+    let outcomes = [&record["attempts"][0]["outcome"], &record["attempts"][1]["outcome"]];
+    assert_eq!(outcomes, ["upstream_error", "success"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -143,6 +143,7 @@ async fn resting(snapshot: Snapshot) -> (Plane, TestNode) {
 async fn a_provider_that_rests_for_its_errors_is_tried_early_and_an_answer_ends_the_rest() {
     let (plane, node) = resting(healing()).await;
     let before = at_once(&node);
+    node.probes("claude", 0).await;
     plane.clock.advance_wall(61 * SECOND);
     node.learns(|node| at_once(node) > before).await;
     plane.clock.advance_wall(SECOND);
@@ -153,6 +154,16 @@ async fn a_provider_that_rests_for_its_errors_is_tried_early_and_an_answer_ends_
     node.probes("claude", 200).await;
     node.learns(|node| node.rest(&provider_key("claude")).is_some_and(|rest| rest.cleared)).await;
     eventually(async || plane.audited("claude").await.contains(&"cooldown_ended".to_owned())).await;
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn a_probe_that_was_answered_all_the_time_ends_no_rest() {
+    let (plane, node) = resting(healing()).await;
+    plane.clock.advance_wall(61 * SECOND);
+    node.probes("claude", 200).await;
+    node.settles(&plane).await;
+    assert!(!plane.state.hints.cooldown(&provider_key("claude")).unwrap().cleared);
     plane.stop().await;
 }
 

@@ -185,11 +185,12 @@ async fn an_operators_word_on_one_key_is_no_later_word_on_the_provider_that_rest
 }
 
 #[tokio::test]
-async fn after_an_operators_rest_the_first_node_that_asks_tries() {
+async fn after_a_rest_that_no_node_reported_the_first_that_asks_tries() {
     let plane = Plane::configured().await;
     let one = TestNode::connect(&plane, "node-1").await;
     let mut two = TestNode::connect(&plane, "node-2").await;
     let word = cooldown::force(credential_key("main"), 0, START, MINUTE, "ops", "maintenance");
+    let word = Cooldown { cause: CooldownCause::RateLimit, ..word };
     plane.decide.say(vec![Hint::Cooldown(word)], entry("cooldown_forced"), None).await.unwrap();
     let wish = |id| UrgentEvent { seen_epoch: 1, ..wants(id) };
     two.tells(wish("wish-1")).await;

@@ -1,6 +1,6 @@
 //! Where a rest stands: it goes on, it is being tried, traffic returns, or it is over.
 
-use cliproxy_domain::{Cooldown, NodeId, Permit, WallTime};
+use cliproxy_domain::{Cooldown, CooldownCause, NodeId, Permit, WallTime};
 use std::time::Duration;
 
 /// How long traffic takes to return in full after a rest.
@@ -23,10 +23,12 @@ pub enum Stage {
 
 /// Tells where `cooldown` stands at `now`.
 pub fn stage(cooldown: &Cooldown, now: WallTime) -> Stage {
-    if cooldown.cleared {
+    let ended = now >= cooldown.until;
+    // An operator's rest ends when he said: there is nothing to find out.
+    if cooldown.cleared || (ended && cooldown.cause == CooldownCause::Manual) {
         return rising(now.since(cooldown.until));
     }
-    if now < cooldown.until { Stage::Resting } else { Stage::HalfOpen(cooldown.permit.clone()) }
+    if ended { Stage::HalfOpen(cooldown.permit.clone()) } else { Stage::Resting }
 }
 
 /// Grants the one request after a rest to `node`, which thereby has the only permit. None when there is none to grant:

@@ -26,7 +26,7 @@ pub(super) fn reason<L: Load>(view: &View<'_, L>) -> String {
         text += "; its rest is past its end, and this request finds out whether it goes on";
     }
     if view.order.health_ignored {
-        text += "; more than half of the targets are unhealthy, so that health was not looked at";
+        text += "; health was not looked at, as most targets are unhealthy or nothing else can be called";
     }
     text
 }

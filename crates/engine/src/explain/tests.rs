@@ -213,7 +213,7 @@ fn slow_starts_probes_and_ignored_health_are_told() {
     assert_eq!(
         reason(&world, 0),
         "a/k: the only target of priority 1 that can be tried; its rest is past its end, and this request finds \
-         out whether it goes on; more than half of the targets are unhealthy, so that health was not looked at"
+         out whether it goes on; health was not looked at, as most targets are unhealthy or nothing else can be called"
     );
     assert_eq!(decision(&world, 0).candidates[0].note, "finds out whether its rest is over");
 }

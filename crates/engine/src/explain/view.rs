@@ -32,7 +32,8 @@ pub(super) struct Seen {
 
 impl<'a, L: Load> View<'a, L> {
     pub(super) fn of(scene: &'a Scene<'a, L>, set: &'a CandidateSet, order: &'a Order) -> Self {
-        let survey = Survey::of(scene, set, &mut Order::default());
+        let survey =
+            Survey::of(scene, set, &mut Order { health_ignored: order.health_ignored, ..Order::default() });
         let rankings = survey.tiers().map(|tier| Ranking::of(set.strategy, scene, tier)).collect();
         let home = scene.session.and_then(|session| home_of(session, scene, set, &survey));
         Self { scene, set, order, survey, rankings, home }

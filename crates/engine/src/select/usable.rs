@@ -70,7 +70,6 @@ pub(crate) fn tier(candidate: &Candidate) -> Tier {
 impl<'a> Survey<'a> {
     /// Looks at all candidates of `set`, and notes in `order` what is left out.
     pub(crate) fn of<L: Load>(scene: &Scene<'a, L>, set: &'a CandidateSet, order: &mut Order) -> Self {
-        order.health_ignored = health_is_ignored(scene.outlook, set);
         let count = set.candidates.len();
         let mut survey = Self { ready: Vec::with_capacity(count), usable: Vec::with_capacity(2 * count) };
         for (index, candidate) in set.candidates.iter().enumerate() {
@@ -171,7 +170,7 @@ fn resting(candidate: usize, at: usize, rest: &Cooldown, stage: &Stage, now: Wal
 
 /// Tells whether more than half of the targets are unhealthy: the fault is then more likely to be near than at all of
 /// them.
-fn health_is_ignored(outlook: &Outlook, set: &CandidateSet) -> bool {
+pub(super) fn health_is_ignored(outlook: &Outlook, set: &CandidateSet) -> bool {
     let down =
         |candidate: &&Candidate| outlook.providers.get(candidate.slot).is_some_and(ProviderOutlook::is_down);
     set.candidates.iter().filter(down).count() * 2 > set.candidates.len()
