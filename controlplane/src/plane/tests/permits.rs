@@ -1,7 +1,7 @@
 //! The end of a rest: one request for the whole cluster finds out.
 
 use super::{harness::*, node::TestNode};
-use cliproxy_domain::{AuditEntry, Cooldown, Hint, NodeId, UrgentEvent, UrgentKind};
+use cliproxy_domain::{AuditEntry, Cooldown, CooldownCause, Hint, NodeId, UrgentEvent, UrgentKind};
 use cliproxy_engine::cooldown;
 use cliproxy_host::Clock;
 use std::time::Duration;
