@@ -153,7 +153,7 @@ impl Course {
     /// Waits while nothing can be tried, but something is past its rest: for the permit to find out whether it goes on,
     /// or for the verdict of who has it. At most for as long as a verdict is waited for; then the client is told.
     async fn await_verdict(&mut self, progress: &mut Progress) -> Option<Found> {
-        let attempter = Arc::clone(&self.attempter);
+        let (attempter, first) = (Arc::clone(&self.attempter), Arc::clone(&self.route.decided));
         let mut changes = attempter.live.subscribe_hints();
         let longest = self.time_left(self.route.decided.known.snapshot.policy.timeouts.total).min(VERDICT);
         let over = tokio::time::sleep(longest);
@@ -173,6 +173,10 @@ impl Course {
             progress.search = Search::default();
             self.look_around();
             let found = progress.search.next(&attempter, &self.call, &self.route);
+            if found.is_none() && Arc::ptr_eq(&first.known, &self.route.decided.known) && last {
+                // The request's record tells of the decision that it began with.
+                first.nothing_tried(progress.search.left_out().to_vec());
+            }
             if found.is_some() || last {
                 return found;
             }
