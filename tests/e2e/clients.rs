@@ -160,7 +160,8 @@ async fn passed(script: &mut Process) -> usize {
     last.split(' ').nth(1).and_then(|count| count.parse().ok()).expect("a count")
 }
 
-/// Starts a gateway in front of the simulated provider, which it knows under two names.
+/// Starts a gateway in front of the simulated provider, which it knows under two names. Errors that the cases ask for
+/// do not add up to a rest of the whole provider: how an SDK tells each of them is the subject.
 async fn gateway(kind: &Kind, provider: &str) -> Process {
     let names: Vec<(String, String)> =
         (0..CREDENTIALS).map(|n| (format!("key-{n}"), format!("sk-upstream-{n}"))).collect();
@@ -168,6 +169,7 @@ async fn gateway(kind: &Kind, provider: &str) -> Process {
     let models: Vec<&str> =
         [kind.model, kind.embed_model].into_iter().filter(|name| !name.is_empty()).collect();
     let config = Config::new()
+        .set(&["server", "operations", "cooldown", "error_threshold"], 1_000)
         .provider("vendor", kind.name, provider)
         .credentials("vendor", &credentials)
         .set(&["providers", "vendor", "models"], models)
