@@ -19,12 +19,16 @@ const MOST_KIB: f64 = 32.0;
 /// Two readings that lie less than this apart, in KiB, show that nothing is being set up any more.
 const STEADY_KIB: u64 = 64;
 
-/// Gives the process's share of memory in KiB: what it has alone, and its part of what it shares.
+/// Gives what the process has set up in memory, in KiB, what the kernel has moved away from memory included: pages of its
+/// program, which come and go as the kernel likes, are not in it.
 fn pss_kib(process: &Process) -> u64 {
     let path = format!("/proc/{}/smaps_rollup", process.id());
     let rollup = std::fs::read_to_string(path).expect("the kernel tells the memory of a child");
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).expect("it has a share");
-    line.trim().trim_end_matches(" kB").parse().expect("it is a number")
+    let kib = |name: &str| -> u64 {
+        let line = rollup.lines().find_map(|line| line.strip_prefix(name)).expect("it has a share");
+        line.trim().trim_end_matches(" kB").parse().expect("it is a number")
+    };
+    kib("Pss_Anon:") + kib("SwapPss:")
 }
 
 /// Reads the memory once it does not change any more.
