@@ -21,7 +21,8 @@ impl Budgets {
         }
         Arc::new(Self {
             policy: wanted,
-            retries: Budget::new(wanted.0, RETRY_FLOOR),
+            // Nothing means nothing, not even what is allowed in any case.
+            retries: Budget::new(wanted.0, if wanted.0 == 0 { 0 } else { RETRY_FLOOR }),
             hedges: wanted.1.map(|percent| Budget::new(percent, HEDGE_FLOOR)),
         })
     }
