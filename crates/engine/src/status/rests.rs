@@ -56,9 +56,12 @@ pub fn cooldowns(
 fn history(mut over: Vec<RestStatus>) -> Vec<RestStatus> {
     // A recovery of what did not rest is no rest that is over.
     over.retain(|rest| rest.ends_at > rest.started_at);
-    over.sort_by(|a, b| (b.ends_at, &a.subject).cmp(&(a.ends_at, &b.subject)));
+    // Of several tellings of one rest the earliest end is the true one: a word cut it short. What the audit log kept is
+    // told to the second.
+    over.sort_by_key(|rest| rest.ends_at);
     let mut known = BTreeSet::new();
-    over.retain(|rest| known.insert((rest.subject.clone(), rest.started_at)));
+    over.retain(|rest| known.insert((rest.subject.clone(), rest.started_at.0.div_euclid(1_000))));
+    over.sort_by(|a, b| (b.ends_at, &a.subject).cmp(&(a.ends_at, &b.subject)));
     over.truncate(HISTORY);
     over
 }

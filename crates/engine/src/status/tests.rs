@@ -132,6 +132,20 @@ fn what_a_recovery_of_the_whole_provider_undid_is_history() {
 }
 
 #[test]
+fn a_rest_that_a_later_word_cut_short_is_told_once_with_its_true_end() {
+    let ending = |started_ms, until| {
+        let started_at = WallTime(NOW.0 - 9_000 + started_ms);
+        let rest = Cooldown { started_at, until, ..rest(credential("main"), CooldownCause::RateLimit, NOW) };
+        RestStatus::of(&rest, "over", NOW)
+    };
+    // As memory has it, and as the audit log wrote it down at two later words.
+    let told = [ending(400, NOW), ending(0, NOW.minus(seconds(4))), ending(0, NOW.minus(seconds(2)))];
+    let status = cooldowns(&outlook([]), told, Source::Cluster, NOW);
+    let ends: Vec<_> = status.history.iter().map(|rest| rest.ends_at).collect();
+    assert_eq!(ends, [NOW.minus(seconds(4))]);
+}
+
+#[test]
 fn the_history_is_the_newest_first_and_at_most_fifty() {
     let ended = |ago| {
         let rest = Cooldown {
