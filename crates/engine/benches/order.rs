@@ -1,4 +1,4 @@
-//! What a decision costs: over 50 candidates of 2 credentials each, and what it allocates.
+//! What a decision costs over 50 candidates of 2 credentials each, with the allocator of the program.
 //!
 //! `cargo bench -p cliproxy-engine`. Aim on an idle machine of today: at most 5 µs, whatever the strategy and whatever
 //! is known.
@@ -10,10 +10,10 @@ use cliproxy_domain::{
     QuotaSignal, QuotaUnit, Secret, Signal, Snapshot, Strategy, Target, WallTime,
 };
 use cliproxy_engine::{CandidateSet, Idle, Load, Outlook, Scene, explain, order, resolve};
-use divan::{AllocProfiler, Bencher, black_box};
+use divan::{Bencher, black_box};
 
 #[global_allocator]
-static ALLOC: AllocProfiler = AllocProfiler::system();
+static ALLOC: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const NOW: WallTime = WallTime(1_000_000);
 const STRATEGIES: [&str; 4] = ["round_robin", "quota_aware", "latency", "cost"];
