@@ -53,7 +53,11 @@ async fn node_control_plane_and_grpc_give_the_same_answers() {
     let providers = "/v0/operations/providers/status";
     let counted = || async {
         let answer = node.get(providers).await.json();
-        (answer["providers"]["anthropic"]["requests_last_minute"] == 3).then_some(answer)
+        let all = ["openai", "anthropic", "gemini"].map(|name| &answer["providers"][name]);
+        // The word on their health comes a moment after the figures, and then both planes give it.
+        let settled =
+            all[1]["requests_last_minute"] == 3 && all.iter().all(|shown| shown["status"] == "healthy");
+        settled.then_some(answer)
     };
     let of_node = timeless(poll_until("three requests at one provider", PATIENCE, counted).await);
     let of_plane = timeless(operators.get(providers).await.json());
