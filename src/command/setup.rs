@@ -161,7 +161,9 @@ pub async fn control_plane(
     metrics: &Metrics,
 ) -> anyhow::Result<(ControlPlane, Arc<Configuration>)> {
     let config = &loaded.config;
-    let cliproxy_config::Database::Sqlite { path } = &config.control_plane.database;
+    let cliproxy_config::Database::Sqlite { path } = &config.control_plane.database else {
+        anyhow::bail!("a Postgres database is not available yet");
+    };
     let store = SqliteStore::open(path).await.with_context(|| format!("the database {}", path.display()))?;
     let mut settings = cliproxy_controlplane::Settings::new(
         config.control_plane.listen,

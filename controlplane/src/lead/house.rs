@@ -41,7 +41,7 @@ async fn count_checks(lead: &Lead) {
     if counts.is_empty() {
         return;
     }
-    match lead.state.store.record_checks(counts.clone()).await {
+    match lead.state.store.record_checks(counts.clone(), None).await {
         Ok(()) => {}
         Err(error) => {
             lead.metrics.store_errors.inc();
@@ -56,7 +56,7 @@ async fn count_checks(lead: &Lead) {
 async fn forget_ended(lead: &Lead) {
     let ended_before = lead.state.clock.wall().minus(REMEMBERED);
     lead.state.hints.forget_ended(ended_before);
-    if let Err(error) = lead.state.store.forget_cooldowns(ended_before).await {
+    if let Err(error) = lead.state.store.forget_cooldowns(ended_before, None).await {
         lead.metrics.store_errors.inc();
         tracing::warn!(%error, "rests that ended long ago could not be forgotten");
     }

@@ -74,6 +74,8 @@ impl Handle {
             author: author.name.clone(),
             reason: author.reason.clone(),
             at: self.state.clock.wall(),
+            text: None,
+            follows: None,
         };
         let id = self.number(new).await?;
         let providers = snapshot.providers.len();

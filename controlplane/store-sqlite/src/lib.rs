@@ -19,8 +19,8 @@ mod sql;
 mod tests;
 
 use cliproxy_domain::{
-    AuditEntry, AuditQuery, ConfigId, Hint, HintVersion, HistoryId, LedgerRow, ProviderName, UrgentEvent,
-    WallTime,
+    AuditEntry, AuditQuery, ConfigId, Fence, Hint, HintVersion, HistoryId, LedgerRow, ProviderName,
+    UrgentEvent, WallTime,
 };
 use cliproxy_store::{
     Change, CheckCount, ConfigSummary, Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, Store,
@@ -152,7 +152,7 @@ impl Store for SqliteStore {
         Box::pin(async { Ok(hints::all(&mut *self.begin_read().await?).await?) })
     }
 
-    fn forget_cooldowns(&self, ended_before: WallTime) -> StoreFuture<'_, ()> {
+    fn forget_cooldowns(&self, ended_before: WallTime, _fence: Option<Fence>) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             let mut transaction = self.begin().await?;
             hints::forget(&mut transaction, ended_before).await?;
@@ -168,7 +168,7 @@ impl Store for SqliteStore {
         Box::pin(async move { Ok(audit::read(&self.readers, &query).await?) })
     }
 
-    fn record_checks(&self, checks: Vec<CheckCount>) -> StoreFuture<'_, ()> {
+    fn record_checks(&self, checks: Vec<CheckCount>, _fence: Option<Fence>) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             let mut transaction = self.begin().await?;
             checks::record(&mut transaction, &checks).await?;

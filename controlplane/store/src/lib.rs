@@ -15,10 +15,12 @@ pub mod memory;
 pub use memory::MemoryStore;
 
 use cliproxy_domain::{
-    AuditEntry, AuditQuery, Batch, ConfigId, Hint, HintVersion, HistoryId, Incarnation, LedgerRow, NodeId,
-    ProviderName, Seq, UrgentEvent, WallTime,
+    AttemptCounts, AuditEntry, AuditQuery, Batch, ConfigId, CredentialName, Fence, Hint, HintVersion,
+    HistoryId, Incarnation, Lease, LeaseName, LedgerRow, ModelName, NodeId, ProviderName, ReplicaId, Seq,
+    TokenUsage, UrgentEvent, WallTime,
 };
 use std::{collections::BTreeMap, future::Future, ops::Range, pin::Pin, time::Duration};
+use tokio::sync::watch;
 
 /// How long urgent events are kept, counted back from the time at which the newest were recorded.
 pub const RETAINED_EVENTS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -38,6 +40,18 @@ pub const RETAINED_CHECKS: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long the outcome of an operator's call is remembered, so that a repeated call does nothing.
 pub const RETAINED_OUTCOMES: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long usage by the minute is kept, counted back from the time given.
+pub const RETAINED_MINUTES: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long usage by the hour is kept. Usage by the day is kept for ever.
+pub const RETAINED_HOURS: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// How long the cursor of an incarnation, and a node, are kept after they were last heard of.
+pub const RETAINED_NODES: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// How many posts are kept, the newest: a replica that misses more reads the rest of the state anew.
+pub const RETAINED_POSTS: u64 = 10_000;
+
 /// What a store method gives: boxed, so that the control plane can hold any store behind one pointer.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -54,6 +68,15 @@ pub enum StoreError {
     /// The database holds something that no version of this program wrote.
     #[error("the store holds something it should not: {0}")]
     Corrupt(String),
+    /// Whoever wrote does not hold the lease any more that the write was made under. Repeating it is no use.
+    #[error("the lease {0} is held by another")]
+    Fenced(String),
+    /// Another configuration is the newest than the one that this was to follow.
+    #[error("configuration {newest} is the newest, not the one that was to be replaced")]
+    Superseded {
+        /// The newest.
+        newest: ConfigId,
+    },
 }
 
 /// One resource of a configuration, by content. The content itself, which holds keys, stays out of the database.
@@ -91,6 +114,11 @@ pub struct NewConfig {
     pub reason: String,
     /// When, by the control plane's clock.
     pub at: WallTime,
+    /// The text that it was made of, for the other replicas. `None` where a text may hold keys.
+    pub text: Option<String>,
+    /// The configuration that it must follow: another newest one is [`StoreError::Superseded`]. `None`: whichever is
+    /// the newest.
+    pub follows: Option<ConfigId>,
 }
 
 impl NewConfig {
@@ -148,6 +176,75 @@ pub struct Change {
     /// The id of an operator's call and its outcome, to be remembered. A call that is remembered changes nothing a
     /// second time, whatever else is in the change: nothing of others belongs in it.
     pub outcome: Option<Outcome>,
+    /// The lease under which it is written; without it nothing of the change is done ([`StoreError::Fenced`]).
+    pub fence: Option<Fence>,
+}
+
+/// What one replica tells the others through the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Post {
+    /// Its number; numbers have no gaps, and rise in the order of the commits.
+    pub number: u64,
+    /// Who says it.
+    pub replica: ReplicaId,
+    /// What, in a form that only the control plane reads.
+    pub body: Vec<u8>,
+}
+
+/// By what usage is told apart. What is not told apart is summed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UsageBy {
+    /// By provider.
+    pub provider: bool,
+    /// By credential, which implies by provider.
+    pub credential: bool,
+    /// By the upstream's name of the model.
+    pub model: bool,
+}
+
+/// How long each period is that usage is summed over, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsagePeriod {
+    /// Minutes; kept for [`RETAINED_MINUTES`].
+    Minute,
+    /// Hours; kept for [`RETAINED_HOURS`].
+    Hour,
+    /// Days; kept for ever.
+    Day,
+}
+
+/// Which usage is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageQuery {
+    /// Periods that begin within this range.
+    pub within: Range<WallTime>,
+    /// How long each is.
+    pub period: UsagePeriod,
+    /// By what it is told apart.
+    pub by: UsageBy,
+    /// Only of this provider.
+    pub provider: Option<ProviderName>,
+    /// Only of this model.
+    pub model: Option<ModelName>,
+    /// How many sums at most, the newest first.
+    pub limit: u32,
+}
+
+/// Usage of one period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageSum {
+    /// When the period begins.
+    pub at: WallTime,
+    /// Of which provider; `None` where all are summed.
+    pub provider: Option<ProviderName>,
+    /// Of which credential; `None` where all are summed.
+    pub credential: Option<CredentialName>,
+    /// Of which model; `None` where all are summed.
+    pub model: Option<ModelName>,
+    /// How the attempts ended.
+    pub attempts: AttemptCounts,
+    /// The tokens they took.
+    pub tokens: TokenUsage,
 }
 
 /// The outcome of an operator's call.
@@ -225,8 +322,67 @@ impl NodeRecord {
 
 /// The one authority on state. Each method is one transaction, and safe to repeat where it does not say otherwise.
 pub trait Store: Send + Sync + 'static {
-    /// Names the history of this database: made once, when the database is.
+    /// Names the history of this database: made once, when the database is, and anew when commits of it were lost, as
+    /// when a standby took over that lagged behind.
     fn history(&self) -> StoreFuture<'_, HistoryId>;
+
+    /// Gives what rings when another process may have committed what concerns all replicas: a change of the hint line, a
+    /// configuration, a post, a lease that was given up. It may ring without reason, and may stay silent: whoever waits
+    /// looks each second as well. `None` where no other process can.
+    fn doorbell(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
+
+    /// Takes a lease that is free or past its end, or renews one's own, for `ttl` from now by the store's clock; gives
+    /// it as it is afterwards, whoever holds it.
+    fn lead(&self, lease: LeaseName, holder: String, ttl: Duration) -> StoreFuture<'_, Lease> {
+        let _ = (lease, holder, ttl);
+        Box::pin(async { Err(StoreError::Unavailable("not in this store".to_owned())) })
+    }
+
+    /// Gives a lease up, if it is still held, so that another can take it at once.
+    fn resign(&self, fence: Fence) -> StoreFuture<'_, ()> {
+        let _ = fence;
+        Box::pin(async { Err(StoreError::Unavailable("not in this store".to_owned())) })
+    }
+
+    /// Tells all replicas something, and gives its number. Forgets all but the newest [`RETAINED_POSTS`].
+    fn post(&self, replica: ReplicaId, body: Vec<u8>) -> StoreFuture<'_, u64> {
+        let _ = (replica, body);
+        Box::pin(async { Err(StoreError::Unavailable("not in this store".to_owned())) })
+    }
+
+    /// Gives the number of the newest post; 0 when there is none.
+    fn newest_post(&self) -> StoreFuture<'_, u64> {
+        Box::pin(async { Ok(0) })
+    }
+
+    /// Gives the posts after `number` in order, at most `limit`; `None` when they are no longer all there.
+    fn posts_since(&self, number: u64, limit: u32) -> StoreFuture<'_, Option<Vec<Post>>> {
+        let _ = (number, limit);
+        Box::pin(async { Ok(Some(Vec::new())) })
+    }
+
+    /// Gives the text that a configuration was made of, where it was kept.
+    fn config_text(&self, id: ConfigId) -> StoreFuture<'_, Option<String>> {
+        let _ = id;
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Sums usage by period: the newest period first, within one sorted by provider, credential and model. Hours and
+    /// days are sums of all that was counted, rolled up or not.
+    fn usage_by(&self, query: UsageQuery) -> StoreFuture<'_, Vec<UsageSum>> {
+        let _ = query;
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Adds up minutes to hours and hours to days, once they can change no more, and forgets what is past its time:
+    /// minutes, hours, nodes, and cursors of incarnations that were not heard of for long. Safe to repeat, and to break
+    /// off: what was rolled up is noted in the same transaction.
+    fn tidy(&self, now: WallTime, fence: Option<Fence>) -> StoreFuture<'_, ()> {
+        let _ = (now, fence);
+        Box::pin(async { Ok(()) })
+    }
 
     /// Fails when the store cannot commit now; changes nothing that anyone sees.
     fn ping(&self) -> StoreFuture<'_, ()>;
@@ -270,7 +426,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets cooldowns of epoch 0 that ended before `ended_before`: nothing hangs on them any more. Changes no
     /// version.
-    fn forget_cooldowns(&self, ended_before: WallTime) -> StoreFuture<'_, ()>;
+    fn forget_cooldowns(&self, ended_before: WallTime, fence: Option<Fence>) -> StoreFuture<'_, ()>;
 
     /// Gives what an operator's call was answered, when it is remembered.
     fn outcome(&self, request_id: String) -> StoreFuture<'_, Option<String>>;
@@ -281,7 +437,7 @@ pub trait Store: Send + Sync + 'static {
     /// Adds checks to what was counted of their minutes, no count passing [`ledger::CELL_MAX`], and forgets minutes
     /// older than [`RETAINED_CHECKS`]. The one method that counts twice when it is repeated: after
     /// [`StoreError::CommitUnknown`] whoever asked lets the checks go, one observation of many.
-    fn record_checks(&self, checks: Vec<CheckCount>) -> StoreFuture<'_, ()>;
+    fn record_checks(&self, checks: Vec<CheckCount>, fence: Option<Fence>) -> StoreFuture<'_, ()>;
 
     /// Sums the checks of each provider over the minutes that begin within `minutes`: all, and those passed.
     fn checks(&self, minutes: Range<WallTime>) -> StoreFuture<'_, BTreeMap<ProviderName, (u64, u64)>>;

@@ -15,8 +15,8 @@ use crate::{
     StoreError, StoreFuture, StoredConfig, StoredRequest,
 };
 use cliproxy_domain::{
-    AuditEntry, AuditQuery, ConfigId, Hint, HintVersion, HistoryId, LedgerRow, ProviderName, UrgentEvent,
-    WallTime,
+    AuditEntry, AuditQuery, ConfigId, Fence, Hint, HintVersion, HistoryId, LedgerRow, ProviderName,
+    UrgentEvent, WallTime,
 };
 use faults::Fate;
 use parking_lot::Mutex;
@@ -126,7 +126,7 @@ impl Store for MemoryStore {
         Box::pin(self.read(State::hints))
     }
 
-    fn forget_cooldowns(&self, ended_before: WallTime) -> StoreFuture<'_, ()> {
+    fn forget_cooldowns(&self, ended_before: WallTime, _fence: Option<Fence>) -> StoreFuture<'_, ()> {
         Box::pin(self.write(move |state| state.forget_cooldowns(ended_before)))
     }
 
@@ -138,7 +138,7 @@ impl Store for MemoryStore {
         Box::pin(self.read(move |state| state.book.audit(&query)))
     }
 
-    fn record_checks(&self, checks: Vec<CheckCount>) -> StoreFuture<'_, ()> {
+    fn record_checks(&self, checks: Vec<CheckCount>, _fence: Option<Fence>) -> StoreFuture<'_, ()> {
         Box::pin(self.write(|state| state.book.record_checks(checks)))
     }
 

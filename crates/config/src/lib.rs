@@ -37,7 +37,8 @@ pub use example::EXAMPLE;
 pub use load::{Config, Load, load, load_text, load_with_text};
 pub use schema::{CREDENTIAL_FILE_KEYS, KEYS, Known, State};
 pub use section::{
-    control_plane::{ControlPlane, Database},
+    control_plane::{ControlPlane, Database, Tls},
+    failover::{Failover, Mode},
     logging::{Format, Level, Logging, Output},
     metrics::Metrics,
     server::{AdminToken, Limits, Server},

@@ -3,6 +3,7 @@
 pub mod auths;
 pub mod control_plane;
 pub mod credential;
+pub mod failover;
 pub mod logging;
 pub mod metrics;
 pub mod model_traits;

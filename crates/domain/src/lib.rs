@@ -15,6 +15,7 @@ pub mod decision;
 pub mod failure;
 pub mod health;
 pub mod hint;
+pub mod lease;
 pub mod name;
 pub mod operate;
 pub mod pattern;
@@ -38,7 +39,8 @@ pub use decision::{AttemptRecord, Considered, Decision, Exclusion, RequestRecord
 pub use failure::{AttemptError, ErrorClass, Failure, TimeoutPhase};
 pub use health::{Health, HealthState, Measured, ProbeAssignment, ProbeReport, QuotaSignal, Signal};
 pub use hint::{Hint, HintKey};
-pub use name::{CredentialName, ModelName, NodeId, ProviderName, RequestId};
+pub use lease::{Fence, Lease, LeaseName};
+pub use name::{CredentialName, ModelName, NodeId, ProviderName, ReplicaId, RequestId};
 pub use pattern::ModelPattern;
 pub use profile::{ErrorRule, MaxTokensName, OnLoss, Profile, TranslationPolicy, UnsupportedTools};
 pub use secret::Secret;

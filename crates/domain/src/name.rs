@@ -55,6 +55,10 @@ macro_rules! name_type {
 }
 
 name_type!(
+    /// The name of a replica of the control plane, as `cp-1`.
+    ReplicaId
+);
+name_type!(
     /// The key of a provider in the configuration, as `claude`.
     ProviderName
 );

@@ -125,7 +125,7 @@ async fn uptime_is_the_share_of_the_checks_where_there_were_checks() {
     some_traffic(&plane).await;
     let minute = START.minus(Duration::from_secs(30));
     let count = cliproxy_store::CheckCount { minute, provider: "openai".into(), checks: 8, passed: 6 };
-    cliproxy_store::Store::record_checks(&plane.store, vec![count]).await.unwrap();
+    cliproxy_store::Store::record_checks(&plane.store, vec![count], None).await.unwrap();
     let status = plane.get(PROVIDERS).await.json;
     assert_eq!(status["providers"]["openai"]["uptime_percent"], 75.0);
     assert_eq!(status["providers"]["claude"]["uptime_percent"], 100.0, "it was not checked but answered");

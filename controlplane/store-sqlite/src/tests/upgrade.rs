@@ -108,7 +108,7 @@ async fn rests_of_the_last_version_merge_under_their_old_keys() {
     assert_eq!(store.hints().await.unwrap().1.len(), 3);
 
     // Of the three, only one is of no operator.
-    store.forget_cooldowns(WallTime(i64::MAX)).await.unwrap();
+    store.forget_cooldowns(WallTime(i64::MAX), None).await.unwrap();
     assert_eq!(store.hints().await.unwrap().1, rests()[1..]);
 }
 

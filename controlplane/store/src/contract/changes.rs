@@ -14,6 +14,7 @@ fn whole(name: &str) -> Change {
         hints: vec![rest(name, 1, 10), health(name, 1)],
         audit: vec![audit(&format!("audit of {name}"), NOW)],
         outcome: Some(outcome(name, &format!("answer to {name}"), NOW)),
+        fence: None,
     }
 }
 

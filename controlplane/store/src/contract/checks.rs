@@ -18,10 +18,10 @@ pub async fn checks_add_up_over_calls_and_minutes<H: Harness>() -> CaseResult {
     let harness = H::fresh().await;
     let store = harness.store();
     assert_eq!(store.checks(around_now()).await?, BTreeMap::new());
-    store.record_checks(vec![]).await?;
-    store.record_checks(vec![count("claude", 0, 2, 1), count("claude", 0, 1, 1)]).await?;
-    store.record_checks(vec![count("claude", 0, 4, 0), count("claude", 1, 8, 8)]).await?;
-    store.record_checks(vec![count("openai", 1, 1, 0)]).await?;
+    store.record_checks(vec![], None).await?;
+    store.record_checks(vec![count("claude", 0, 2, 1), count("claude", 0, 1, 1)], None).await?;
+    store.record_checks(vec![count("claude", 0, 4, 0), count("claude", 1, 8, 8)], None).await?;
+    store.record_checks(vec![count("openai", 1, 1, 0)], None).await?;
     let expected = [("claude".into(), (15, 10)), ("openai".into(), (1, 0))];
     assert_eq!(store.checks(around_now()).await?, expected.into());
     Ok(())
@@ -32,7 +32,7 @@ pub async fn checks_count_minutes_that_begin_within_the_range<H: Harness>() -> C
     let harness = H::fresh().await;
     let store = harness.store();
     let minutes = (0..4).map(|minute| count("claude", minute, 1 << minute, 0)).collect();
-    store.record_checks(minutes).await?;
+    store.record_checks(minutes, None).await?;
     let mut sums = Vec::new();
     let millisecond = Duration::from_millis(1);
     for range in [
@@ -55,7 +55,7 @@ pub async fn checks_of_many_tasks_all_count<H: Harness>() -> CaseResult {
     for index in 0..16_u32 {
         let store = Arc::clone(harness.store());
         let counts = vec![count("claude", 0, 1, u64::from(index % 2)), count("claude", index, 1, 1)];
-        tasks.spawn(async move { store.record_checks(counts).await });
+        tasks.spawn(async move { store.record_checks(counts, None).await });
     }
     tasks.join_all().await.into_iter().collect::<CaseResult>()?;
     assert_eq!(harness.store().checks(around_now()).await?, [("claude".into(), (32, 24))].into());
@@ -67,11 +67,11 @@ pub async fn a_count_stays_at_its_limit_instead_of_overflowing<H: Harness>() -> 
     let harness = H::fresh().await;
     let store = harness.store();
     for _ in 0..2 {
-        store.record_checks(vec![count("claude", 0, u64::MAX, 1)]).await?;
+        store.record_checks(vec![count("claude", 0, u64::MAX, 1)], None).await?;
     }
     assert_eq!(store.checks(around_now()).await?, [("claude".into(), (CELL_MAX, 2))].into());
     let more = (1..5).map(|minute| count("claude", minute, u64::MAX, u64::MAX)).collect();
-    store.record_checks(more).await?;
+    store.record_checks(more, None).await?;
     assert_eq!(store.checks(around_now()).await?, [("claude".into(), (u64::MAX, u64::MAX))].into());
     Ok(())
 }
@@ -81,8 +81,8 @@ pub async fn checks_are_forgotten_after_their_time<H: Harness>() -> CaseResult {
     let harness = H::fresh().await;
     let store = harness.store();
     let at = |minute: WallTime, checks| CheckCount { minute, provider: "claude".into(), checks, passed: 0 };
-    store.record_checks(vec![at(NOW.minus(MINUTE), 1), at(NOW, 2)]).await?;
-    store.record_checks(vec![at(NOW.plus(RETAINED_CHECKS), 4)]).await?;
+    store.record_checks(vec![at(NOW.minus(MINUTE), 1), at(NOW, 2)], None).await?;
+    store.record_checks(vec![at(NOW.plus(RETAINED_CHECKS), 4)], None).await?;
     let all = WallTime(i64::MIN)..WallTime(i64::MAX);
     assert_eq!(store.checks(all).await?, [("claude".into(), (6, 0))].into());
     Ok(())

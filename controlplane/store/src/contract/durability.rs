@@ -54,8 +54,11 @@ pub async fn hints_and_their_versions_survive_reopening<H: Harness>() -> CaseRes
 /// Keeps what was written beside the hints, so that a call that is repeated after a restart does nothing.
 pub async fn the_audit_log_and_outcomes_survive_reopening<H: Harness>() -> CaseResult {
     let harness = H::fresh().await;
-    let change =
-        Change { hints: vec![], audit: vec![audit("a1", NOW)], outcome: Some(outcome("call", "first", NOW)) };
+    let change = Change {
+        audit: vec![audit("a1", NOW)],
+        outcome: Some(outcome("call", "first", NOW)),
+        ..Change::default()
+    };
     harness.store().change(change.clone()).await?;
     let harness = harness.reopen().await;
     harness.store().change(change).await?;
@@ -68,11 +71,11 @@ pub async fn the_audit_log_and_outcomes_survive_reopening<H: Harness>() -> CaseR
 pub async fn checks_and_requests_survive_reopening<H: Harness>() -> CaseResult {
     let harness = H::fresh().await;
     let count = CheckCount { minute: NOW, provider: "claude".into(), checks: 3, passed: 2 };
-    harness.store().record_checks(vec![count.clone()]).await?;
+    harness.store().record_checks(vec![count.clone()], None).await?;
     let request = StoredRequest { id: "r1".into(), at: NOW, body: "{}".into() };
     harness.store().record_requests(vec![request.clone()], NOW).await?;
     let harness = harness.reopen().await;
-    harness.store().record_checks(vec![count]).await?;
+    harness.store().record_checks(vec![count], None).await?;
     harness.store().record_requests(vec![StoredRequest { body: "other".into(), ..request }], NOW).await?;
     assert_eq!(harness.store().checks(around_now()).await?, [("claude".into(), (6, 4))].into());
     assert_eq!(harness.store().request("r1".into()).await?.as_deref(), Some("{}"));

@@ -165,7 +165,7 @@ pub async fn rests_are_forgotten_when_they_ended_before<H: Harness>() -> CaseRes
     let whole = Cooldown { key: CooldownKey::provider("claude".into()), ..cooldown("", 0, 59) };
     let given = vec![Hint::Cooldown(whole), rest("a", 0, 59), rest("b", 0, 60), health("claude", 1)];
     merge(&**store, given).await?;
-    store.forget_cooldowns(NOW.plus(MINUTE)).await?;
+    store.forget_cooldowns(NOW.plus(MINUTE), None).await?;
     assert_eq!(store.hints().await?.1, [rest("b", 0, 60), health("claude", 1)]);
     Ok(())
 }
@@ -177,7 +177,7 @@ pub async fn an_operators_word_is_never_forgotten<H: Harness>() -> CaseResult {
     merge(&**store, vec![rest("a", 1, 0), rest("b", u64::MAX, 0), rest("c", 0, 0)]).await?;
     // A rest that got its epoch later is kept as well.
     merge(&**store, vec![rest("c", 1, 0)]).await?;
-    store.forget_cooldowns(WallTime(i64::MAX)).await?;
+    store.forget_cooldowns(WallTime(i64::MAX), None).await?;
     assert_eq!(store.hints().await?.1, [rest("a", 1, 0), rest("b", u64::MAX, 0), rest("c", 1, 0)]);
     Ok(())
 }
@@ -187,8 +187,8 @@ pub async fn forgetting_takes_no_version<H: Harness>() -> CaseResult {
     let harness = H::fresh().await;
     let store = harness.store();
     merge(&**store, vec![rest("k", 0, 10)]).await?;
-    store.forget_cooldowns(NOW.plus(MINUTE)).await?;
-    store.forget_cooldowns(NOW.plus(MINUTE)).await?;
+    store.forget_cooldowns(NOW.plus(MINUTE), None).await?;
+    store.forget_cooldowns(NOW.plus(MINUTE), None).await?;
     assert_eq!(store.hints().await?, (HintVersion(1), vec![]));
     assert_eq!(store.changes_since(HintVersion(0), 10).await?, Some(vec![numbered(1, rest("k", 0, 10))]));
     assert_eq!(merge(&**store, vec![rest("k", 0, 5)]).await?, [numbered(2, rest("k", 0, 5))]);

@@ -27,6 +27,8 @@ pub(super) fn config(hash: u64) -> NewConfig {
         author: "file".into(),
         reason: "".into(),
         at: NOW,
+        text: None,
+        follows: None,
     }
 }
 

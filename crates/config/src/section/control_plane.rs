@@ -1,6 +1,7 @@
 //! `control_plane`: where it listens, where nodes find it, where it keeps its state.
 
 use crate::field::Field;
+use cliproxy_domain::Secret;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -19,6 +20,29 @@ pub struct ControlPlane {
     pub endpoints_given: bool,
     /// Where the control plane keeps its state.
     pub database: Database,
+    /// The certificates of this process for the connections between the planes. Without them both ends must be on this
+    /// machine.
+    pub tls: Option<Tls>,
+    /// Whether nodes may be listened for, and control planes be connected to, without TLS beyond this machine:
+    /// `control_plane.allow_plaintext`. No unless given.
+    pub allow_plaintext: bool,
+    /// The name of this replica, as operators and other replicas see it: `control_plane.name`. One is made at each start
+    /// unless given.
+    pub name: Option<String>,
+    /// Where the nodes reach this replica, for the other replicas to tell their nodes: `control_plane.advertise_url`. The
+    /// address that is listened on unless given.
+    pub advertise_url: Option<String>,
+}
+
+/// `control_plane.tls`: PEM files, read again when they change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificates of those that sign for the other side.
+    pub ca: PathBuf,
+    /// This process's certificate, with what is between it and the signer.
+    pub cert: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 /// A database that the control plane can use.
@@ -28,6 +52,11 @@ pub enum Database {
     Sqlite {
         /// The file; relative paths start at the working directory.
         path: PathBuf,
+    },
+    /// A Postgres server, for any number of control planes.
+    Postgres {
+        /// Its address, which may hold a password.
+        url: Secret,
     },
 }
 
@@ -39,6 +68,10 @@ pub fn read(root: &Field<'_>, data_dir: &Path) -> ControlPlane {
         endpoints: vec!["http://127.0.0.1:8319".to_owned()],
         endpoints_given: false,
         database: Database::Sqlite { path: data_dir.join("cliproxy.db") },
+        tls: None,
+        allow_plaintext: false,
+        name: None,
+        advertise_url: None,
     };
     let Some(section) = root.section("control_plane") else { return plane };
     if let Some(listen) = section.child("listen").and_then(|field| field.listen()) {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-pub use super::operations::AdminToken;
+pub use super::{failover::Failover, operations::AdminToken};
 
 /// The process settings of the data plane. Timeouts, retries and the policy of operations are part of the snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// Who may use the operations endpoints. When empty, only callers on this machine may.
     pub admin_tokens: Vec<AdminToken>,
+    /// How nodes stand in for each other; `None` unless `server.failover.enabled`.
+    pub failover: Option<Failover>,
 }
 
 /// What one client, or all together, may take.
@@ -60,6 +62,7 @@ impl Default for Server {
             limits: Limits::default(),
             drain_timeout: Duration::from_secs(120),
             admin_tokens: Vec::new(),
+            failover: None,
         }
     }
 }

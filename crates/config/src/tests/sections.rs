@@ -19,6 +19,7 @@ fn an_empty_file_gives_the_defaults() {
         },
         drain_timeout: Duration::from_secs(120),
         admin_tokens: Vec::new(),
+        failover: None,
     };
     assert_eq!(config.server, expected);
     let expected = ControlPlane {
@@ -27,6 +28,10 @@ fn an_empty_file_gives_the_defaults() {
         endpoints: vec!["http://127.0.0.1:8319".to_owned()],
         endpoints_given: false,
         database: Database::Sqlite { path: PathBuf::from("./data/cliproxy.db") },
+        tls: None,
+        allow_plaintext: false,
+        name: None,
+        advertise_url: None,
     };
     assert_eq!(config.control_plane, expected);
     assert_eq!(config.metrics, Metrics { enabled: false, port: 9090, path: "/metrics".to_owned() });
