@@ -1,10 +1,10 @@
 //! What end-to-end tests stand on: real processes of the gateway, clients that show exactly what came back,
 //! simulated providers, and readers for what the gateway tells of itself.
 //!
-//! In the order in which a test meets them: `config` writes a configuration, `process` runs the program with it,
-//! `client` and `raw` call it, `recorder` and the mock provider answer it, over a `gate` where its way out is to break,
-//! `metrics` reads its counters, `poll` waits for what comes later. The harness panics where it cannot do its work, so
-//! that the test stops there.
+//! In the order in which a test meets them: `config` writes a configuration, `process` runs the program with it over
+//! the database of `postgres` where several share one, `client` and `raw` call it, `recorder` and the mock provider
+//! answer it, over a `gate` where its way out is to break, `metrics` reads its counters, `poll` waits for what comes
+//! later. The harness panics where it cannot do its work, so that the test stops there.
 
 pub mod client;
 mod clock;
@@ -12,6 +12,7 @@ pub mod config;
 pub mod gate;
 pub mod metrics;
 pub mod poll;
+pub mod postgres;
 pub mod process;
 pub mod raw;
 pub mod recorder;
@@ -23,6 +24,7 @@ pub use self::{
     gate::Gate,
     metrics::Samples,
     poll::{PATIENCE, poll_until},
+    postgres::{Postgres, ScratchDatabase},
     process::{Launch, Process},
     raw::Raw,
     recorder::Recorder,
