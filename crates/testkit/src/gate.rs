@@ -1,28 +1,59 @@
-//! A way to a server that can be closed to one process alone, as when that one's way out is broken.
+//! A way to a server that can be closed to one process alone, as when that one's way out is broken, or fall silent for
+//! all, as when a link is cut and nobody is told.
 //!
 //! Who connects is told by the kernel: the socket of a connection's other end is among the open files of its process.
 
+mod owner;
+
 use crate::poll::PATIENCE;
+use owner::owns;
 use std::{
     collections::HashMap,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
-    path::Path,
+    io,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::{
-    io::copy_bidirectional,
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::{AbortHandle, JoinHandle},
 };
 
-/// How often the kernel's table is read for a socket that should be in it.
-const READINGS: usize = 5;
+/// What is read at once.
+const PIECE: usize = 16 << 10;
+
+/// Which way bytes pass. What does not pass is held, not lost: as TCP sends again once a link is back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Both ways.
+    Both,
+    /// Neither way; connections stay open, and those that are new get no further.
+    Neither,
+    /// What clients send passes, what the server answers does not.
+    OnlyThere,
+    /// What the server sends passes, what clients send does not.
+    OnlyBack,
+}
+
+impl Flow {
+    fn there(self) -> bool {
+        matches!(self, Flow::Both | Flow::OnlyThere)
+    }
+
+    fn back(self) -> bool {
+        matches!(self, Flow::Both | Flow::OnlyBack)
+    }
+}
 
 /// A running gate; it ends all connections when dropped.
 #[derive(Debug)]
 pub struct Gate {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
+    /// The server, once it is known.
+    server: watch::Sender<Option<SocketAddr>>,
+    flow: watch::Sender<Flow>,
     accepting: JoinHandle<()>,
 }
 
@@ -40,19 +71,51 @@ impl Gate {
     /// # Panics
     /// When no port is free.
     pub async fn start(server: SocketAddr) -> Self {
-        let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let gate = Self::reserve(Ipv4Addr::LOCALHOST).await;
+        gate.lead_to(server);
+        gate
+    }
+
+    /// Opens a way on a free port of `host`. Who connects waits until it is said where to it leads.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub async fn reserve(host: Ipv4Addr) -> Self {
+        let bound = TcpListener::bind((host, 0)).await;
         let (listener, address) = match bound.and_then(|bound| bound.local_addr().map(|at| (bound, at))) {
             Ok(bound) => bound,
             Err(error) => panic!("no port for a gate: {error}"),
         };
         let state: Arc<Mutex<State>> = Arc::default();
-        let accepting = tokio::spawn(accept(listener, address, server, Arc::clone(&state)));
-        Self { address, state, accepting }
+        let (server, flow) = (watch::Sender::new(None), watch::Sender::new(Flow::Both));
+        let way = Way { server: server.subscribe(), flow: flow.subscribe() };
+        let accepting = tokio::spawn(accept(listener, address, way, Arc::clone(&state)));
+        Self { address, state, server, flow, accepting }
+    }
+
+    /// Says where new connections lead to from now on.
+    pub fn lead_to(&self, server: SocketAddr) {
+        self.server.send_replace(Some(server));
+    }
+
+    /// Gives where to connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Gives the URL of the root.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Lets bytes pass this way from now on.
+    pub fn let_pass(&self, flow: Flow) {
+        self.flow.send_replace(flow);
+    }
+
+    /// Breaks all connections; new ones are let through.
+    pub fn break_all(&self) {
+        lock(&self.state).open.drain().for_each(|(_, connection)| connection.abort());
     }
 
     /// Breaks the connections of a process, and lets it make no other until [`Gate::open_to`].
@@ -85,7 +148,14 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn accept(listener: TcpListener, gate: SocketAddr, server: SocketAddr, state: Arc<Mutex<State>>) {
+/// Where connections lead to, and what passes.
+#[derive(Clone)]
+struct Way {
+    server: watch::Receiver<Option<SocketAddr>>,
+    flow: watch::Receiver<Flow>,
+}
+
+async fn accept(listener: TcpListener, gate: SocketAddr, way: Way, state: Arc<Mutex<State>>) {
     while let Ok((stream, peer)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
         let mut known = lock(&state);
@@ -93,75 +163,52 @@ async fn accept(listener: TcpListener, gate: SocketAddr, server: SocketAddr, sta
             // Dropped, it is closed.
             continue;
         }
-        let passing = tokio::spawn(pass(stream, server, peer, Arc::clone(&state)));
+        let passing = tokio::spawn(pass(stream, way.clone(), peer, Arc::clone(&state)));
         known.open.insert(peer, passing.abort_handle());
     }
 }
 
-async fn pass(mut stream: TcpStream, server: SocketAddr, peer: SocketAddr, state: Arc<Mutex<State>>) {
-    if let Ok(Ok(mut onward)) = tokio::time::timeout(PATIENCE, TcpStream::connect(server)).await {
-        let _ = onward.set_nodelay(true);
-        // How it ends is no concern of the gate's.
-        let _ = copy_bidirectional(&mut stream, &mut onward).await;
-    }
+async fn pass(stream: TcpStream, way: Way, peer: SocketAddr, state: Arc<Mutex<State>>) {
+    // How it ends is no concern of the gate's.
+    let _ = join(stream, way).await;
     lock(&state).open.remove(&peer);
 }
 
-/// Tells whether `process` has the other end of the gate's connection with `peer`.
-fn owns(process: u32, gate: SocketAddr, peer: SocketAddr) -> bool {
-    let (SocketAddr::V4(gate), SocketAddr::V4(peer)) = (gate, peer) else { return false };
-    // While others come and go, a reading of the table may lack a socket that is there.
-    let Some(socket) = (0..READINGS).find_map(|_| socket_between(peer, gate)) else { return false };
-    let link = format!("socket:[{socket}]");
-    let Ok(files) = std::fs::read_dir(format!("/proc/{process}/fd")) else { return false };
-    files.flatten().any(|file| std::fs::read_link(file.path()).is_ok_and(|to| to == Path::new(&link)))
+async fn join(mut stream: TcpStream, mut way: Way) -> io::Result<()> {
+    let gone = |_| io::Error::from(io::ErrorKind::NotConnected);
+    way.flow.wait_for(|flow| flow.there()).await.map_err(gone)?;
+    let Some(server) = *way.server.wait_for(Option::is_some).await.map_err(gone)? else { return Ok(()) };
+    let mut onward = tokio::time::timeout(PATIENCE, TcpStream::connect(server)).await??;
+    onward.set_nodelay(true)?;
+    let ((from_client, to_client), (from_server, to_server)) = (stream.split(), onward.split());
+    // An end of one side is told to the other, which may still have something to say; an error ends both.
+    tokio::try_join!(
+        copy(from_client, to_server, way.flow.clone(), Flow::there),
+        copy(from_server, to_client, way.flow, Flow::back),
+    )?;
+    Ok(())
 }
 
-/// Finds the number of the socket at `own` that is connected with `other`. The port alone says nothing: connections
-/// with others may have it too, also such as are over.
-fn socket_between(own: SocketAddrV4, other: SocketAddrV4) -> Option<String> {
-    let (own, other) = (shown(own), shown(other));
-    let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
-    let mut rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let row = rows.find(|row| row.get(1) == Some(&own.as_str()) && row.get(2) == Some(&other.as_str()))?;
-    row.get(9).map(|socket| (*socket).to_owned())
-}
-
-/// Writes an address as the kernel's table does.
-fn shown(address: SocketAddrV4) -> String {
-    let [a, b, c, d] = address.ip().octets();
-    format!("{d:02X}{c:02X}{b:02X}{a:02X}:{:04X}", address.port())
+/// Copies to the end of `from`, while the flow lets it.
+async fn copy(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut flow: watch::Receiver<Flow>,
+    passes: fn(Flow) -> bool,
+) -> io::Result<()> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        let read = from.read(&mut piece).await;
+        // An end, or an error, is news as well.
+        if flow.wait_for(|flow| passes(*flow)).await.is_err() {
+            return Ok(());
+        }
+        match read? {
+            0 => return to.shutdown().await,
+            count => to.write_all(&piece[..count]).await?,
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    #[tokio::test]
-    async fn a_gate_lets_through_whom_it_is_not_closed_to() {
-        let echo = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let gate = Gate::start(echo.local_addr().unwrap()).await;
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = echo.accept().await {
-                tokio::spawn(async move {
-                    let (mut from, mut to) = stream.split();
-                    tokio::io::copy(&mut from, &mut to).await
-                });
-            }
-        });
-        let says = async |stream: &mut TcpStream| {
-            stream.write_all(b"x").await?;
-            stream.read_u8().await
-        };
-        let mut stream = TcpStream::connect(gate.address).await.unwrap();
-        assert_eq!(says(&mut stream).await.unwrap(), b'x');
-        gate.close_to(std::process::id());
-        assert!(says(&mut stream).await.is_err(), "what was open is broken");
-        let mut refused = TcpStream::connect(gate.address).await.unwrap();
-        assert!(says(&mut refused).await.is_err());
-        gate.open_to(std::process::id());
-        let mut again = TcpStream::connect(gate.address).await.unwrap();
-        assert_eq!(says(&mut again).await.unwrap(), b'x');
-    }
-}
+mod tests;

@@ -16,18 +16,20 @@ pub mod postgres;
 pub mod process;
 pub mod raw;
 pub mod recorder;
+pub mod traffic;
 
 pub use self::{
     client::{Answer, Client, Event, Stream},
     clock::now,
     config::Config,
-    gate::Gate,
+    gate::{Flow, Gate},
     metrics::Samples,
     poll::{PATIENCE, poll_until},
     postgres::{Postgres, ScratchDatabase},
     process::{Launch, Process},
     raw::Raw,
     recorder::Recorder,
+    traffic::{Plan, Record, Traffic},
 };
 pub use cliproxy_mock_provider as mock;
 
