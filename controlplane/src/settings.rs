@@ -1,5 +1,6 @@
 //! What a control plane is told at its start.
 
+use cliproxy_host::Entropy;
 use std::{net::SocketAddr, time::Duration};
 
 /// What a control plane is told at its start.
@@ -18,6 +19,14 @@ pub struct Settings {
     pub node_keep_alive: (Duration, Duration),
     /// How long open calls may go on after the shutdown began.
     pub drain: Duration,
+    /// Where nodes reach this replica, as a URL, for the other replicas to tell their nodes.
+    pub advertise_url: Option<String>,
+    /// For how many nodes at once it is found out what they miss; the others are asked to come a little later.
+    pub resumes_at_once: usize,
+    /// How long a node's stream lasts before the node is asked to connect anew, give or take a tenth.
+    pub max_connection_age: Duration,
+    /// Randomness, for jitter and ids.
+    pub entropy: Entropy,
 }
 
 impl Settings {
@@ -30,6 +39,10 @@ impl Settings {
             cp_id: cp_id.into(),
             node_keep_alive: (Duration::from_millis(250), Duration::from_millis(250)),
             drain: Duration::from_secs(5),
+            advertise_url: None,
+            resumes_at_once: 8,
+            max_connection_age: Duration::from_secs(30 * 60),
+            entropy: Entropy::from_system(),
         }
     }
 }

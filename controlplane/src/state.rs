@@ -1,6 +1,7 @@
 //! What is true now: a fold of the store and of what nodes report.
 
 mod checks;
+pub(crate) mod fleet;
 mod hints;
 mod meter;
 mod nodes;
@@ -11,6 +12,7 @@ pub(crate) mod sample;
 mod traffic;
 
 pub(crate) use checks::Checks;
+pub(crate) use fleet::Fleet;
 pub(crate) use hints::{Hints, is_configured};
 pub(crate) use meter::{Meter, TargetKey};
 pub(crate) use nodes::{Nodes, Refusal};
@@ -57,6 +59,7 @@ pub(crate) struct State {
     pub(crate) reports: Reports,
     pub(crate) checks: Checks,
     pub(crate) nodes: Nodes,
+    pub(crate) fleet: Fleet,
 }
 
 impl State {
@@ -85,6 +88,7 @@ impl State {
             reports: Reports::default(),
             checks: Checks::default(),
             nodes: Nodes::new(nodes),
+            fleet: Fleet::default(),
         })
     }
 

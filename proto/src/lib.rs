@@ -16,6 +16,10 @@ pub mod v1 {
 /// The descriptors of every message and service, encoded as a `FileDescriptorSet`, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("control_descriptor");
 
+/// The version of the contract that this program speaks. Fields and kinds are added without a new one, as whoever does
+/// not know them passes them over; it grows when that is not enough.
+pub const VERSION: u32 = 1;
+
 /// The size at which a whole configuration is cut into parts, in bytes of keys and bodies. It keeps every message
 /// below the 4 MiB at which gRPC implementations refuse one by default.
 pub const CHUNK_BYTES: usize = 1 << 20;

@@ -5,7 +5,7 @@ mod outbox;
 mod session;
 
 use super::{Context, closing};
-use cliproxy_proto::v1::{SyncDown, SyncUp, sync_server::Sync};
+use cliproxy_proto::v1::{LookRequest, LookResponse, SyncDown, SyncUp, sync_server::Sync};
 use session::Session;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -40,6 +40,16 @@ impl Sync for SyncService {
             }
         });
         Ok(Response::new(ReceiverStream::new(messages)))
+    }
+
+    async fn look(&self, _: Request<LookRequest>) -> Result<Response<LookResponse>, Status> {
+        let state = &self.0.state;
+        Ok(Response::new(LookResponse {
+            cp_id: self.0.cp_id.to_string(),
+            db_ok: *state.database.borrow(),
+            leaving: self.0.closing.is_cancelled(),
+            leader_epoch: state.fleet.leader_epoch(),
+        }))
     }
 }
 

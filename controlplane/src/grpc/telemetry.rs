@@ -99,6 +99,7 @@ async fn report(
                     acked_seq: cursor.last.0,
                     need_from: cursor.need_from.map_or(0, |seq| seq.0),
                     history_id: context.state.history.0.clone(),
+                    slow_down_ms: 0,
                 };
                 if down.send(Ok(answer)).await.is_err() || done {
                     return Ok(());

@@ -22,6 +22,12 @@ pub trait Disk: Send + Sync + 'static {
 
     /// Lists the files, sorted.
     fn list(&self) -> io::Result<Vec<String>>;
+
+    /// Tells whether calls wait for a device. What is in memory is called in place, so that a simulation needs no other
+    /// thread.
+    fn blocks(&self) -> bool {
+        true
+    }
 }
 
 /// A folder on the machine's disk, made when first written to.
@@ -115,6 +121,10 @@ impl Disk for MemoryDisk {
 
     fn list(&self) -> io::Result<Vec<String>> {
         Ok(self.files().keys().cloned().collect())
+    }
+
+    fn blocks(&self) -> bool {
+        false
     }
 }
 

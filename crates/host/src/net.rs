@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -23,6 +23,13 @@ pub type NetFuture<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 
 pub trait Net: Send + Sync + 'static {
     /// Connects to `host:port`, resolving the name anew. Cancel by dropping; bound it with a timeout.
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> NetFuture<'a, Connection>;
+
+    /// Gives the addresses that a name stands for now, sorted, each once. A network whose names are no more than names
+    /// gives none, and the name is connected to as it is; whoever wraps a network hands this on.
+    fn resolve<'a>(&'a self, host: &'a str) -> NetFuture<'a, Vec<IpAddr>> {
+        let _ = host;
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// Starts to listen with a queue of [`BACKLOG`]. Port 0 asks for a free one.
     fn listen(&self, address: SocketAddr) -> NetFuture<'_, Box<dyn Listener>>;
@@ -97,6 +104,16 @@ impl Net for SystemNet {
             let stream = TcpStream::connect((host, port)).await?;
             stream.set_nodelay(true)?;
             Ok(Connection::new(stream))
+        })
+    }
+
+    fn resolve<'a>(&'a self, host: &'a str) -> NetFuture<'a, Vec<IpAddr>> {
+        Box::pin(async move {
+            let mut found: Vec<IpAddr> =
+                tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect();
+            found.sort_unstable();
+            found.dedup();
+            Ok(found)
         })
     }
 

@@ -185,7 +185,7 @@ mod tests {
     }
 
     fn ack(reporter: &Reporter, acked_seq: u64, need_from: u64) -> Option<Seq> {
-        reporter.acknowledged(&ReportDown { acked_seq, need_from, history_id: String::new() })
+        reporter.acknowledged(&ReportDown { acked_seq, need_from, ..ReportDown::default() })
     }
 
     #[test]

@@ -185,11 +185,14 @@ impl Subscriber {
             config_hash: self.have.entries.hash(),
             have_hints: self.have.hints.0,
             listen: self.listen.to_string(),
+            crash_looped_config: 0,
+            proto_min: cliproxy_proto::VERSION,
+            proto_max: cliproxy_proto::VERSION,
         }
     }
 
     fn heartbeat(&self) -> Heartbeat {
-        Heartbeat { db_ok: false, config: self.have.config.0, hints: self.have.hints.0 }
+        Heartbeat { config: self.have.config.0, hints: self.have.hints.0, ..Heartbeat::default() }
     }
 
     fn received(&mut self, message: SyncDown) -> Result<Option<sync_up::Message>, SessionError> {
@@ -201,7 +204,7 @@ impl Subscriber {
             Some(sync_down::Message::Chunk(chunk)) => self.chunk(chunk),
             Some(sync_down::Message::Delta(delta)) => self.delta(delta),
             // A heartbeat, or something newer than this program.
-            Some(sync_down::Message::Heartbeat(_)) | None => Ok(None),
+            Some(sync_down::Message::Heartbeat(_) | sync_down::Message::Directive(_)) | None => Ok(None),
         }
     }
 

@@ -6,8 +6,9 @@ use cliproxy_host::Clock as _;
 use cliproxy_proto::{
     convert::{config::EntrySet, hints::to_wire},
     v1::{
-        Ack, AskRequest, AskResponse, Change, Delta, EventAck, Heartbeat, Hello, Line, ObserveRequest,
-        ObserveResponse, ReportDown, ReportUp, SnapshotChunk, SyncDown, SyncUp, UrgentEvent, Welcome,
+        Ack, AskRequest, AskResponse, Change, Delta, EventAck, Heartbeat, Hello, Line, LookRequest,
+        LookResponse, ObserveRequest, ObserveResponse, ReportDown, ReportUp, SnapshotChunk, SyncDown, SyncUp,
+        UrgentEvent, Welcome,
         relay_server::{Relay, RelayServer},
         report_up, sync_down,
         sync_server::{Sync, SyncServer},
@@ -152,7 +153,12 @@ fn welcome(state: &State) -> Vec<sync_down::Message> {
             ..SnapshotChunk::default()
         })
     };
-    let welcome = Welcome { cp_id: "cp".to_owned(), history_id: state.history.to_owned(), heartbeat_ms: 500 };
+    let welcome = Welcome {
+        cp_id: "cp".to_owned(),
+        history_id: state.history.to_owned(),
+        heartbeat_ms: 500,
+        ..Welcome::default()
+    };
     let hints = state.hints.iter().map(|hint| to_wire(hint, now())).collect();
     vec![
         sync_down::Message::Welcome(welcome),
@@ -201,6 +207,10 @@ impl Sync for Control {
             }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+    }
+
+    async fn look(&self, _: Request<LookRequest>) -> Result<Response<LookResponse>, Status> {
+        Ok(Response::new(LookResponse { cp_id: "cp".to_owned(), ..LookResponse::default() }))
     }
 }
 

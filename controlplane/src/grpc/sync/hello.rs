@@ -25,8 +25,17 @@ pub(super) async fn receive(up: &mut Streaming<SyncUp>) -> Result<Presented, Sta
     let Some(sync_up::Message::Hello(hello)) = first.and_then(|first| first.message) else {
         return Err(Status::failed_precondition("the first message must be hello"));
     };
-    let Hello { node_id: name, incarnation, build, history_id, have_config, config_hash, have_hints, listen } =
-        hello;
+    let Hello {
+        node_id: name,
+        incarnation,
+        build,
+        history_id,
+        have_config,
+        config_hash,
+        have_hints,
+        listen,
+        ..
+    } = hello;
     Ok(Presented {
         node: node_id(&name)?,
         incarnation: Incarnation(incarnation),

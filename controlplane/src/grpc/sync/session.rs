@@ -69,6 +69,10 @@ impl Session {
             cp_id: context.cp_id.to_string(),
             history_id: context.state.history.0.clone(),
             heartbeat_ms: u32::try_from(HEARTBEAT.as_millis()).unwrap_or(u32::MAX),
+            other_replicas: context.state.fleet.places(),
+            leader_epoch: context.state.fleet.leader_epoch(),
+            db_ok: *context.state.database.borrow(),
+            proto: cliproxy_proto::VERSION,
         })));
         session.register().await;
         session.resume_hints().await;
@@ -290,6 +294,7 @@ impl Session {
                 db_ok: *state.database.borrow(),
                 config,
                 hints: state.hints.version().0,
+                leader_epoch: state.fleet.leader_epoch(),
             })));
         }
         Ok(())

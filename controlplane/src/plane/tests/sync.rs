@@ -42,6 +42,7 @@ impl Node {
             config_hash: has.entries.hash(),
             have_hints: has.hints,
             listen: "127.0.0.1:8317".into(),
+            ..v1::Hello::default()
         };
         talk.say(v1::SyncUp { message: Some(v1::sync_up::Message::Hello(hello)) }).await;
         let Some(Message::Welcome(welcome)) = talk.next().await.message else { panic!("no welcome came") };
