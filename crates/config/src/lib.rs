@@ -38,7 +38,7 @@ pub use load::{Config, Load, load, load_text, load_with_text};
 pub use schema::{CREDENTIAL_FILE_KEYS, KEYS, Known, State};
 pub use section::{
     control_plane::{ControlPlane, Database, Tls},
-    failover::{Failover, Mode},
+    failover::{Failover, Mode, Part},
     logging::{Format, Level, Logging, Output},
     metrics::Metrics,
     server::{AdminToken, Limits, Server},

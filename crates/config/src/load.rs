@@ -8,7 +8,8 @@ use crate::{
     overrides, permission, schema,
     section::{
         auths,
-        control_plane::{self, ControlPlane},
+        control_plane::{self, ControlPlane, Database},
+        failover,
         logging::{self, Logging},
         metrics::{self, Metrics},
         models, profiles, providers,
@@ -57,6 +58,8 @@ impl Config {
             ("server.limits", old.limits != new.limits),
             ("server.drain_timeout", old.drain_timeout != new.drain_timeout),
             ("server.operations.admin_tokens", old.admin_tokens != new.admin_tokens),
+            ("server.advertise_url", old.advertise_url != new.advertise_url),
+            ("server.failover", old.failover != new.failover),
             ("control_plane", self.control_plane != newer.control_plane),
             ("metrics", self.metrics != newer.metrics),
             ("logging", self.logging != newer.logging),
@@ -116,6 +119,9 @@ fn load_source(source: &Arc<Source>, request: &Load) -> Result<Config, ConfigErr
     shown::refuse_masked(&tree, &findings);
     let config = read(&tree, request, &findings);
     warn_of_open_keys(source, request, &findings);
+    if matches!(config.control_plane.database, Database::Postgres { .. }) {
+        refuse_keys_in_text(source, &findings);
+    }
     let (mut reports, warnings) = findings.into_parts();
     let in_this_file =
         |report: &Report| report.place.as_ref().filter(|place| place.file == source.name()).cloned();
@@ -133,9 +139,11 @@ fn load_source(source: &Arc<Source>, request: &Load) -> Result<Config, ConfigErr
 fn read(tree: &Node, request: &Load, findings: &Findings<'_>) -> Config {
     let root = Field::root(tree, findings);
     schema::check(&root, schema::KEYS);
-    let (server, mut policy) = server::read(&root);
+    let (mut server, mut policy) = server::read(&root);
     policy.translation = translation::read(&root);
     let control_plane = control_plane::read(&root, &request.data_dir);
+    server.failover = failover::read(&root, &server, &control_plane);
+    failover::settle_sessions(&root, server.failover.as_ref().map(|failover| &failover.mode), &mut policy);
     let auths_dir = auths::read_dir(&root);
     let auth_files = auths::read_files(&auths_dir, findings);
     let profiles = profiles::read(&root);
@@ -193,6 +201,18 @@ fn refuse_at(root: &Field<'_>, paths: [&str; 2], message: String) {
         None => Report::unplaced(message),
     };
     root.findings().refuse(report);
+}
+
+/// Refuses keys that stand in the text itself: with a database for several control planes the text goes there, for the
+/// others to take up, and keys do not.
+fn refuse_keys_in_text(source: &Arc<Source>, findings: &Findings<'_>) {
+    for span in findings.plain_keys().iter().filter(|span| Arc::ptr_eq(&span.source, source)) {
+        findings.refuse(Report::at(
+            span,
+            "a Postgres database keeps the text of the configuration for all control planes, and no key belongs there; \
+             write `${NAME}` and set the variable, or put the key into a file of `auths_dir`",
+        ));
+    }
 }
 
 /// Warns of keys that stand where others can read them: in an open file, or on the command line.

@@ -178,7 +178,11 @@ fn hide_url_passwords(characters: &[char], hidden: &mut [bool]) {
             continue;
         }
         let authority = start + 3;
-        let stop = |&c: &char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | ',' | '}');
+        // A database's password may hold any character, sound or not: all up to the last `@` is hidden.
+        let scheme: String = characters[start.saturating_sub(10)..start].iter().collect();
+        let is_database = scheme.ends_with("postgres") || scheme.ends_with("postgresql");
+        let ends_user = |c: char| c.is_whitespace() || matches!(c, '/' | ',' | '}');
+        let stop = |&c: &char| matches!(c, '"' | '\'') || (!is_database && ends_user(c));
         let end = characters[authority..].iter().position(stop).map_or(characters.len(), |n| authority + n);
         if let Some(at) = characters[authority..end].iter().rposition(|&c| c == '@') {
             hidden[authority..authority + at].fill(true);
@@ -217,6 +221,8 @@ mod tests {
             ("api_key: \"${A:-hunter2}\"", "api_key: \"*************\""),
             ("name: sk-ant-api03-x", "name: **************"),
             ("url: postgres://me:pw@db/x", "url: postgres://*****@db/x"),
+            ("url: postgresql://me:p/w,@}x@db/x", "url: postgresql://**********@db/x"),
+            ("url: https://x/@y", "url: https://x/@y"),
             ("providers.claude.api_key=hunter2", "providers.claude.api_key=*******"),
             ("strategy: round_robin", "strategy: round_robin"),
             ("model: claude-3-5-sonnet-20241022", "model: claude-3-5-sonnet-20241022"),

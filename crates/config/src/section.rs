@@ -1,5 +1,6 @@
 //! One module per section of the file: its struct, its defaults, its checks.
 
+pub mod address;
 pub mod auths;
 pub mod control_plane;
 pub mod credential;

@@ -1,7 +1,9 @@
 //! What a configuration may say and what it is told when it says something else.
 
 mod auths;
+mod control_plane;
 mod documents;
+mod failover;
 mod guide;
 mod inputs;
 mod model_traits;

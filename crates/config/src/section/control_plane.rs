@@ -1,10 +1,16 @@
 //! `control_plane`: where it listens, where nodes find it, where it keeps its state.
 
+mod database;
+mod link;
+mod tls;
+
+pub use database::Database;
+pub use tls::Tls;
+
 use crate::field::Field;
-use cliproxy_domain::Secret;
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// The process settings of the control plane, and of a data plane that looks for one.
@@ -34,30 +40,11 @@ pub struct ControlPlane {
     pub advertise_url: Option<String>,
 }
 
-/// `control_plane.tls`: PEM files, read again when they change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tls {
-    /// The certificates of those that sign for the other side.
-    pub ca: PathBuf,
-    /// This process's certificate, with what is between it and the signer.
-    pub cert: PathBuf,
-    /// Its key.
-    pub key: PathBuf,
-}
-
-/// A database that the control plane can use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Database {
-    /// One file, for one control plane.
-    Sqlite {
-        /// The file; relative paths start at the working directory.
-        path: PathBuf,
-    },
-    /// A Postgres server, for any number of control planes.
-    Postgres {
-        /// Its address, which may hold a password.
-        url: Secret,
-    },
+impl ControlPlane {
+    /// Tells whether this process may have its control plane in common with other nodes.
+    pub fn may_be_shared(&self) -> bool {
+        self.endpoints_given || matches!(self.database, Database::Postgres { .. })
+    }
 }
 
 /// Reads the section; without one the database is `cliproxy.db` in `data_dir`.
@@ -80,56 +67,38 @@ pub fn read(root: &Field<'_>, data_dir: &Path) -> ControlPlane {
     if let Some(listen) = section.child("nodes_listen").and_then(|field| field.listen()) {
         plane.nodes_listen = listen;
     }
-    if let Some(list) = section.section("endpoints") {
-        let endpoints: Vec<String> = list.items().iter().filter_map(read_endpoint).collect();
-        if list.is_empty_list() {
-            list.refuse_key(
-                "the list is empty; name a control plane such as `http://127.0.0.1:8319`, or remove the key",
-            );
-        } else if !endpoints.is_empty() {
-            plane.endpoints = endpoints;
-            plane.endpoints_given = true;
-        }
+    if let Some(allow) = section.child("allow_plaintext").and_then(|field| field.boolean()) {
+        plane.allow_plaintext = allow;
     }
+    plane.tls = section.section("tls").and_then(|section| tls::read(&section));
+    plane.name = section.child("name").and_then(|field| read_name(&field));
+    let link = link::Link::of(&section, &plane);
+    if let Some(endpoints) = link.read_endpoints() {
+        plane.endpoints = endpoints;
+        plane.endpoints_given = true;
+    } else if plane.tls.is_some() {
+        plane.endpoints = vec!["https://127.0.0.1:8319".to_owned()];
+    }
+    link.refuse_open_listener(plane.nodes_listen);
+    plane.advertise_url = link.read_advertised();
     let database = section.section("database").and_then(|section| section.child("url"));
-    if let Some(database) = database.and_then(|field| read_database(&field)) {
+    if let Some(database) = database.and_then(|field| database::read(&field)) {
         plane.database = database;
     }
     plane
 }
 
-fn read_endpoint(field: &Field<'_>) -> Option<String> {
+/// Reads the name of a replica: what the audit log, metrics and the database can hold without harm.
+fn read_name(field: &Field<'_>) -> Option<String> {
+    const LONGEST: usize = 64;
     let text = field.text()?;
-    let url = url::Url::parse(&text.value).ok();
-    match url {
-        Some(url) if url.scheme() == "https" => {
-            field.refuse("`https` to the control plane is not available yet; write `http://`");
-            None
-        }
-        Some(url) if url.scheme() == "http" && url.host().is_some() && matches!(url.path(), "" | "/") => {
-            Some(text.value.trim_end_matches('/').to_owned())
-        }
-        _ => {
-            field.refuse(
-                "this is not the address of a control plane; write one such as `http://127.0.0.1:8319`",
-            );
-            None
-        }
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.value.len() <= LONGEST && text.value.chars().all(fits) {
+        return Some(text.value);
     }
-}
-
-/// Reads the database's address. It is never shown: such addresses hold passwords.
-fn read_database(field: &Field<'_>) -> Option<Database> {
-    let text = field.text()?;
-    let url = text.value.as_str();
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        field.refuse("a Postgres database is not available yet; write `sqlite://` and the path of a file");
-        return None;
-    }
-    let path = url.strip_prefix("sqlite://").unwrap_or_default();
-    if path.is_empty() || path.contains(['?', '#']) || path.starts_with(':') || path.ends_with('/') {
-        field.refuse("this is not the address of a database; write `sqlite://` and the path of a file, such as `sqlite://./data/cliproxy.db`");
-        return None;
-    }
-    Some(Database::Sqlite { path: PathBuf::from(path) })
+    field.refuse(format!(
+        "{} is not a name; write at most {LONGEST} letters, digits, `-`, `_` and `.`",
+        field.shown()
+    ));
+    None
 }

@@ -1,6 +1,6 @@
 //! `server`: where the data plane listens, and what it grants its clients.
 
-use super::{operations, retries, timeouts};
+use super::{address, operations, retries, timeouts};
 use crate::field::Field;
 use cliproxy_domain::Policy;
 use std::{
@@ -23,7 +23,9 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// Who may use the operations endpoints. When empty, only callers on this machine may.
     pub admin_tokens: Vec<AdminToken>,
-    /// How nodes stand in for each other; `None` unless `server.failover.enabled`.
+    /// This node's own address as other nodes know it; where it listens unless given.
+    pub advertise_url: Option<String>,
+    /// How nodes stand in for each other; `None` unless `server.failover` is there and enabled.
     pub failover: Option<Failover>,
 }
 
@@ -62,12 +64,13 @@ impl Default for Server {
             limits: Limits::default(),
             drain_timeout: Duration::from_secs(120),
             admin_tokens: Vec::new(),
+            advertise_url: None,
             failover: None,
         }
     }
 }
 
-/// Reads the section: the process's part and the part that goes into the snapshot.
+/// Reads the section: the process's part, but for `failover`, and the part that goes into the snapshot.
 pub fn read(root: &Field<'_>) -> (Server, Policy) {
     let mut server = Server::default();
     let mut policy = Policy::default();
@@ -81,6 +84,10 @@ pub fn read(root: &Field<'_>) -> (Server, Policy) {
     if let Some(drain) = section.child("drain_timeout").and_then(|field| field.duration(timeouts::LONGEST)) {
         server.drain_timeout = drain;
     }
+    let own = section.child("advertise_url");
+    server.advertise_url = own
+        .and_then(|field| address::read(&field, "a node", "http://proxy1:8317"))
+        .map(|address| address.url);
     server.limits = read_limits(&section);
     server.admin_tokens = operations::read_admin_tokens(&section);
     policy.timeouts = timeouts::read(&section, policy.timeouts);

@@ -47,8 +47,8 @@ const BLOCKS: &[(&str, &str, Outcome)] = blocks! {
     "connection-pool": NotYet(&[(3, 5)]),
     "batch-processing": NotYet(&[(3, 5)]),
     "cache": NotYet(&[(3, 5)]),
-    "failover-active-passive": NotYet(&[(2, 3)]),
-    "failover-active-active": NotYet(&[(2, 3)]),
+    "failover-active-passive": Accepted,
+    "failover-active-active": Accepted,
 };
 
 #[test]

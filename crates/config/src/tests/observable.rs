@@ -11,6 +11,10 @@ server:
     health_check: {timeout: 10s}
     self_healing: {max_attempts: 3}
   retries: {hedge: {enabled: true}}
+  advertise_url: http://one:8317
+  failover: {mode: active_passive, backup_url: 'http://two:8317'}
+control_plane:
+  tls: {ca: Cargo.toml, cert: Cargo.toml, key: Cargo.toml}
 providers:
   claude:
     credentials: [{name: main, api_key: one}, {name: spare, api_key: two}]
@@ -82,10 +86,30 @@ const CHANGES: &[(&str, &str)] = &[
     ("server.operations.self_healing.check_interval", "server.operations.self_healing.check_interval=2m"),
     ("server.operations.self_healing.max_attempts", "server.operations.self_healing.max_attempts=1"),
     ("server.operations.self_healing.backoff_duration", "server.operations.self_healing.backoff_duration=1s"),
+    ("server.advertise_url", "server.advertise_url=http://other:8317"),
+    ("server.failover.enabled", "server.failover.enabled=false"),
+    (
+        "server.failover.mode",
+        "server.failover={mode: active_active, peers: ['http://one:8317', 'http://two:8317']}",
+    ),
+    ("server.failover.health_check_interval", "server.failover.health_check_interval=1s"),
+    ("server.failover.failover_timeout", "server.failover.failover_timeout=11s"),
+    ("server.failover.backup_url", "server.failover.backup_url=http://three:8317"),
+    ("server.failover.load_balancing", "server.failover.load_balancing=consistent_hash"),
+    (
+        "server.failover.peers[]",
+        "server.failover={mode: active_passive, backup_url: 'http://one:8317', peers: ['http://two:8317']}",
+    ),
     ("control_plane.listen", "control_plane.listen=127.0.0.1:1"),
     ("control_plane.nodes_listen", "control_plane.nodes_listen=127.0.0.1:1"),
-    ("control_plane.endpoints[]", "control_plane.endpoints=[http://control:8319]"),
+    ("control_plane.endpoints[]", "control_plane.endpoints=[https://control:8319]"),
     ("control_plane.database.url", "control_plane.database.url=sqlite://elsewhere.db"),
+    ("control_plane.tls.ca", "control_plane.tls.ca=src/lib.rs"),
+    ("control_plane.tls.cert", "control_plane.tls.cert=src/lib.rs"),
+    ("control_plane.tls.key", "control_plane.tls.key=src/lib.rs"),
+    ("control_plane.allow_plaintext", "control_plane.allow_plaintext=true"),
+    ("control_plane.name", "control_plane.name=cp-1"),
+    ("control_plane.advertise_url", "control_plane.advertise_url=https://cp-1:8319"),
     ("providers.*.kind", "providers.claude.kind=gemini"),
     ("providers.*.base_url", "providers.claude.base_url=https://example.com"),
     ("providers.*.api_key", "providers.openai.api_key=other"),

@@ -19,6 +19,7 @@ fn an_empty_file_gives_the_defaults() {
         },
         drain_timeout: Duration::from_secs(120),
         admin_tokens: Vec::new(),
+        advertise_url: None,
         failover: None,
     };
     assert_eq!(config.server, expected);
@@ -108,20 +109,6 @@ fn admin_tokens_are_sums_with_unique_names() {
     for (tokens, expected) in cases.iter().zip(expected) {
         let error = refuse(&format!("server: {{operations: {{admin_tokens: {tokens}}}}}"));
         assert!(error.contains(expected), "{error}");
-    }
-}
-
-#[test]
-fn a_database_is_a_file_today() {
-    let path =
-        |url: &str| accept(&format!("control_plane: {{database: {{url: '{url}'}}}}")).control_plane.database;
-    assert_eq!(path("sqlite://./x.db"), Database::Sqlite { path: PathBuf::from("./x.db") });
-    assert_eq!(path("sqlite:///var/x.db"), Database::Sqlite { path: PathBuf::from("/var/x.db") });
-    let refused = |url: &str| refuse(&format!("control_plane: {{database: {{url: '{url}'}}}}"));
-    let postgres = refused("postgres://me:hunter2@db/x");
-    assert!(postgres.contains("is not available yet") && !postgres.contains("hunter2"), "{postgres}");
-    for url in ["mysql://x", "sqlite://", "sqlite://:memory:", "sqlite://x.db?mode=ro", "x.db"] {
-        assert!(refused(url).contains("this is not the address of a database"), "{url}");
     }
 }
 

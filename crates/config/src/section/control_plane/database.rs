@@ -1,0 +1,65 @@
+//! `control_plane.database`.
+
+use crate::field::Field;
+use cliproxy_domain::Secret;
+use std::path::PathBuf;
+use url::Url;
+
+/// A database that the control plane can use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// One file, for one control plane.
+    Sqlite {
+        /// The file; relative paths start at the working directory.
+        path: PathBuf,
+    },
+    /// A Postgres server, for any number of control planes.
+    Postgres {
+        /// Its address, which may hold a password.
+        url: Secret,
+    },
+}
+
+/// Reads the database's address. It is never shown: such addresses hold passwords.
+pub fn read(field: &Field<'_>) -> Option<Database> {
+    let text = field.text()?;
+    let url = text.value.as_str();
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return read_postgres(field, url, text.is_plain);
+    }
+    let path = url.strip_prefix("sqlite://").unwrap_or_default();
+    if path.is_empty() || path.contains(['?', '#']) || path.starts_with(':') || path.ends_with('/') {
+        field.refuse(
+            "this is not the address of a database; write `sqlite://` and the path of a file, such as \
+             `sqlite://./data/cliproxy.db`, or the address of a Postgres server, as `postgres://user@host/database`",
+        );
+        return None;
+    }
+    Some(Database::Sqlite { path: PathBuf::from(path) })
+}
+
+/// Reads the address of a Postgres server. What its parameters mean is the driver's business; where it is, is ours:
+/// without a host the driver would look for a socket of this machine.
+fn read_postgres(field: &Field<'_>, url: &str, is_plain: bool) -> Option<Database> {
+    let Ok(parsed) = Url::parse(url) else {
+        field.refuse(
+            "this is not the address of a Postgres database; write `postgres://user:${PASSWORD}@host/database`, \
+             with special characters of the password as `%40` for `@`, `%2F` for `/` and `%3A` for `:`",
+        );
+        return None;
+    };
+    // A socket's folder is given as a parameter, since a host cannot hold a slash.
+    let socket = parsed.query_pairs().any(|(key, value)| key == "host" && !value.is_empty());
+    if parsed.host_str().unwrap_or_default().is_empty() && !socket {
+        field.refuse("no host is named; write `postgres://user:${PASSWORD}@host/database`");
+        return None;
+    }
+    if is_plain && parsed.password().is_some() {
+        field.refuse(
+            "the text of a configuration is kept in this database, where its password has no place; write \
+             `${DATABASE_URL}`, or `postgres://user:${PASSWORD}@host/database`, and set the variable",
+        );
+        return None;
+    }
+    Some(Database::Postgres { url: Secret::new(url) })
+}
