@@ -29,6 +29,18 @@ pub trait Configurations: Send + Sync + 'static {
 
     /// Gives the text that a configuration was made of, secrets included; `None` when it is not kept.
     fn kept_text(&self, id: ConfigId) -> Reading<'_, Option<String>>;
+
+    /// Takes up the newest configuration that the store has, which another replica numbered. Called again from time to
+    /// time as long as it is not in force here. Of no concern where there is no other replica.
+    fn take_up(&self) -> Reading<'_, ()> {
+        Box::pin(async {})
+    }
+
+    /// Has the configuration in force numbered anew, as the store has another history. Of no concern where the store
+    /// cannot go back to an earlier state while it is in use.
+    fn number_again(&self) -> Reading<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// The text in force.

@@ -93,9 +93,10 @@ impl Decide {
         publish: Arc<Publish>,
         metrics: PlaneMetrics,
         reload: Arc<Notify>,
+        entropy: Entropy,
     ) -> (Self, mpsc::Receiver<Decided>) {
         let (commits, decided) = mpsc::channel(WAITING);
-        let ids = Ids::new(Arc::clone(&state.clock), Entropy::from_system());
+        let ids = Ids::new(Arc::clone(&state.clock), entropy);
         let (desk, healths) = (Arc::default(), Arc::default());
         (Self { state, publish, metrics, ids, desk, healths, reload, commits }, decided)
     }
@@ -200,8 +201,13 @@ mod tests {
     async fn what_all_nodes_have_heard_is_stored_although_whoever_asked_has_gone() {
         let store = Arc::new(MemoryStore::new(HistoryId("history-1".into())));
         let state = Arc::new(State::load(store, Arc::new(SystemClock)).await.unwrap());
-        let (decide, mut decided) =
-            Decide::new(state, Arc::default(), PlaneMetrics::new(), Arc::<Notify>::default());
+        let (decide, mut decided) = Decide::new(
+            state,
+            Arc::default(),
+            PlaneMetrics::new(),
+            Arc::<Notify>::default(),
+            Entropy::seeded(1),
+        );
         for _ in 0..WAITING {
             decide.hand_in(Decided::default()).await;
         }

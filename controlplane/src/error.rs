@@ -1,5 +1,6 @@
 //! Why a control plane does not start, and why it does not take a configuration.
 
+use cliproxy_domain::ConfigId;
 use cliproxy_proto::convert::ConvertError;
 use cliproxy_store::StoreError;
 use std::{io, net::SocketAddr};
@@ -37,6 +38,12 @@ pub enum ApplyError {
     /// A node would refuse it, so no node is sent it.
     #[error("the configuration is not valid")]
     Invalid(#[from] ConvertError),
+    /// Another replica was faster.
+    #[error("configuration {newest} is the newest, not the one that was to be replaced")]
+    Superseded {
+        /// The newest.
+        newest: ConfigId,
+    },
     /// The store did not number it; applying it again is safe.
     #[error("the configuration could not be numbered")]
     Store(#[from] StoreError),

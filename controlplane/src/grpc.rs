@@ -40,6 +40,23 @@ pub(crate) struct Context {
     pub(crate) streams: TaskTracker,
 }
 
+impl Context {
+    /// Waits until every stream that is open when this is called has to end, and says why: the process ends, or the
+    /// store has another history.
+    pub(crate) fn over(&self) -> impl Future<Output = Status> + use<> {
+        let (closes, era) = (self.closing.clone(), self.state.era());
+        async move {
+            tokio::select! {
+                biased;
+                () = closes.cancelled() => closing(),
+                () = era.over.cancelled() => Status::aborted(
+                    "the store of this control plane has another history now; connect again and resume",
+                ),
+            }
+        }
+    }
+}
+
 /// Makes the services for nodes: state, ledger and events, the relay of operators' calls to `rest`, health. No
 /// reflection: a node knows the contract. No operations in gRPC: nobody checks there who asks.
 pub(crate) fn for_nodes(context: &Context, rest: axum::Router, health: HealthReporter) -> Routes {

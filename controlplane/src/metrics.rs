@@ -11,6 +11,7 @@ use cliproxy_observe::metrics::prometheus_client::{
     registry::Registry,
 };
 use providers::ProviderMetrics;
+use std::sync::atomic::AtomicU64;
 
 /// Handles of the control plane's series; clones count into the same ones.
 #[derive(Clone, Debug)]
@@ -19,6 +20,22 @@ pub(crate) struct PlaneMetrics {
     pub(crate) connected_nodes: Gauge,
     /// The number of the configuration in force.
     pub(crate) config_version: Gauge,
+    /// 1 while the newest configuration cannot be made here.
+    pub(crate) config_unmade: Gauge,
+    /// 1 while this replica leads.
+    pub(crate) leading: Gauge,
+    /// The epoch of the lease under which this replica leads, or led last; 0 where there is no other replica.
+    pub(crate) leader_epoch: Gauge,
+    /// Replicas that are heard of now, this one included.
+    pub(crate) replicas: Gauge,
+    /// How long ago the store last told what other replicas did.
+    pub(crate) log_lag_seconds: Gauge<f64, AtomicU64>,
+    /// Writes that the store refused as another replica leads.
+    pub(crate) fenced_writes: Counter,
+    /// Posts to the other replicas.
+    pub(crate) posts: Counter,
+    /// Observations of nodes that were not told to the other replicas, as too many waited.
+    pub(crate) posts_dropped: Counter,
     /// Configurations that nodes refused.
     pub(crate) nacks: Counter,
     /// Nodes that were disconnected as they did not keep up.
@@ -47,6 +64,14 @@ impl PlaneMetrics {
         Self {
             connected_nodes: Gauge::default(),
             config_version: Gauge::default(),
+            config_unmade: Gauge::default(),
+            leading: Gauge::default(),
+            leader_epoch: Gauge::default(),
+            replicas: Gauge::default(),
+            log_lag_seconds: Gauge::default(),
+            fenced_writes: Counter::default(),
+            posts: Counter::default(),
+            posts_dropped: Counter::default(),
             nacks: Counter::default(),
             slow_nodes: Counter::default(),
             batches: Counter::default(),
@@ -71,6 +96,13 @@ impl PlaneMetrics {
             ("ingest_batches", "Ledger batches that were new and committed", &self.batches),
             ("ingest_rows", "Rows of ledger batches that were new and committed", &self.rows),
             ("store_errors", "Store calls that failed", &self.store_errors),
+            ("fenced_writes", "Writes that the store refused as another replica leads", &self.fenced_writes),
+            ("posts", "Posts to the other replicas", &self.posts),
+            (
+                "posts_dropped",
+                "Observations of nodes that other replicas were not told, as too many waited",
+                &self.posts_dropped,
+            ),
             (
                 "stale_events",
                 "Urgent events that were older than an operator's word and were ignored",
@@ -85,11 +117,21 @@ impl PlaneMetrics {
         for (name, help, counter) in counters {
             registry.register(name, help, counter.clone());
         }
-        registry.register("connected_nodes", "Nodes that are connected now", self.connected_nodes.clone());
+        let gauges = [
+            ("connected_nodes", "Nodes that are connected now", &self.connected_nodes),
+            ("config_version", "Number of the configuration in force", &self.config_version),
+            ("config_unmade", "1 while the newest configuration cannot be made here", &self.config_unmade),
+            ("leading", "1 while this replica does what one does for all", &self.leading),
+            ("leader_epoch", "Epoch under which this replica leads, or led last", &self.leader_epoch),
+            ("replicas", "Replicas that are heard of now, this one included", &self.replicas),
+        ];
+        for (name, help, gauge) in gauges {
+            registry.register(name, help, gauge.clone());
+        }
         registry.register(
-            "config_version",
-            "Number of the configuration in force",
-            self.config_version.clone(),
+            "log_lag_seconds",
+            "Time since the store last told what other replicas did",
+            self.log_lag_seconds.clone(),
         );
         registry.register(
             "commit_seconds",

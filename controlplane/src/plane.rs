@@ -1,9 +1,10 @@
 //! The parts put together: build, run, and the handle through which a configuration comes in.
 
 mod apply;
+mod shared;
 mod watchdog;
 
-pub use apply::{Applied, Handle};
+pub use apply::{Applied, Handle, Proposal};
 
 use crate::{
     configurations::Configurations,
@@ -78,10 +79,15 @@ impl ControlPlane {
         let plane_metrics = PlaneMetrics::new();
         metrics.register(|registry| plane_metrics.register(registry));
         let (publish, reload) = (Arc::<Publish>::default(), Arc::<Notify>::default());
-        let (decide, decided) =
-            Decide::new(Arc::clone(&state), Arc::clone(&publish), plane_metrics.clone(), Arc::clone(&reload));
+        let (decide, decided) = Decide::new(
+            Arc::clone(&state),
+            Arc::clone(&publish),
+            plane_metrics.clone(),
+            Arc::clone(&reload),
+            settings.entropy.clone(),
+        );
         Ok(Self {
-            handle: Handle::new(Arc::clone(&state), plane_metrics.clone()),
+            handle: Handle::new(Arc::clone(&state), plane_metrics.clone(), decide.ids().clone()),
             addresses: Addresses { operators: operators_at, nodes: nodes_at },
             metrics: plane_metrics,
             all_metrics: metrics.clone(),

@@ -1,6 +1,7 @@
 //! What is true now: a fold of the store and of what nodes report.
 
 mod checks;
+mod era;
 pub(crate) mod fleet;
 mod hints;
 mod meter;
@@ -12,6 +13,7 @@ pub(crate) mod sample;
 mod traffic;
 
 pub(crate) use checks::Checks;
+pub(crate) use era::Era;
 pub(crate) use fleet::Fleet;
 pub(crate) use hints::{Hints, is_configured};
 pub(crate) use meter::{Meter, TargetKey};
@@ -20,6 +22,7 @@ pub(crate) use quotas::{Quotas, Used};
 pub(crate) use reports::{Heard, Reports};
 pub(crate) use traffic::Traffic;
 
+use arc_swap::ArcSwapOption;
 use cliproxy_domain::{
     AttemptCounts, Batch, ConfigId, HistoryId, LedgerRow, NodeId, ProviderName, Snapshot, WallTime,
 };
@@ -27,6 +30,7 @@ use cliproxy_engine::{Outlook, health::Evidence};
 use cliproxy_host::Clock;
 use cliproxy_proto::convert::config::EntrySet;
 use cliproxy_store::{Store, StoreError, ledger::minute_of};
+use era::Eras;
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -43,9 +47,14 @@ pub(crate) struct ActiveConfig {
 pub(crate) struct State {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) history: HistoryId,
-    /// The configuration in force; `None` until one was handed in, as the store keeps no keys.
+    eras: Eras,
+    /// The configuration that nodes are offered; `None` until one was handed in, as the store keeps no keys, and while
+    /// this replica cannot make the newest one from its text.
     pub(crate) config: watch::Sender<Option<Arc<ActiveConfig>>>,
+    /// The configuration that decisions and answers go by.
+    pub(crate) in_force: ArcSwapOption<ActiveConfig>,
+    /// The configuration that cannot be made here, and why.
+    pub(crate) unmade: Mutex<Option<(ConfigId, String)>>,
     /// Whether the store answered when it was last asked.
     pub(crate) database: watch::Sender<bool>,
     pub(crate) hints: Hints,
@@ -77,8 +86,10 @@ impl State {
         Ok(Self {
             clock,
             store,
-            history,
+            eras: Eras::new(history),
             config: watch::Sender::new(None),
+            in_force: ArcSwapOption::empty(),
+            unmade: Mutex::default(),
             database: watch::Sender::new(true),
             hints: Hints::new(version, hints),
             traffic: Mutex::new(traffic),
@@ -111,9 +122,24 @@ impl State {
         self.reports.push(heard.collect::<Vec<_>>());
     }
 
+    /// Gives the era that lasts: the store's history, and what tells when it is another.
+    pub(crate) fn era(&self) -> Arc<Era> {
+        self.eras.current()
+    }
+
+    /// Names the store's history.
+    pub(crate) fn history(&self) -> HistoryId {
+        self.era().history.clone()
+    }
+
     /// Gives the configuration in force.
     pub(crate) fn active(&self) -> Option<Arc<ActiveConfig>> {
-        self.config.borrow().clone()
+        self.in_force.load_full()
+    }
+
+    /// Gives the number of the configuration that nodes are offered; 0 when they are offered none.
+    pub(crate) fn offered(&self) -> ConfigId {
+        self.config.borrow().as_ref().map_or(ConfigId(0), |offered| offered.id)
     }
 
     /// Gives what is known of every provider of the configuration in force, as the hints say it; of no provider before
@@ -129,6 +155,9 @@ impl State {
     pub(crate) fn not_ready(&self) -> Option<&'static str> {
         if !*self.database.borrow() {
             return Some("the store does not answer");
+        }
+        if self.unmade.lock().is_some() {
+            return Some("the newest configuration cannot be made here");
         }
         self.config.borrow().is_none().then_some("no configuration was applied yet")
     }

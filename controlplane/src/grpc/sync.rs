@@ -4,7 +4,7 @@ mod hello;
 mod outbox;
 mod session;
 
-use super::{Context, closing};
+use super::Context;
 use cliproxy_proto::v1::{LookRequest, LookResponse, SyncDown, SyncUp, sync_server::Sync};
 use session::Session;
 use tokio::sync::mpsc;
@@ -58,13 +58,15 @@ async fn subscribe(
     mut up: Streaming<SyncUp>,
     down: &mpsc::Sender<Result<SyncDown, Status>>,
 ) -> Result<(), Status> {
+    let over = context.over();
+    tokio::pin!(over);
     let node = tokio::select! {
-        () = context.closing.cancelled() => return Err(closing()),
+        status = &mut over => return Err(status),
         node = hello::receive(&mut up) => node?,
     };
     let mut session = Session::open(context, node).await;
     let result = tokio::select! {
-        () = context.closing.cancelled() => Err(closing()),
+        status = &mut over => Err(status),
         result = session.run(&mut up, down) => result,
     };
     session.close().await;

@@ -2,7 +2,7 @@
 
 mod observe;
 
-use super::{Context, HELLO, closing, node_id};
+use super::{Context, HELLO, node_id};
 use crate::ingest::{Report, Reporter};
 use cliproxy_domain::{Incarnation, Seq};
 use cliproxy_proto::{
@@ -70,8 +70,10 @@ type Down<T> = mpsc::Sender<Result<T, Status>>;
 /// Runs a stream until it ends, its node is gone or the process ends, and says why. Giving up in the middle is
 /// safe: what was not acknowledged comes again.
 async fn finish<T>(context: &Context, run: impl Future<Output = Result<(), Status>>, down: &Down<T>) {
+    let over = context.over();
     let result = tokio::select! {
-        () = context.closing.cancelled() => Err(closing()),
+        biased;
+        status = over => Err(status),
         () = down.closed() => return,
         result = run => result,
     };
@@ -88,6 +90,7 @@ async fn report(
 ) -> Result<(), Status> {
     let (reporter, oldest_unacked) = report_hello(&mut up).await?;
     let incarnation = reporter.incarnation;
+    let history = context.state.history().0;
     let mut report = context.ingest.open(reporter, oldest_unacked).await;
     // What the node has sent so far, and whether it will send more.
     let (mut sent, mut open) = (Seq(0), true);
@@ -98,7 +101,7 @@ async fn report(
                 let answer = ReportDown {
                     acked_seq: cursor.last.0,
                     need_from: cursor.need_from.map_or(0, |seq| seq.0),
-                    history_id: context.state.history.0.clone(),
+                    history_id: history.clone(),
                     slow_down_ms: 0,
                 };
                 if down.send(Ok(answer)).await.is_err() || done {

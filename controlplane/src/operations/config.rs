@@ -188,6 +188,7 @@ impl From<Refused> for OperationError {
             Refused::Wrong { .. } => OperationError::Invalid(refused.to_string()),
             Refused::Superseded { .. } | Refused::File(_) => OperationError::Superseded(refused.to_string()),
             Refused::Apply(ApplyError::Store(error)) => OperationError::Store(error),
+            Refused::Apply(ApplyError::Superseded { .. }) => OperationError::Superseded(refused.to_string()),
             Refused::Apply(ApplyError::Invalid(error)) => {
                 OperationError::Invalid(format!("nodes would refuse the configuration: {error}"))
             }

@@ -8,7 +8,6 @@ use crate::{
     state::{ActiveConfig, State},
 };
 use cliproxy_domain::{AuditEntry, ConfigId, HistoryId, Snapshot, configuring::ConfigChanges};
-use cliproxy_host::Entropy;
 use cliproxy_proto::convert::config::{Entry, EntrySet};
 use cliproxy_store::{Change, ConfigEntry, NewConfig, StoreError};
 use serde::Serialize;
@@ -18,11 +17,11 @@ use tokio::sync::Mutex;
 /// The way in for configurations. Clones are the same.
 #[derive(Clone)]
 pub struct Handle {
-    state: Arc<State>,
-    metrics: PlaneMetrics,
+    pub(super) state: Arc<State>,
+    pub(super) metrics: PlaneMetrics,
     ids: Ids,
     // Two at once could come into force in another order than they were numbered.
-    one_at_a_time: Arc<Mutex<()>>,
+    pub(super) one_at_a_time: Arc<Mutex<()>>,
 }
 
 /// What came into force.
@@ -36,9 +35,21 @@ pub struct Applied {
     pub changes: ConfigChanges,
 }
 
+/// A configuration that is to be numbered.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// What it says.
+    pub snapshot: Snapshot,
+    /// The text that it was made of, for the other replicas. `None` where it stays here.
+    pub text: Option<String>,
+    /// The configuration that it must follow on; `None` for whichever is the newest.
+    pub follows: Option<ConfigId>,
+    /// Who wants it.
+    pub author: Author,
+}
+
 impl Handle {
-    pub(super) fn new(state: Arc<State>, metrics: PlaneMetrics) -> Self {
-        let ids = Ids::new(Arc::clone(&state.clock), Entropy::from_system());
+    pub(super) fn new(state: Arc<State>, metrics: PlaneMetrics, ids: Ids) -> Self {
         Self { state, metrics, ids, one_at_a_time: Arc::default() }
     }
 
@@ -58,12 +69,23 @@ impl Handle {
     }
 
     /// Numbers a configuration, puts it into force, sends every node what differs, and writes into the audit log who
-    /// changed what, unless there was none before. A configuration equal to the one in force keeps its number and sends nothing.
+    /// changed what, unless there was none before. A configuration equal to the one in force keeps its number and sends
+    /// nothing. Its text stays here.
     ///
     /// # Errors
     ///
     /// Fails when nodes would refuse it, and when the store does not number it; the one before stays in force.
     pub async fn change(&self, snapshot: Snapshot, author: &Author) -> Result<Applied, ApplyError> {
+        self.propose(Proposal { snapshot, text: None, follows: None, author: author.clone() }).await
+    }
+
+    /// Does as [`Handle::change`], and leaves the text with the store for the other replicas.
+    ///
+    /// # Errors
+    ///
+    /// As [`Handle::change`]; and when another configuration is the newest than the one that it is to follow.
+    pub async fn propose(&self, proposal: Proposal) -> Result<Applied, ApplyError> {
+        let Proposal { snapshot, text, follows, author } = proposal;
         let entries = sound(&snapshot)?;
         let _turn = self.one_at_a_time.lock().await;
         let before = self.before().await?;
@@ -74,34 +96,20 @@ impl Handle {
             author: author.name.clone(),
             reason: author.reason.clone(),
             at: self.state.clock.wall(),
-            text: None,
-            follows: None,
+            text,
+            follows,
         };
         let id = self.number(new).await?;
         let providers = snapshot.providers.len();
-        let active = Arc::new(ActiveConfig { id, snapshot, entries });
-        let put = Arc::clone(&active);
-        let changed = self.state.config.send_if_modified(|current| {
-            let changed = current.as_ref().is_none_or(|current| current.id != id);
-            *current = Some(active);
-            changed
-        });
-        self.metrics.of_providers(&put.snapshot);
-        for provider in put.snapshot.providers.keys() {
-            if let Some(word) = self.state.hints.health(provider) {
-                self.metrics.health(provider, word.state);
-            }
-        }
-        if changed {
-            self.metrics.config_version.set(i64::try_from(id.0).unwrap_or(i64::MAX));
-            let Author { name, from, reason } = author;
+        if self.put_in_force(ActiveConfig { id, snapshot, entries }) {
+            let Author { name, from, reason } = &author;
             tracing::info!(config = %id, author = name, from, reason, providers, "a configuration is in force");
         }
         let (before, before_parts) = before.unwrap_or_default();
         let applied = Applied { config: id, before, changes: changes(&before_parts, &parts) };
         // The very first changes nothing that there was; the list of configurations has it.
         if before != id && before != ConfigId(0) {
-            self.audit(&applied, author).await;
+            self.audit(&applied, &author).await;
         }
         Ok(applied)
     }
@@ -112,8 +120,30 @@ impl Handle {
     }
 
     /// Names the history of the store: numbers of configurations mean something within one only.
-    pub fn history(&self) -> &HistoryId {
-        &self.state.history
+    pub fn history(&self) -> HistoryId {
+        self.state.history()
+    }
+
+    /// Puts a configuration in force, and tells whether it is another one than before.
+    pub(super) fn put_in_force(&self, active: ActiveConfig) -> bool {
+        let active = Arc::new(active);
+        let id = active.id;
+        self.state.in_force.store(Some(Arc::clone(&active)));
+        *self.state.unmade.lock() = None;
+        let changed = self.state.config.send_if_modified(|offered| {
+            let changed = offered.as_ref().is_none_or(|offered| offered.id != id);
+            *offered = Some(Arc::clone(&active));
+            changed
+        });
+        self.metrics.of_providers(&active.snapshot);
+        for provider in active.snapshot.providers.keys() {
+            if let Some(word) = self.state.hints.health(provider) {
+                self.metrics.health(provider, word.state);
+            }
+        }
+        self.metrics.config_version.set(i64::try_from(id.0).unwrap_or(i64::MAX));
+        self.metrics.config_unmade.set(0);
+        changed
     }
 
     /// Gives the configuration that is to be replaced: the one in force, else what the store had last.
@@ -127,12 +157,15 @@ impl Handle {
 
     /// Numbers a configuration. When the store does not say whether it did, it is asked once more: it gives the
     /// number that it gave before.
-    async fn number(&self, new: NewConfig) -> Result<ConfigId, StoreError> {
-        match self.state.store.put_config(new.clone()).await.inspect_err(|_| self.count_error()) {
-            Err(StoreError::CommitUnknown(_)) => {
-                self.state.store.put_config(new).await.inspect_err(|_| self.count_error())
-            }
-            answer => answer,
+    async fn number(&self, new: NewConfig) -> Result<ConfigId, ApplyError> {
+        let mut answer = self.state.store.put_config(new.clone()).await;
+        if matches!(answer, Err(StoreError::CommitUnknown(_))) {
+            self.count_error();
+            answer = self.state.store.put_config(new).await;
+        }
+        match answer {
+            Err(StoreError::Superseded { newest }) => Err(ApplyError::Superseded { newest }),
+            answer => Ok(answer.inspect_err(|_| self.count_error())?),
         }
     }
 
@@ -165,7 +198,7 @@ impl Handle {
         }
     }
 
-    fn count_error(&self) {
+    pub(super) fn count_error(&self) {
         self.metrics.store_errors.inc();
     }
 }
@@ -188,7 +221,7 @@ fn as_json(value: &impl Serialize) -> String {
 }
 
 /// Encodes a configuration, and does with it what a node would.
-fn sound(snapshot: &Snapshot) -> Result<EntrySet, ApplyError> {
+pub(super) fn sound(snapshot: &Snapshot) -> Result<EntrySet, ApplyError> {
     let entries = EntrySet::from_snapshot(snapshot);
     entries.to_snapshot()?;
     Ok(entries)

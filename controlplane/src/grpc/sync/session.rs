@@ -67,7 +67,7 @@ impl Session {
         };
         session.outbox.push_back(outbox::down(sync_down::Message::Welcome(Welcome {
             cp_id: context.cp_id.to_string(),
-            history_id: context.state.history.0.clone(),
+            history_id: context.state.history().0,
             heartbeat_ms: u32::try_from(HEARTBEAT.as_millis()).unwrap_or(u32::MAX),
             other_replicas: context.state.fleet.places(),
             leader_epoch: context.state.fleet.leader_epoch(),
@@ -167,7 +167,7 @@ impl Session {
     }
 
     fn same_history(&self) -> bool {
-        self.node.history == self.context.state.history
+        self.node.history == self.context.state.history()
     }
 
     /// Queues the newest configuration, unless the node has it, refused it, or still owes an answer.
