@@ -14,8 +14,6 @@ pub struct Settings {
     pub admin_tokens: Vec<AdminToken>,
     /// The name of this replica, for people.
     pub cp_id: String,
-    /// What ids and waits are drawn from.
-    pub entropy: Entropy,
     /// HTTP/2 pings to nodes: interval, and how long the answer may take. Within a cluster a lost node or
     /// replica is noticed within half a second by the default; slow links want more.
     pub node_keep_alive: (Duration, Duration),
@@ -39,7 +37,6 @@ impl Settings {
             nodes_listen,
             admin_tokens: Vec::new(),
             cp_id: cp_id.into(),
-            entropy: Entropy::from_system(),
             node_keep_alive: (Duration::from_millis(250), Duration::from_millis(250)),
             drain: Duration::from_secs(5),
             advertise_url: None,
