@@ -2,7 +2,8 @@
 //!
 //! Each is a trait, handed in at the composition root, so that a simulation can put its own in place. Nothing
 //! else in the planes asks the machine directly; `clippy.toml` bans the ambient forms. On top of them stands the
-//! one accept loop ([`serve`]) that every listener uses, REST, proxy and gRPC alike.
+//! one accept loop ([`serve`](serve())) that every listener uses, REST, proxy and gRPC alike, and the mutual TLS between the planes
+//! ([`tls`]).
 #![deny(missing_docs)]
 
 pub mod clock;
@@ -10,9 +11,11 @@ pub mod disk;
 pub mod entropy;
 pub mod net;
 pub mod serve;
+pub mod tls;
 
 pub use clock::{Clock, SystemClock};
 pub use disk::{Disk, MemoryDisk, SystemDisk};
 pub use entropy::Entropy;
 pub use net::{Connection, Listener, Net, SystemNet};
-pub use serve::{Peer, ServeOptions, serve};
+pub use serve::{Peer, ServeOptions, serve, serve_tls};
+pub use tls::{Presented, Tls};

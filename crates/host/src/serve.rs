@@ -3,7 +3,10 @@
 mod activity;
 mod stall;
 
-use crate::net::{Connection, Listener};
+use crate::{
+    net::{Connection, Listener},
+    tls::{Handshakes, Presented, Tls},
+};
 use activity::{Activity, Counted};
 use http::{Request, Response};
 use hyper::{body::Incoming, service::Service};
@@ -74,7 +77,7 @@ const MAX_STREAMS: u32 = 1_000;
 /// `service` makes one service for each connection. Connections that are still open when the time is up are
 /// closed; how many is returned. Cancelling the future itself leaves connections running.
 pub async fn serve<F, S, B>(
-    mut listener: Box<dyn Listener>,
+    listener: Box<dyn Listener>,
     options: ServeOptions,
     shutdown: CancellationToken,
     service: F,
@@ -87,11 +90,68 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let builder = builder(&options);
-    let limits = SilenceLimits { first_head: options.header_timeout, idle: options.http2_idle };
+    accept_all(listener, options, shutdown, move |connection, address, running| {
+        let service = service(Peer { address });
+        async move { running.http(connection, service).await }
+    })
+    .await
+}
+
+/// Does what [`serve()`] does, over mutual TLS: `service` is told what the other side's certificate says as well.
+///
+/// Handshakes are off the accept loop and bounded: whoever is silent keeps nobody out. Who is not let in is logged.
+pub async fn serve_tls<F, S, B>(
+    listener: Box<dyn Listener>,
+    tls: Arc<Tls>,
+    options: ServeOptions,
+    shutdown: CancellationToken,
+    service: F,
+) -> usize
+where
+    F: Fn(Peer, Arc<Presented>) -> S + Send + Sync + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (service, handshakes) = (Arc::new(service), Arc::new(Handshakes::default()));
+    accept_all(listener, options, shutdown, move |connection, address, running| {
+        let (service, handshakes, tls) = (Arc::clone(&service), Arc::clone(&handshakes), Arc::clone(&tls));
+        async move {
+            let accepted = tokio::select! {
+                biased;
+                () = running.shutdown.cancelled() => None,
+                accepted = handshakes.run(&tls, connection, address) => accepted,
+            };
+            if let Some((connection, presented)) = accepted {
+                running.http(connection, service(Peer { address }, presented)).await;
+            }
+        }
+    })
+    .await
+}
+
+/// Accepts connections until `shutdown`, has each conversed with in a task of its own, and waits for them.
+async fn accept_all<C, F>(
+    mut listener: Box<dyn Listener>,
+    options: ServeOptions,
+    shutdown: CancellationToken,
+    converse: C,
+) -> usize
+where
+    C: Fn(Connection, SocketAddr, Running) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
     let slots = Arc::new(Semaphore::new(options.max_connections));
     let tasks = TaskTracker::new();
-    let abort = CancellationToken::new();
+    let running = Running {
+        builder: builder(&options),
+        limits: SilenceLimits { first_head: options.header_timeout, idle: options.http2_idle },
+        patience: options.write_timeout,
+        shutdown: shutdown.clone(),
+        abort: CancellationToken::new(),
+    };
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -106,13 +166,10 @@ where
                 continue;
             }
         };
-        let service = service(Peer { address });
-        let (builder, shutdown, abort) = (builder.clone(), shutdown.clone(), abort.clone());
-        let patience = options.write_timeout;
+        let conversation = converse(connection, address, running.clone());
         tasks.spawn(async move {
             let _slot = slot;
-            run_connection(&builder, Stalling::new(connection, patience), service, limits, shutdown, abort)
-                .await;
+            conversation.await;
         });
     }
     drop(listener);
@@ -121,7 +178,7 @@ where
         return 0;
     }
     let cut = tasks.len();
-    abort.cancel();
+    running.abort.cancel();
     tasks.wait().await;
     cut
 }
@@ -160,6 +217,32 @@ fn builder(options: &ServeOptions) -> auto::Builder<TokioExecutor> {
 struct SilenceLimits {
     first_head: Duration,
     idle: Duration,
+}
+
+/// What each connection of a listener is run by.
+#[derive(Clone)]
+struct Running {
+    builder: auto::Builder<TokioExecutor>,
+    limits: SilenceLimits,
+    /// How long a peer may take nothing of what is written.
+    patience: Duration,
+    shutdown: CancellationToken,
+    abort: CancellationToken,
+}
+
+impl Running {
+    /// Speaks HTTP on a connection until it ends.
+    async fn http<S, B>(self, connection: Connection, service: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
+        S::Future: Send + 'static,
+        B: http_body::Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let Self { builder, limits, patience, shutdown, abort } = self;
+        run_connection(&builder, Stalling::new(connection, patience), service, limits, shutdown, abort).await;
+    }
 }
 
 async fn run_connection<S, B>(
