@@ -180,6 +180,11 @@ impl MockProvider {
         self.server.book.copy(0).totals
     }
 
+    /// Reads the log's clock: microseconds since the mock started.
+    pub fn now_us(&self) -> u64 {
+        clock::micros(self.server.epoch)
+    }
+
     /// Forgets the log.
     pub fn clear_log(&self) {
         self.server.book.clear();

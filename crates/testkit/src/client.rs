@@ -9,7 +9,7 @@ pub use self::{
 };
 use crate::poll::PATIENCE;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request};
+use http::{HeaderName, HeaderValue, Method, Request, header::AUTHORIZATION};
 use http_body_util::Full;
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
@@ -23,6 +23,7 @@ pub struct Client {
     http: legacy::Client<HttpConnector, Full<Bytes>>,
     server: SocketAddr,
     patience: Duration,
+    token: Option<String>,
 }
 
 impl Client {
@@ -31,7 +32,7 @@ impl Client {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
-        Self { http, server, patience: PATIENCE }
+        Self { http, server, patience: PATIENCE, token: None }
     }
 
     /// Makes a client that speaks HTTP/2 without TLS.
@@ -39,12 +40,18 @@ impl Client {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let http = legacy::Client::builder(TokioExecutor::new()).http2_only(true).build(connector);
-        Self { http, server, patience: PATIENCE }
+        Self { http, server, patience: PATIENCE, token: None }
     }
 
     /// Waits so long for the head and for each piece of an answer; [`PATIENCE`] unless it is set.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// Sends this token as bearer.
+    pub fn bearer(mut self, token: &str) -> Self {
+        self.token = Some(format!("Bearer {token}"));
         self
     }
 
@@ -55,7 +62,10 @@ impl Client {
 
     /// Begins a request; `path` may have a query.
     pub fn request(&self, method: Method, path: &str) -> Call<'_> {
-        let request = Request::builder().method(method).uri(format!("http://{}{path}", self.server));
+        let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.server));
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token);
+        }
         Call { client: self, request, body: Bytes::new() }
     }
 

@@ -6,24 +6,32 @@
 //! answer it, over a `gate` where its way out is to break, `metrics` reads its counters, `poll` waits for what comes
 //! later. The harness panics where it cannot do its work, so that the test stops there.
 
+pub mod books;
 pub mod client;
 mod clock;
+pub mod cluster;
 pub mod config;
+pub mod dice;
 pub mod gate;
 pub mod metrics;
+pub mod network;
 pub mod poll;
 pub mod postgres;
 pub mod process;
 pub mod raw;
 pub mod recorder;
+pub mod rounds;
 pub mod traffic;
 
 pub use self::{
     client::{Answer, Client, Event, Stream},
     clock::now,
+    cluster::{Cluster, Layout},
     config::Config,
+    dice::Dice,
     gate::{Flow, Gate},
     metrics::Samples,
+    network::{Network, Place},
     poll::{PATIENCE, poll_until},
     postgres::{Postgres, ScratchDatabase},
     process::{Launch, Process},

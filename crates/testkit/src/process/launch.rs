@@ -1,7 +1,8 @@
 //! How to start a process: what it is told, and the folder that it gets.
 
 use super::{Output, Process};
-use crate::{now, poll::PATIENCE};
+use crate::{Place, now, poll::PATIENCE};
+use serde_json::Value;
 use std::{
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
@@ -21,6 +22,8 @@ pub struct Launch {
     environment: Vec<(String, String)>,
     config: Option<String>,
     files: Vec<(String, String)>,
+    /// What stands before the program on the command line.
+    prefix: Vec<String>,
     /// Values for [`LISTENERS`]; processes that serve nobody have none.
     pub(super) listeners: Option<[String; 3]>,
 }
@@ -37,6 +40,7 @@ impl Launch {
             environment: Vec::new(),
             config: None,
             files: Vec::new(),
+            prefix: Vec::new(),
             listeners: serves.then(|| [(); 3].map(|()| "127.0.0.1:0".to_owned())),
         }
     }
@@ -53,6 +57,11 @@ impl Launch {
         self
     }
 
+    /// Sets a key of the configuration by `--set`.
+    pub fn set(self, key: &str, value: impl Into<Value>) -> Self {
+        self.arg("--set").arg(format!("{key}={}", value.into()))
+    }
+
     /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
@@ -62,6 +71,13 @@ impl Launch {
     /// Writes a file below the process's folder, which is its working directory, before it starts.
     pub fn file(mut self, path: &str, text: impl Into<String>) -> Self {
         self.files.push((path.into(), text.into()));
+        self
+    }
+
+    /// Runs it on a host of a network, on the usual ports: clients at 8317, operators at 8318, nodes at 8319.
+    pub fn on(mut self, place: Place) -> Self {
+        self.prefix = place.prefix().into();
+        self.listeners = Some([8317, 8318, 8319].map(|port: u16| format!("{}:{port}", place.address())));
         self
     }
 
@@ -118,8 +134,10 @@ pub struct Finished {
 }
 
 pub(super) fn spawn(launch: &Launch, folder: &Path) -> (Child, Output) {
-    let mut command = Command::new(&launch.program);
-    command.args(&launch.subcommand);
+    let program = launch.program.to_string_lossy();
+    let mut words = launch.prefix.iter().map(String::as_str).chain([&*program]);
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words).args(&launch.subcommand);
     if launch.config.is_some() {
         command.arg("--config").arg(folder.join("config.yaml"));
     }
