@@ -1,7 +1,9 @@
-//! Tasks of the workspace that no test needs: `cargo xtask bench` and `cargo xtask propagation`.
+//! Tasks of the workspace that no test needs: `cargo xtask bench`, `cargo xtask propagation` and
+//! `cargo xtask chaos`.
 #![expect(clippy::disallowed_methods, reason = "a measuring tool reads the real clock")]
 
 mod bench;
+mod chaos;
 mod propagation;
 
 use clap::{Parser, Subcommand};
@@ -24,6 +26,8 @@ enum Task {
     Bench(bench::Options),
     /// Measure how soon a second node obeys a 429 that a first one got, all on loopback.
     Propagation(propagation::Options),
+    /// Kill, stop and cut off the processes of a cluster under load, and hold what it cost against what is promised.
+    Chaos(chaos::Options),
     /// The proxy that only copies: one of the processes that `bench` starts.
     #[command(hide = true)]
     BenchBare {
@@ -48,6 +52,7 @@ async fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Bench(options) => bench::run(options).await,
         Task::Propagation(options) => propagation::run(options).await,
+        Task::Chaos(options) => chaos::run(options).await,
         Task::BenchBare { listen, upstream } => bench::bare::run(listen, upstream).await,
         Task::BenchUpstream { listen } => bench::upstream::run(listen).await,
     }
