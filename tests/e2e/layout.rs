@@ -8,7 +8,7 @@ use sources::Source;
 use std::{collections::BTreeMap, path::Path, process::Command};
 
 /// Who may use which of our crates. Arrows point at what is used; a test may use the same and [`TESTS_MAY`].
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     // The composition root hands the machine (host) to the planes and takes the snapshot (domain) from the file.
     (
         "cliproxy",
@@ -56,6 +56,8 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("cliproxy-host", &["cliproxy-domain"]),
     ("cliproxy-domain", &[]),
     ("cliproxy-observe", &[]),
+    // It stands in for the operating system in simulations.
+    ("cliproxy-replay", &[]),
     // Not the gateway's dialects: each checks the other.
     ("cliproxy-mock-provider", &["cliproxy-domain", "cliproxy-host"]),
     ("cliproxy-testkit", &["cliproxy-domain", "cliproxy-host", "cliproxy-mock-provider", "cliproxy-proto"]),
@@ -65,7 +67,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
 
 /// What tests of a crate may use beside [`MAY_USE`].
 const TESTS_MAY: [(&str, &[&str]); 2] = [
-    ("cliproxy", &["cliproxy-proto", "cliproxy-store", "cliproxy-testkit"]),
+    ("cliproxy", &["cliproxy-proto", "cliproxy-replay", "cliproxy-store", "cliproxy-testkit"]),
     // It checks that the configurations it writes are understood.
     ("xtask", &["cliproxy-config"]),
 ];
