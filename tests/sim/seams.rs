@@ -1,0 +1,7 @@
+//! The seams of the planes, put in place by the simulation.
+
+mod clock;
+mod net;
+
+pub use clock::SimClock;
+pub use net::SimNet;

@@ -1,0 +1,61 @@
+//! The seeds that are run: each in a process of its own, so that nothing of one run is left for the next, and a seed
+//! does the same whichever runs before it.
+
+use crate::run::run;
+use std::process::{Command, Output};
+
+/// The variable that tells a process its seed.
+const SEED: &str = "SIM_SEED";
+/// The variable that has a process print the whole story.
+const STORY: &str = "SIM_STORY";
+
+/// Runs the seed that the environment names. 
+#[test]
+#[ignore = "it runs one seed, which the environment names, for the other tests and for replays"]
+fn replay() {
+    let seed =
+        std::env::var(SEED).expect("the environment names a seed").parse().expect("a seed is a number");
+    let outcome = run(seed);
+    if std::env::var_os(STORY).is_some() {
+        println!("{}", outcome.story.lines().join("\n"));
+    }
+    println!("seed {seed}: story {:016x}", outcome.hash);
+    assert!(outcome.broken.is_empty(), "seed {seed}\n{}", outcome.report());
+}
+
+fn in_its_own_process(seed: u64) -> Output {
+    let program = std::env::current_exe().expect("this program has a path");
+    let arguments = ["seeds::replay", "--exact", "--ignored", "--nocapture"];
+    Command::new(program)
+        .args(arguments)
+        .env(SEED, seed.to_string())
+        .output()
+        .expect("it can be started again")
+}
+
+/// Gives the line that sums a run up.
+fn summary(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().find(|line| line.starts_with("seed ")).unwrap_or("no summary").to_owned()
+}
+
+fn hold(seeds: std::ops::RangeInclusive<u64>) {
+    for seed in seeds {
+        let output = in_its_own_process(seed);
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+    }
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story() {
+    let [first, second] = [(); 2].map(|()| in_its_own_process(7));
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    assert_eq!(summary(&first), summary(&second));
+    assert_ne!(summary(&first), summary(&in_its_own_process(8)));
+}
+
+#[test]
+fn seeds_1_to_5_hold() {
+    hold(1..=5);
+}

@@ -1,0 +1,184 @@
+//! What all hosts of a run share.
+
+use crate::{
+    plan::Plan,
+    seams::{SimClock, SimNet},
+    story::Story,
+    truth::Truth,
+};
+use cliproxy_config::{Environment, Load};
+use cliproxy_dataplane::live::Live;
+use cliproxy_domain::{HistoryId, Snapshot};
+use cliproxy_host::{Entropy, MemoryDisk};
+use cliproxy_store::MemoryStore;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// Where nodes connect to a control plane.
+pub const NODES_PORT: u16 = 8319;
+/// Where operators connect to it.
+pub const OPERATORS_PORT: u16 = 8318;
+/// Where clients connect to a node.
+pub const CLIENTS_PORT: u16 = 8317;
+/// Where providers answer.
+pub const PROVIDER_PORT: u16 = 80;
+
+/// The database, the disks and clocks, and what is written down.
+pub struct World {
+    /// The seed of it all.
+    pub seed: u64,
+    /// What it stands for.
+    pub plan: Plan,
+    /// The database that all control planes share.
+    pub store: MemoryStore,
+    /// The network, as nobody in particular sees it.
+    pub net: SimNet,
+    /// What happened.
+    pub story: Story,
+    /// What really happened.
+    pub truth: Mutex<Truth>,
+    /// The names of the control planes.
+    pub controls: Vec<String>,
+    /// The names of the nodes.
+    pub nodes: Vec<String>,
+    /// What each node knows, since its last start.
+    pub lives: Mutex<BTreeMap<String, Arc<Live>>>,
+    /// What is wrong with providers.
+    trouble: Mutex<Trouble>,
+    disks: BTreeMap<String, MemoryDisk>,
+    clocks: BTreeMap<String, SimClock>,
+}
+
+/// What is wrong with providers.
+#[derive(Default)]
+struct Trouble {
+    outages: BTreeSet<String>,
+    limited: BTreeMap<(String, String), Duration>,
+}
+
+impl World {
+    /// Makes the world of a seed.
+    pub fn new(seed: u64, plan: Plan) -> Arc<Self> {
+        let named = |kind: &str, count: usize| (1..=count).map(|n| format!("{kind}-{n}")).collect::<Vec<_>>();
+        let (controls, nodes) = (named("cp", plan.controls), named("dp", plan.nodes));
+        let clocks = plan.clocks.iter().map(|(name, off, drift)| (name.clone(), SimClock::new(*off, *drift)));
+        Arc::new(Self {
+            seed,
+            store: MemoryStore::new(HistoryId("history-1".into())),
+            net: SimNet::new(),
+            story: Story::default(),
+            truth: Mutex::default(),
+            lives: Mutex::default(),
+            trouble: Mutex::default(),
+            disks: nodes.iter().map(|name| (name.clone(), MemoryDisk::default())).collect(),
+            clocks: clocks.collect(),
+            controls,
+            nodes,
+            plan,
+        })
+    }
+
+    /// Has a provider answer with 503, or as usual.
+    pub fn set_outage(&self, provider: &str, is_out: bool) {
+        let outages = &mut self.trouble.lock().expect("no panic").outages;
+        if is_out {
+            outages.insert(provider.to_owned());
+        } else {
+            outages.remove(provider);
+        }
+    }
+
+    /// Has a provider refuse a key with that wait, or not.
+    pub fn set_limited(&self, provider: &str, key: &str, wait: Option<Duration>) {
+        let limited = &mut self.trouble.lock().expect("no panic").limited;
+        let key = (provider.to_owned(), key.to_owned());
+        match wait {
+            Some(wait) => limited.insert(key, wait),
+            None => limited.remove(&key),
+        };
+    }
+
+    /// Gives the status that a provider answers with for a key now, and the wait that it names.
+    pub fn verdict(&self, provider: &str, key: &str) -> (u16, Option<Duration>) {
+        let trouble = self.trouble.lock().expect("no panic");
+        if trouble.outages.contains(provider) {
+            return (503, None);
+        }
+        match trouble.limited.get(&(provider.to_owned(), key.to_owned())) {
+            Some(wait) => (429, Some(*wait)),
+            None => (200, None),
+        }
+    }
+
+    /// Gives randomness of its own to whoever has that name.
+    pub fn entropy(&self, name: &str) -> Entropy {
+        Entropy::seeded(self.seed ^ xxhash_rust::xxh3::xxh3_64(name.as_bytes()))
+    }
+
+    /// Gives the disk of a node, which outlives its process.
+    pub fn disk(&self, name: &str) -> MemoryDisk {
+        self.disks[name].clone()
+    }
+
+    /// Gives the clock of a host.
+    pub fn clock(&self, name: &str) -> SimClock {
+        self.clocks[name].clone()
+    }
+
+    /// Lists where nodes find control planes, each node beginning with another.
+    pub fn endpoints(&self, node: &str) -> Vec<String> {
+        let first = self.nodes.iter().position(|name| name == node).unwrap_or_default();
+        let mut endpoints: Vec<_> =
+            self.controls.iter().map(|name| format!("http://{name}:{NODES_PORT}")).collect();
+        let first = first % endpoints.len();
+        endpoints.rotate_left(first);
+        endpoints
+    }
+
+    /// Adds a line to the story.
+    pub fn tell(&self, host: &str, what: &str) {
+        self.story.tell(host, what);
+    }
+}
+
+/// Reads a configuration.
+pub fn snapshot(text: &str) -> Snapshot {
+    let request = Load {
+        file: None,
+        overrides: Vec::new(),
+        data_dir: "data".into(),
+        environment: Environment::fixed([("", ""); 0]),
+    };
+    cliproxy_config::load_text("config.yaml", text, &request).expect("a sound configuration").snapshot
+}
+
+/// Two providers with two keys each, the second for when the first cannot.
+pub const CONFIG: &str = r#"
+server:
+  timeouts: {connect: 1s, first_byte: 4s, idle: 4s, total: 15s}
+  retries: {max_attempts: 4, budget_percent: 100}
+  operations:
+    cooldown: {detection_window: 10s, error_threshold: 8}
+providers:
+  alpha:
+    kind: openai_compatible
+    base_url: "http://alpha"
+    models: ["m"]
+    priority: 1
+    credentials:
+      - {name: one, api_key: "alpha.one"}
+      - {name: two, api_key: "alpha.two"}
+    cooldown: {rate_limit_duration: 3s, error_duration: 2s}
+  beta:
+    kind: openai_compatible
+    base_url: "http://beta"
+    models: ["m"]
+    priority: 2
+    credentials:
+      - {name: one, api_key: "beta.one"}
+      - {name: two, api_key: "beta.two"}
+    cooldown: {rate_limit_duration: 3s, error_duration: 2s}
+"#;
