@@ -3,10 +3,11 @@
 use prost::Message;
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     "cliproxy/control/v1/sync.proto",
     "cliproxy/control/v1/telemetry.proto",
     "cliproxy/control/v1/ops.proto",
+    "cliproxy/control/v1/replica.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

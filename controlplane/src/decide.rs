@@ -12,23 +12,29 @@ mod commit;
 mod events;
 mod healing;
 mod health;
+mod memory;
 mod permits;
 mod recent;
+mod told;
 mod turn;
 mod verdicts;
 mod windows;
 
 pub(crate) use commit::run;
 pub(crate) use health::Wanted;
+pub(crate) use memory::Memory;
 pub(crate) use turn::Turn;
 
-use crate::{metrics::PlaneMetrics, publish::Publish, state::State};
+use crate::{
+    metrics::PlaneMetrics,
+    publish::Publish,
+    state::{State, Term},
+};
 pub(crate) use audit::Ids;
-use cliproxy_domain::{AuditEntry, Hint, HintVersion, UrgentEvent};
+use cliproxy_domain::{AuditEntry, Fence, Hint, HintVersion, UrgentEvent};
 use cliproxy_host::Entropy;
 use cliproxy_store::{Outcome, StoreError};
 use health::Healths;
-use parking_lot::Mutex;
 use permits::Permits;
 use recent::Recent;
 use std::{sync::Arc, time::Duration};
@@ -52,6 +58,8 @@ pub(crate) struct Decided {
     hints: Vec<Hint>,
     audit: Vec<AuditEntry>,
     outcome: Option<Outcome>,
+    /// The lease under which it was decided, if one only may decide it.
+    fence: Option<Fence>,
     tell: Option<Tell>,
 }
 
@@ -70,18 +78,21 @@ pub(crate) struct Decide {
     publish: Arc<Publish>,
     metrics: PlaneMetrics,
     ids: Ids,
-    desk: Arc<Mutex<Desk>>,
-    healths: Arc<Mutex<Healths>>,
+    memory: Memory,
+    /// Under which it decides; `None` for what every replica may decide.
+    term: Option<Term>,
     /// Told when credentials should be read anew from where they live.
     reload: Arc<Notify>,
     commits: mpsc::Sender<Decided>,
 }
 
-/// What rests are decided on beside the state. One lock, held for one decision; whoever holds it and the healths' takes
-/// the healths' first.
+/// What rests are decided on beside the state. One lock, held for one decision.
 #[derive(Default)]
-struct Desk {
+pub(crate) struct Desk {
+    /// Events that were decided on.
     recent: Recent,
+    /// Events that are counted in the windows: those of this replica's nodes, and those that others told.
+    counted: Recent,
     windows: Windows,
     permits: Permits,
 }
@@ -97,13 +108,33 @@ impl Decide {
     ) -> (Self, mpsc::Receiver<Decided>) {
         let (commits, decided) = mpsc::channel(WAITING);
         let ids = Ids::new(Arc::clone(&state.clock), entropy);
-        let (desk, healths) = (Arc::default(), Arc::default());
-        (Self { state, publish, metrics, ids, desk, healths, reload, commits }, decided)
+        let (memory, term) = (Memory::default(), None);
+        (Self { state, publish, metrics, ids, memory, term, reload, commits }, decided)
+    }
+
+    /// Gives what decides under a lease.
+    pub(crate) fn under(&self, term: &Term) -> Self {
+        Self { term: Some(term.clone()), ..self.clone() }
+    }
+
+    /// Gives what is decided on beside the state.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Begins or ends to decide for all: what is known of the health of providers is what the words on it say.
+    pub(crate) fn judge_anew(&self) {
+        self.memory.forget_healths();
     }
 
     /// Gives what makes the entries of the audit log.
     pub(crate) fn ids(&self) -> &Ids {
         &self.ids
+    }
+
+    /// Hands in what a store that has another history lost.
+    pub(crate) async fn store_again(&self, hints: Vec<Hint>) {
+        self.hand_in(Decided { hints, ..Decided::default() }).await;
     }
 
     /// Takes one event: tells all nodes at once what follows, then waits for a place among what is to be stored.
@@ -136,7 +167,7 @@ impl Decide {
         for hint in &hints {
             if let Hint::Cooldown(word) = hint {
                 // What was counted before his word says nothing of what is after it.
-                self.desk.lock().windows.clear(&word.key.provider);
+                self.memory.desk.lock().windows.clear(&word.key.provider);
                 if !word.cleared {
                     self.metrics.cooldown_started(word.cause);
                 }
@@ -146,7 +177,7 @@ impl Decide {
         let (tell, told) = oneshot::channel();
         let tell = Some(Tell::Version(tell));
         let handed_in = async {
-            self.hand_in(Decided { hints, audit: vec![audit], outcome, tell, event: None }).await;
+            self.hand_in(Decided { hints, audit: vec![audit], outcome, tell, ..Decided::default() }).await;
             told.await
         };
         match tokio::time::timeout(SAY, handed_in).await {
@@ -158,18 +189,28 @@ impl Decide {
         }
     }
 
-    /// Merges values into the state and sends all nodes those that change something. Gives these as merged.
+    /// Merges values into the state and sends all nodes those that change something. Gives these as merged. What is
+    /// decided under a lease is sent when it is stored: were it refused, nodes could not forget it.
     fn spread(&self, hints: Vec<Hint>) -> Vec<Hint> {
         let now = self.state.clock.wall();
         let merged: Vec<Hint> =
             hints.into_iter().filter_map(|hint| self.state.hints.merge(hint, now)).collect();
-        merged.iter().for_each(|hint| self.publish.hint_now(hint));
+        if self.fence().is_none() {
+            merged.iter().for_each(|hint| self.publish.hint_now(hint));
+        }
         merged
+    }
+
+    fn fence(&self) -> Option<&Fence> {
+        self.term.as_ref()?.fence.as_ref()
     }
 
     /// Waits for a place among what is to be stored. All nodes have heard of it by then: it is stored even if this is
     /// dropped meanwhile, as when whoever asked has gone.
-    async fn hand_in(&self, decided: Decided) {
+    async fn hand_in(&self, mut decided: Decided) {
+        if decided.fence.is_none() {
+            decided.fence = self.fence().cloned();
+        }
         // Nobody receives any more: the process is ending, and a node keeps what has no acknowledgement.
         let Err(TrySendError::Full(decided)) = self.commits.try_send(decided) else { return };
         let commits = self.commits.clone();
@@ -187,6 +228,7 @@ impl Decided {
     fn and(&mut self, other: Decided) {
         self.hints.extend(other.hints);
         self.audit.extend(other.audit);
+        self.fence = self.fence.take().or(other.fence);
     }
 }
 

@@ -31,6 +31,7 @@ mod metrics;
 mod operations;
 mod plane;
 mod publish;
+mod replicas;
 mod settings;
 mod state;
 

@@ -2,9 +2,11 @@
 
 mod apply;
 mod shared;
+mod upkeep;
 mod watchdog;
 
 pub use apply::{Applied, Handle, Proposal};
+pub(crate) use upkeep::REMEMBERED;
 
 use crate::{
     configurations::Configurations,
@@ -13,14 +15,16 @@ use crate::{
     grpc,
     http::{self, access::Access},
     ingest::{self, Ingest},
-    lead::{self, Lead},
+    lead::{self, Candidate, Lead},
     metrics::PlaneMetrics,
     operations::Operations,
     publish::Publish,
+    replicas::{self, Log, Me, Replicas, Wanted},
     settings::Settings,
-    state::State,
+    state::{State, Term},
 };
 use axum::{Router, middleware};
+use cliproxy_domain::ReplicaId;
 use cliproxy_host::{Clock, Listener, Net, ServeOptions, serve};
 use cliproxy_observe::Metrics;
 use cliproxy_store::Store;
@@ -134,22 +138,53 @@ impl ControlPlane {
         let (ingest, submissions) = Ingest::new();
         let give_up = CancellationToken::new();
         let committers = TaskTracker::new();
+        let log =
+            Log::new(Arc::clone(&state), Arc::clone(&publish), decide.memory().clone(), metrics.clone());
+        let log = Arc::new(log);
         committers.spawn(ingest::run(submissions, Arc::clone(&state), metrics.clone(), give_up.clone()));
         committers.spawn(decide::run(
             decided,
             Arc::clone(&state),
-            Arc::clone(&publish),
+            Arc::clone(&log),
             metrics.clone(),
             give_up.clone(),
         ));
+        // These have senders of decisions, which go with them, before those that store them are waited for.
+        committers.spawn(upkeep::run(Arc::clone(&state), decide.clone(), metrics.clone(), shutdown.clone()));
+        let settled = CancellationToken::new();
+        let replica = ReplicaId::from(format!("{}:{:016x}", settings.cp_id, settings.entropy.next_u64()));
         let jobs = Lead {
             state: Arc::clone(&state),
             publish: Arc::clone(&publish),
             decide: decide.clone(),
             metrics: metrics.clone(),
+            term: Term { fence: None },
         };
-        // Its sender of decisions goes with it, before those that store them are waited for.
-        committers.spawn(lead::run(jobs, shutdown.clone()));
+        let candidate = Candidate {
+            replica: replica.clone(),
+            entropy: settings.entropy.clone(),
+            settled: settled.clone(),
+        };
+        let leading = committers.spawn(lead::run(jobs, candidate, shutdown.clone()));
+        let name = settings.cp_id.clone();
+        let replicas = Replicas {
+            state: Arc::clone(&state),
+            publish: Arc::clone(&publish),
+            decide: decide.clone(),
+            log,
+            metrics: metrics.clone(),
+            configurations: configurations.clone(),
+            me: Me { replica, name, advertise_url: settings.advertise_url.clone() },
+            settled,
+            wanted: Wanted::default(),
+        };
+        // The last post comes after the lease was given up, and says so.
+        let resigned = CancellationToken::new();
+        committers.spawn(replicas::run(replicas, resigned.clone()));
+        committers.spawn(async move {
+            let _ = leading.await;
+            resigned.cancel();
+        });
         let context = grpc::Context {
             state: Arc::clone(&state),
             publish,

@@ -4,10 +4,13 @@ mod checks;
 mod era;
 pub(crate) mod fleet;
 mod hints;
+mod leading;
 mod meter;
 mod nodes;
+mod outbox;
 mod quotas;
 mod reports;
+mod rotated;
 #[cfg(test)]
 pub(crate) mod sample;
 mod traffic;
@@ -15,16 +18,20 @@ mod traffic;
 pub(crate) use checks::Checks;
 pub(crate) use era::Era;
 pub(crate) use fleet::Fleet;
-pub(crate) use hints::{Hints, is_configured};
+pub(crate) use hints::{Hints, News, is_configured};
+pub(crate) use leading::{Leading, Term};
 pub(crate) use meter::{Meter, TargetKey};
 pub(crate) use nodes::{Nodes, Refusal};
+pub(crate) use outbox::{Outbox, evidence};
 pub(crate) use quotas::{Quotas, Used};
 pub(crate) use reports::{Heard, Reports};
+pub(crate) use rotated::Rotated;
 pub(crate) use traffic::Traffic;
 
 use arc_swap::ArcSwapOption;
 use cliproxy_domain::{
-    AttemptCounts, Batch, ConfigId, HistoryId, LedgerRow, NodeId, ProviderName, Snapshot, WallTime,
+    AttemptCounts, Batch, ConfigId, HistoryId, LedgerRow, NodeId, ProbeReport, ProviderName, Snapshot,
+    WallTime,
 };
 use cliproxy_engine::{Outlook, health::Evidence};
 use cliproxy_host::Clock;
@@ -64,9 +71,14 @@ pub(crate) struct State {
     /// Held over a commit of the ledger and its folding into the state, and over a reading of sums that folding goes
     /// on from: nothing is counted twice or left out between the two.
     pub(crate) ledger: tokio::sync::Mutex<()>,
+    /// Whether this replica does what one does for all.
+    pub(crate) leading: Leading,
+    /// What the other replicas are to be told.
+    pub(crate) outbox: Outbox,
     /// What was heard of providers and not judged yet.
     pub(crate) reports: Reports,
     pub(crate) checks: Checks,
+    pub(crate) rotated: Rotated,
     pub(crate) nodes: Nodes,
     pub(crate) fleet: Fleet,
 }
@@ -74,15 +86,10 @@ pub(crate) struct State {
 impl State {
     /// Reads from the store what can be rebuilt: the hints, the nodes, and the traffic of the minute that runs.
     pub(crate) async fn load(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let now = clock.wall();
         let history = store.history().await?;
         let (version, hints) = store.hints().await?;
         let nodes = store.nodes().await?;
-        let minute = WallTime(now.0.div_euclid(60_000) * 60_000);
-        let rows = store.usage(minute..minute.plus(Duration::from_secs(60))).await?;
-        let mut traffic = Traffic::default();
-        // All of it ended in this minute; counting it from the minute's beginning lets it go rather too early.
-        traffic.fold(&rows, minute, now);
+        let traffic = running_minute(&*store, clock.wall()).await?;
         Ok(Self {
             clock,
             store,
@@ -96,8 +103,11 @@ impl State {
             meter: Meter::default(),
             quotas: Quotas::default(),
             ledger: tokio::sync::Mutex::default(),
+            leading: Leading::default(),
+            outbox: Outbox::default(),
             reports: Reports::default(),
             checks: Checks::default(),
+            rotated: Rotated::default(),
             nodes: Nodes::new(nodes),
             fleet: Fleet::default(),
         })
@@ -106,20 +116,52 @@ impl State {
     /// Folds one committed batch into what is true now. Called with [`State::ledger`] held.
     pub(crate) fn fold(&self, node: &NodeId, batch: &Batch, now: WallTime) {
         let end = batch.window_start.plus(batch.window);
-        self.traffic.lock().fold(&batch.rows, end, now);
-        self.quotas.fold(&batch.rows, minute_of(batch.window_start, now));
+        self.fold_sums(&batch.rows, end, minute_of(batch.window_start, now), now);
+        self.outbox.usage(batch, now);
         let Some(active) = self.active() else { return };
-        let configured = |row: &&LedgerRow| active.snapshot.providers.contains_key(&row.key.provider);
-        self.meter.fold(batch.rows.iter().filter(configured), end, now);
         let mut calls: BTreeMap<&ProviderName, AttemptCounts> = BTreeMap::new();
-        for row in batch.rows.iter().filter(configured) {
+        for row in batch.rows.iter().filter(|row| active.snapshot.providers.contains_key(&row.key.provider)) {
             *calls.entry(&row.key.provider).or_default() += row.attempts;
         }
         let heard = calls.into_iter().filter_map(|(provider, attempts)| {
             let evidence = Evidence::traffic(node.clone(), end.min(now), &attempts)?;
+            self.outbox.traffic(provider, &evidence);
             Some(Heard::Traffic(provider.clone(), evidence))
         });
         self.reports.push(heard.collect::<Vec<_>>());
+    }
+
+    /// Folds sums of windows that ended at `end`, and that the store counts under `minute`, whoever committed them.
+    /// Called with [`State::ledger`] held.
+    pub(crate) fn fold_sums(&self, rows: &[LedgerRow], end: WallTime, minute: WallTime, now: WallTime) {
+        self.traffic.lock().fold(rows, end, now);
+        self.quotas.fold(rows, minute);
+        let Some(active) = self.active() else { return };
+        let configured = |row: &&LedgerRow| active.snapshot.providers.contains_key(&row.key.provider);
+        self.meter.fold(rows.iter().filter(configured), end, now);
+    }
+
+    /// Takes probes that one of this replica's nodes reports, each with the time at which it ended.
+    pub(crate) fn probed(&self, probes: Vec<(ProbeReport, WallTime)>) {
+        probes.iter().for_each(|(report, at)| self.outbox.probe(report, *at));
+        self.hear_probes(probes);
+    }
+
+    /// Takes probes, whoever's node reports them.
+    pub(crate) fn hear_probes(&self, probes: Vec<(ProbeReport, WallTime)>) {
+        probes.iter().for_each(|(report, at)| self.checks.heard(&report.provider, *at));
+        self.reports.push(probes.into_iter().map(|(report, at)| Heard::Probe(report, at)));
+    }
+
+    /// Goes on with a store that has another history: what is counted is counted as it has it, and all streams end.
+    /// Called with [`State::ledger`] held.
+    pub(crate) async fn begin_era(&self, history: HistoryId) -> Result<(), StoreError> {
+        let traffic = running_minute(&*self.store, self.clock.wall()).await?;
+        let nodes = self.store.nodes().await?;
+        *self.traffic.lock() = traffic;
+        self.nodes.remember(nodes);
+        self.eras.begin(history);
+        Ok(())
     }
 
     /// Gives the era that lasts: the store's history, and what tells when it is another.
@@ -161,4 +203,14 @@ impl State {
         }
         self.config.borrow().is_none().then_some("no configuration was applied yet")
     }
+}
+
+/// Reads the traffic of the minute that runs.
+async fn running_minute(store: &dyn Store, now: WallTime) -> Result<Traffic, StoreError> {
+    let minute = WallTime(now.0.div_euclid(60_000) * 60_000);
+    let rows = store.usage(minute..minute.plus(Duration::from_secs(60))).await?;
+    let mut traffic = Traffic::default();
+    // All of it ended in this minute; counting it from the minute's beginning lets it go rather too early.
+    traffic.fold(&rows, minute, now);
+    Ok(traffic)
 }

@@ -1,31 +1,38 @@
 //! The loop that stores what was decided and sends it out with its number.
 
 use super::{Decided, Tell};
-use crate::{backoff::Backoff, metrics::PlaneMetrics, publish::Publish, state::State};
-use cliproxy_store::{Change, HintChange, StoreError};
+use crate::{backoff::Backoff, metrics::PlaneMetrics, replicas::Log, state::State};
+use cliproxy_domain::Fence;
+use cliproxy_store::{Change, StoreError};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// How many decisions are stored together.
 const GROUP: usize = 64;
-/// How many changes are read from the log at a time.
-const PAGE: u32 = 1_000;
+
+/// What stores decisions.
+struct Clerk {
+    state: Arc<State>,
+    log: Arc<Log>,
+    metrics: PlaneMetrics,
+}
 
 /// Stores decisions in the order in which they came, until all senders are gone; or until `give_up`, after which
 /// nodes keep what is not acknowledged.
 pub(crate) async fn run(
     mut decided: mpsc::Receiver<Decided>,
     state: Arc<State>,
-    publish: Arc<Publish>,
+    log: Arc<Log>,
     metrics: PlaneMetrics,
     give_up: CancellationToken,
 ) {
+    let clerk = Clerk { state, log, metrics };
     let mut group = Vec::with_capacity(GROUP);
     while decided.recv_many(&mut group, GROUP).await > 0 {
         let mut backoff = Backoff::default();
-        while let Err(error) = store(&group, &state, &publish).await {
-            metrics.store_errors.inc();
+        while let Err(error) = clerk.store(&group).await {
+            clerk.metrics.store_errors.inc();
             backoff.report("decisions wait for the store", &error);
             tokio::select! {
                 () = give_up.cancelled() => return,
@@ -37,80 +44,67 @@ pub(crate) async fn run(
                 // A node that does not read its acknowledgements sends the event again.
                 Some(Tell::Event(id, stored)) => drop(stored.try_send(id)),
                 // An operator who has gone asks again.
-                Some(Tell::Version(told)) => drop(told.send(state.hints.version())),
+                Some(Tell::Version(told)) => drop(told.send(clerk.state.hints.version())),
                 None => {}
             }
         }
     }
 }
 
-/// Stores one group; safe to repeat.
-async fn store(group: &[Decided], state: &State, publish: &Publish) -> Result<(), StoreError> {
-    let events: Vec<_> = group.iter().filter_map(|decided| decided.event.clone()).collect();
-    if !events.is_empty() {
-        state.store.record_events(events, state.clock.wall()).await?;
-    }
-    for change in changes_of(group) {
-        let has_hints = !change.hints.is_empty();
-        let numbered = state.store.change(change).await?;
-        if has_hints {
-            let numbered = without_gap(numbered, state).await?;
-            state.hints.numbered(&numbered);
-            publish.numbered(&numbered);
+impl Clerk {
+    /// Stores one group; safe to repeat.
+    async fn store(&self, group: &[Decided]) -> Result<(), StoreError> {
+        let events: Vec<_> = group.iter().filter_map(|decided| decided.event.clone()).collect();
+        if !events.is_empty() {
+            self.state.store.record_events(events, self.state.clock.wall()).await?;
         }
+        for change in changes_of(group) {
+            let (has_hints, fence) = (!change.hints.is_empty(), change.fence.clone());
+            match (self.state.store.change(change).await, fence) {
+                (Ok(numbered), _) if has_hints => self.log.take(numbered).await?,
+                (Ok(_), _) => {}
+                (Err(StoreError::Fenced(_)), Some(fence)) => self.refused(&fence).await?,
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Drops what another replica decides now.
+    async fn refused(&self, fence: &Fence) -> Result<(), StoreError> {
+        self.log.forget_uncommitted().await?;
+        self.metrics.fenced_writes.inc();
+        tracing::warn!(epoch = fence.epoch, "a decision was refused, as another replica leads");
+        self.state.leading.refused(fence.epoch);
+        Ok(())
+    }
 }
 
 /// Puts decisions together to as few transactions as there can be, in order. One with an outcome has its own: were its
-/// call remembered already, nothing of the transaction would be done.
+/// call remembered already, nothing of the transaction would be done. Those under a lease are not with others: were it
+/// lost, nothing of the transaction would be done either.
 fn changes_of(group: &[Decided]) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
     let mut current = Change::default();
     for decided in group {
-        let alone = decided.outcome.is_some();
-        if alone || current.outcome.is_some() {
+        let alone = decided.outcome.is_some() || current.outcome.is_some();
+        if alone || decided.fence != current.fence {
             changes.push(std::mem::take(&mut current));
         }
+        current.fence.clone_from(&decided.fence);
         current.hints.extend(decided.hints.iter().cloned());
         current.audit.extend(decided.audit.iter().cloned());
         current.outcome = decided.outcome.clone();
     }
     changes.push(current);
-    changes.retain(|change| *change != Change::default());
+    changes.retain(|change| *change != Change { fence: change.fence.clone(), ..Change::default() });
     changes
-}
-
-/// Gives all changes after the ones that are known here. What the last change numbered is not all of them when
-/// an earlier one committed without saying so.
-async fn without_gap(merged: Vec<HintChange>, state: &State) -> Result<Vec<HintChange>, StoreError> {
-    let known = state.hints.version();
-    if merged.first().is_some_and(|change| change.version == known.next()) {
-        return Ok(merged);
-    }
-    let mut all = Vec::new();
-    let mut after = known;
-    loop {
-        let Some(page) = state.store.changes_since(after, PAGE).await? else {
-            return everything(state).await;
-        };
-        let Some(last) = page.last() else { return Ok(all) };
-        after = last.version;
-        all.extend(page);
-    }
-}
-
-/// Gives all hints under the newest number, for when the log no longer reaches back.
-async fn everything(state: &State) -> Result<Vec<HintChange>, StoreError> {
-    let (version, hints) = state.store.hints().await?;
-    let number = |hint| HintChange { version, hint };
-    Ok(hints.into_iter().map(number).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cliproxy_domain::{Health, HealthState, Hint, WallTime};
+    use cliproxy_domain::{Health, HealthState, Hint, LeaseName, WallTime};
     use cliproxy_store::Outcome;
 
     fn of_operator(request_id: &str) -> Decided {
@@ -150,5 +144,17 @@ mod tests {
         let call = |id: &str| (0, Some(id.to_owned()));
         assert_eq!(parts, [(2, None), call("a"), (1, None), call("b"), call("c")]);
         assert_eq!(changes_of(&[Decided::default()]), []);
+    }
+
+    #[test]
+    fn what_is_decided_under_a_lease_shares_no_transaction_with_other_decisions() {
+        let lease = |epoch| Fence { lease: LeaseName::control_loop(), holder: "cp-1".into(), epoch };
+        let under = |provider, epoch| Decided { fence: Some(lease(epoch)), ..on_health(provider) };
+        let group = [under("x", 1), under("y", 1), on_health("z"), under("x", 2)];
+        let parts: Vec<_> = changes_of(&group)
+            .into_iter()
+            .map(|change| (change.hints.len(), change.fence.map(|fence| fence.epoch)))
+            .collect();
+        assert_eq!(parts, [(2, Some(1)), (1, None), (1, Some(2))]);
     }
 }

@@ -19,15 +19,18 @@ impl Decide {
         let Some(turn) = self.turn() else { return Decided::default() };
         // Else it is of a configuration before this one: nothing hangs on it any more.
         let Some(provider) = configured(&turn, &event) else { return Decided::default() };
-        let mut desk = self.desk.lock();
+        let mut desk = self.memory.desk.lock();
         if !desk.recent.insert(&event.id) {
             return Decided::default();
         }
         let decided = match (event.kind, Blame::of_kind(event.kind)) {
             _ if self.is_stale(&event) => Decided::default(),
             (UrgentKind::Recovered, _) => self.on_recovered(&mut desk, &turn, &event),
-            (_, Some(blame)) => self.on_failure(&mut desk, &turn, provider, &event, blame),
-            (_, None) => self.on_permit_wanted(&mut desk, &turn, &event),
+            (_, Some(blame)) => {
+                self.state.outbox.event(&event, turn.now);
+                self.on_failure(&mut desk, &turn, provider, &event, blame)
+            }
+            (_, None) => self.on_wish(&mut desk, &turn, &event),
         };
         let is_wish = event.kind == UrgentKind::PermitWanted;
         let is_worth_a_row = !decided.hints.is_empty()
@@ -37,7 +40,7 @@ impl Decide {
 
     /// Tells whether an operator spoke after the event's request had started. A verdict on a rest, and a wish to find
     /// out about one, tell that rest's epoch: what he said of less than it is no later word on it.
-    fn is_stale(&self, event: &UrgentEvent) -> bool {
+    pub(super) fn is_stale(&self, event: &UrgentEvent) -> bool {
         let spoken = match (event.kind, &event.rest) {
             (UrgentKind::Recovered | UrgentKind::PermitWanted, Some((key, _))) => {
                 self.state.hints.epoch_over(key)
@@ -68,10 +71,11 @@ impl Decide {
         let rules = Rules::of(&turn.active.snapshot, provider, report.at);
         let tried = event.rest.as_ref().and_then(|(key, _)| self.state.hints.cooldown(key));
         let known = self.state.hints.cooldown(&key_at_once(&report));
+        let is_new = desk.counted.insert(&event.id);
         let rests = [
             tried.and_then(|tried| failed_probe(&rules, &report, &tried)),
             at_once(&rules, &report, known.as_ref()),
-            desk.windows.note(&rules, &report),
+            is_new.then(|| desk.windows.note(&rules, &report)).flatten(),
         ];
         let mut decided = Decided::default();
         for rest in rests.into_iter().flatten() {
@@ -80,8 +84,19 @@ impl Decide {
         decided
     }
 
+    /// Grants a permit, where this replica leads; else the leader is told of the wish.
+    pub(super) fn on_wish(&self, desk: &mut Desk, turn: &Turn, event: &UrgentEvent) -> Decided {
+        let Some(term) = self.state.leading.term(self.state.clock.now()) else {
+            self.state.outbox.event(event, turn.now);
+            return Decided::default();
+        };
+        let leader = self.under(&term);
+        let decided = leader.on_permit_wanted(desk, turn, event);
+        Decided { fence: leader.fence().cloned(), ..decided }
+    }
+
     /// Lets something rest, unless what is known says it already.
-    fn rest(&self, turn: &Turn, rest: Cooldown) -> Decided {
+    pub(super) fn rest(&self, turn: &Turn, rest: Cooldown) -> Decided {
         let known = self.state.hints.cooldown(&rest.key);
         let saw = rest.started_at;
         let rest = continued(rest, known.as_ref());
@@ -116,7 +131,7 @@ fn is_repeat(known: &Cooldown, rest: &Cooldown) -> bool {
 }
 
 /// Finds the provider of an event, where the configuration has it and its credential.
-fn configured<'a>(turn: &'a Turn, event: &UrgentEvent) -> Option<&'a Provider> {
+pub(super) fn configured<'a>(turn: &'a Turn, event: &UrgentEvent) -> Option<&'a Provider> {
     let key = CooldownKey::credential(event.subject.provider.clone(), event.subject.credential.clone());
     if !is_configured(&turn.active.snapshot, &key) {
         return None;
@@ -124,7 +139,7 @@ fn configured<'a>(turn: &'a Turn, event: &UrgentEvent) -> Option<&'a Provider> {
     turn.provider(&key.provider)
 }
 
-fn report(event: &UrgentEvent, blame: Blame, turn: &Turn) -> Report {
+pub(super) fn report(event: &UrgentEvent, blame: Blame, turn: &Turn) -> Report {
     Report {
         blame,
         subject: event.subject.clone(),

@@ -42,7 +42,7 @@ impl Decide {
         if turn.nodes.is_empty() {
             return Decided::default();
         }
-        let mut healths = self.healths.lock();
+        let mut healths = self.memory.healths.lock();
         let watched = healths.of(provider, || self.state.hints.health(provider));
         self.try_early(turn, provider, policy, watched);
         let mut decided = Decided::default();
@@ -95,7 +95,7 @@ impl Decide {
         report: &ProbeReport,
         began: WallTime,
     ) -> Decided {
-        let mut healths = self.healths.lock();
+        let mut healths = self.memory.healths.lock();
         let watched = healths.of(provider, || self.state.hints.health(provider));
         let Some((since, attempt)) = watched.recovering.filter(|(since, _)| began >= *since) else {
             return Decided::default();

@@ -14,9 +14,12 @@ use cliproxy_engine::{
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// By how much the number of an operator's word exceeds the next.
+const OUTGROWN: u64 = 100;
+
 /// What is known of the health of all providers beside the cluster's word on it.
 #[derive(Default)]
-pub(super) struct Healths(BTreeMap<ProviderName, Watched>);
+pub(crate) struct Healths(BTreeMap<ProviderName, Watched>);
 
 /// What is known of one provider's.
 #[derive(Default)]
@@ -63,6 +66,16 @@ impl Healths {
             let machine = word().map(|word| Machine::restored(word.state, word.since)).unwrap_or_default();
             Watched { machine, ..Watched::default() }
         })
+    }
+
+    /// Forgets what is known of a provider: the word on it says more.
+    pub(super) fn forget(&mut self, provider: &ProviderName) {
+        self.0.remove(provider);
+    }
+
+    /// Forgets all providers.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// Forgets providers that are not configured.
@@ -114,7 +127,7 @@ impl Decide {
 
     /// Forgets what nodes said that are connected no more.
     pub(crate) fn forget_nodes(&self, lost: &[cliproxy_domain::NodeId]) {
-        for watched in self.healths.lock().0.values_mut() {
+        for watched in self.memory.healths.lock().0.values_mut() {
             lost.iter().for_each(|node| watched.machine.lost(node));
         }
     }
@@ -124,16 +137,18 @@ impl Decide {
     /// was not known.
     pub(crate) fn reset_health(&self, provider: &ProviderName) -> Option<Hint> {
         let now = self.state.clock.wall();
-        let mut healths = self.healths.lock();
+        let mut healths = self.memory.healths.lock();
         let watched = healths.of(provider, || self.state.hints.health(provider));
         (watched.round, watched.round_began, watched.recovering, watched.trying) = Default::default();
         let change = watched.machine.reset_to_unknown(now);
-        self.desk.lock().windows.clear(provider);
-        Some(Hint::Health(self.word(provider, &change?)))
+        self.memory.desk.lock().windows.clear(provider);
+        let word = self.word(provider, &change?);
+        // A word of the leader's that is on its way meanwhile must not outgrow his.
+        Some(Hint::Health(Health { revision: word.revision + OUTGROWN, ..word }))
     }
 
     fn wanted(&self, provider: &ProviderName) -> Wanted {
-        let mut healths = self.healths.lock();
+        let mut healths = self.memory.healths.lock();
         let watched = healths.of(provider, || self.state.hints.health(provider));
         let nodes = if watched.machine.wants_second_opinion() { 2 } else { 1 };
         Wanted { nodes, at_once: watched.at_once }
@@ -146,7 +161,7 @@ impl Decide {
         judge: impl FnOnce(&mut Machine) -> Option<Change>,
     ) -> Decided {
         let Some(configured) = turn.provider(provider) else { return Decided::default() };
-        let mut healths = self.healths.lock();
+        let mut healths = self.memory.healths.lock();
         let watched = healths.of(provider, || self.state.hints.health(provider));
         match judge(&mut watched.machine) {
             // Where nobody asks, traffic alone says it, and may change its mind every other second. Nothing hangs on it
@@ -162,7 +177,7 @@ impl Decide {
     fn on_probe(&self, turn: &Turn, report: &ProbeReport, at: WallTime) -> Decided {
         let Some(provider) = turn.provider(&report.provider) else { return Decided::default() };
         self.metrics.probed(&provider.name, report.healthy);
-        self.state.checks.note(&provider.name, report.healthy, at);
+        self.state.checks.count(&provider.name, report.healthy, at);
         let said = match report.http_status {
             0 => report.error_type.clone(),
             status => status.to_string(),
@@ -176,7 +191,7 @@ impl Decide {
         let failed = self.note_probe(&provider.name, report.healthy, at);
         // A 429 says that it answers, not that it takes requests.
         if report.healthy && report.http_status != 429 {
-            let mut desk = self.desk.lock();
+            let mut desk = self.memory.desk.lock();
             decided.and(self.end_error(&mut desk, turn, report, began, failed));
         }
         decided
@@ -184,7 +199,7 @@ impl Decide {
 
     /// Notes a probe, and tells when one last failed.
     fn note_probe(&self, provider: &ProviderName, healthy: bool, at: WallTime) -> Option<WallTime> {
-        let mut healths = self.healths.lock();
+        let mut healths = self.memory.healths.lock();
         let watched = healths.of(provider, || self.state.hints.health(provider));
         if !healthy {
             watched.probe_failed = Some(at);

@@ -100,7 +100,7 @@ impl Decide {
     /// Hands on permits, and stores that.
     pub(crate) async fn hand_on_permits(&self) {
         let Some(turn) = self.turn() else { return };
-        let decided = self.hand_on(&mut self.desk.lock(), &turn);
+        let decided = self.hand_on(&mut self.memory.desk.lock(), &turn);
         if !decided.is_empty() {
             self.hand_in(decided).await;
         }

@@ -53,7 +53,7 @@ impl Decide {
         let mut decided = Decided::default();
         for rest in self.state.hints.cooldowns_that(hangs_on_the_key) {
             let (seen, nobody) = ((rest.epoch, rest.round), NodeId::from(""));
-            let mut desk = self.desk.lock();
+            let mut desk = self.memory.desk.lock();
             decided.and(self.end_rest(
                 &mut desk,
                 &turn,
@@ -71,8 +71,8 @@ impl Decide {
     /// Forgets what was counted of providers that are not configured.
     pub(crate) fn keep_configured(&self) {
         let Some(active) = self.state.active() else { return };
-        self.healths.lock().keep_configured(&active.snapshot);
-        self.desk.lock().windows.keep_configured(&active.snapshot);
+        self.memory.healths.lock().keep_configured(&active.snapshot);
+        self.memory.desk.lock().windows.keep_configured(&active.snapshot);
         self.state.checks.keep_configured(&active.snapshot);
         self.state.hints.forget_unconfigured(&active.snapshot);
     }

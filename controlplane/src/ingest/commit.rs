@@ -2,7 +2,7 @@
 
 use super::{Reporter, Submission};
 use crate::{backoff::Backoff, metrics::PlaneMetrics, state::State};
-use cliproxy_domain::{Batch, Seq};
+use cliproxy_domain::{Batch, HistoryId, Seq};
 use cliproxy_store::{Cursor, NodeBatches, StoreError};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
@@ -15,8 +15,11 @@ const GROUP: usize = 64;
 
 /// How far each reporter's batches are folded into the state, with the streams that want to know. Reporters
 /// without a stream are forgotten.
-#[derive(Default)]
-struct Reporters(BTreeMap<Reporter, Folded>);
+struct Reporters {
+    known: BTreeMap<Reporter, Folded>,
+    /// The history that they are of: a cursor of another says nothing of what is folded.
+    history: HistoryId,
+}
 
 struct Folded {
     /// Up to here batches are in the state, or were committed before this process first heard of the reporter.
@@ -37,7 +40,7 @@ pub(crate) async fn run(
     metrics: PlaneMetrics,
     give_up: CancellationToken,
 ) {
-    let mut reporters = Reporters::default();
+    let mut reporters = Reporters { known: BTreeMap::new(), history: state.history() };
     while let Some(submissions) = gather(&mut submissions).await {
         let group = Group::new(submissions);
         let mut backoff = Backoff::default();
@@ -85,7 +88,7 @@ async fn commit(
     let cursors = state.store.apply_batches(batches, state.clock.wall()).await?;
     metrics.commit_seconds.observe(state.clock.now().saturating_duration_since(began).as_secs_f64());
     for ((reporter, input), cursor) in group.inputs.iter().zip(cursors) {
-        let Some(folded) = reporters.0.get_mut(reporter) else { continue };
+        let Some(folded) = reporters.known.get_mut(reporter) else { continue };
         let new = newly_committed(&input.batches, folded.up_to, cursor.last);
         metrics.batches.inc_by(new.len() as u64);
         metrics.rows.inc_by(new.values().map(|batch| batch.rows.len() as u64).sum());
@@ -124,14 +127,19 @@ impl Reporters {
     /// Gets to know the reporters of a group and their streams. Of a new one the store is asked how far it is
     /// committed, so that a batch that is sent again after a restart is not folded twice.
     async fn learn(&mut self, group: &Group, state: &State) -> Result<(), StoreError> {
-        self.0.retain(|reporter, folded| {
+        let history = state.history();
+        if self.history != history {
+            self.known.clear();
+            self.history = history;
+        }
+        self.known.retain(|reporter, folded| {
             folded.streams.retain(|stream| stream.receiver_count() > 0);
             !folded.streams.is_empty() || group.inputs.contains_key(reporter)
         });
         let unknown: Vec<NodeBatches> = group
             .inputs
             .iter()
-            .filter(|(reporter, _)| !self.0.contains_key(reporter))
+            .filter(|(reporter, _)| !self.known.contains_key(reporter))
             .map(|(_, input)| NodeBatches {
                 node: input.node.clone(),
                 incarnation: input.incarnation,
@@ -142,11 +150,11 @@ impl Reporters {
         if !unknown.is_empty() {
             for cursor in state.store.apply_batches(unknown, state.clock.wall()).await? {
                 let reporter = Reporter { node: cursor.node, incarnation: cursor.incarnation };
-                self.0.insert(reporter, Folded { up_to: cursor.last, streams: Vec::new() });
+                self.known.insert(reporter, Folded { up_to: cursor.last, streams: Vec::new() });
             }
         }
         for (reporter, stream) in &group.streams {
-            if let Some(folded) = self.0.get_mut(reporter) {
+            if let Some(folded) = self.known.get_mut(reporter) {
                 folded.add(stream);
             }
         }

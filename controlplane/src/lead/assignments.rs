@@ -47,7 +47,7 @@ impl Assignments {
 
     fn send(&mut self, lead: &Lead, turn: &Turn, provider: &ProviderName, nodes: Vec<NodeId>, at_once: u64) {
         let assignment = ProbeAssignment {
-            revision: revision(self.last(provider).map(|last| last.revision), turn.now),
+            revision: revision(lead, &HintKey::Probe(provider.clone()), turn.now),
             provider: provider.clone(),
             nodes,
             at_once,

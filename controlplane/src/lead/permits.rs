@@ -14,6 +14,7 @@ pub(super) async fn run(lead: &Lead, end: &CancellationToken) {
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            biased;
             () = end.cancelled() => return,
             _ = tick.tick() => {}
             Ok(()) = connections.changed() => {}

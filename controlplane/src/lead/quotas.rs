@@ -15,18 +15,27 @@ use tokio_util::sync::CancellationToken;
 
 /// How often what changed is sent.
 const EVERY: Duration = Duration::from_secs(2);
+/// How often what is used is read anew where other replicas commit too: what these tell may come twice, or be lost.
+const ANEW: Duration = Duration::from_secs(5 * 60);
 
 /// Runs until `end`.
 pub(super) async fn run(lead: &Lead, end: &CancellationToken) {
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (mut signals, mut backoff) = (Repeats::default(), Backoff::default());
+    let mut read = lead.state.clock.now();
     loop {
         tokio::select! {
+            biased;
             () = end.cancelled() => return,
             _ = tick.tick() => {}
         }
         let Some(active) = lead.state.active() else { continue };
+        let now = lead.state.clock.now();
+        if lead.term.fence.is_some() && now.saturating_duration_since(read) >= ANEW {
+            lead.state.quotas.forget();
+            read = now;
+        }
         match follow(lead, &active).await {
             Ok(()) => backoff = Backoff::default(),
             Err(error) => {
@@ -57,12 +66,15 @@ async fn follow(lead: &Lead, active: &ActiveConfig) -> Result<(), StoreError> {
 fn send(lead: &Lead, signals: &mut Repeats, active: &ActiveConfig) {
     let now = lead.state.clock.wall();
     for Used { provider, used, resets_at } in lead.state.quotas.used() {
-        let last = match signals.last(&HintKey::Quota(provider.clone())) {
-            Some(Hint::Quota(last)) if (last.used, last.resets_at) == (used, resets_at) => continue,
-            Some(Hint::Quota(last)) => Some(last.revision),
+        let key = HintKey::Quota(provider.clone());
+        let known = match signals.last(&key) {
+            Some(Hint::Quota(last)) => Some((last.used, last.resets_at)),
             _ => None,
         };
-        let revision = revision(last, now);
+        if known == Some((used, resets_at)) {
+            continue;
+        }
+        let revision = revision(lead, &key, now);
         signals.send(lead, Hint::Quota(QuotaSignal { revision, provider, used, resets_at }));
     }
     signals.keep(lead, |key| matches!(key, HintKey::Quota(provider) if has_quota(active, provider)));

@@ -29,9 +29,10 @@ impl Repeats {
 
     /// Sends a value to all nodes and keeps it for those that connect.
     pub(super) fn send(&mut self, lead: &Lead, hint: Hint) {
+        let now = lead.state.clock.now();
         lead.state.hints.merge(hint.clone(), lead.state.clock.wall());
-        lead.publish.hint_now(&hint);
-        self.current.insert(hint.key(), (hint, lead.state.clock.now()));
+        say(lead, &hint, now);
+        self.current.insert(hint.key(), (hint, now));
     }
 
     /// Repeats what was not sent for a while.
@@ -39,7 +40,7 @@ impl Repeats {
         let now = lead.state.clock.now();
         for (hint, sent) in self.current.values_mut() {
             if now.saturating_duration_since(*sent) >= EVERY {
-                lead.publish.hint_now(hint);
+                say(lead, hint, now);
                 *sent = now;
             }
         }
@@ -57,8 +58,16 @@ impl Repeats {
     }
 }
 
-/// Gives the revision that follows `last`. It outgrows those of a control plane before this one, which went by the
-/// same clock.
-pub(super) fn revision(last: Option<u64>, now: WallTime) -> u64 {
-    last.map_or(0, |last| last + 1).max(u64::try_from(now.0).unwrap_or(0))
+/// Says a value to the nodes of all replicas.
+fn say(lead: &Lead, hint: &Hint, now: Instant) {
+    lead.publish.hint_now(hint);
+    lead.state.hints.said(hint.key(), now);
+    lead.state.outbox.passing(hint);
+}
+
+/// Gives the revision of the next value of a key. It outgrows those of whoever led before: what is known of them, and
+/// where nothing is, by the clock.
+pub(super) fn revision(lead: &Lead, key: &HintKey, now: WallTime) -> u64 {
+    let known = lead.state.hints.revision(key);
+    known.map_or(0, |known| known + 1).max(u64::try_from(now.0).unwrap_or(0))
 }

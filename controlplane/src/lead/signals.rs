@@ -8,7 +8,7 @@ use crate::{
     backoff::Backoff,
     state::{ActiveConfig, TargetKey},
 };
-use cliproxy_domain::{Hint, HintKey, Measured, Signal, WallTime};
+use cliproxy_domain::{Hint, HintKey, Signal};
 use cliproxy_store::StoreError;
 use std::{collections::BTreeSet, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ pub(super) async fn run(lead: &Lead, end: &CancellationToken) {
     let (mut signals, mut measured_over, mut backoff) = (Repeats::default(), None, Backoff::default());
     loop {
         tokio::select! {
+            biased;
             () = end.cancelled() => return,
             _ = tick.tick() => {}
         }
@@ -68,12 +69,12 @@ fn send(lead: &Lead, signals: &mut Repeats, active: &ActiveConfig) {
     measured.retain(|((provider, _), _)| active.snapshot.providers.contains_key(provider));
     let held: BTreeSet<HintKey> = measured.iter().map(|(target, _)| key(target)).collect();
     for (target, measured) in measured {
-        let last = match signals.last(&key(&target)) {
-            Some(Hint::Signal(last)) if last.measured == measured => continue,
-            Some(Hint::Signal(last)) => Some(last.revision),
-            _ => None,
-        };
-        signals.send(lead, signal(target, last, measured, now));
+        let key = key(&target);
+        if matches!(signals.last(&key), Some(Hint::Signal(last)) if last.measured == measured) {
+            continue;
+        }
+        let (revision, (provider, model)) = (revision(lead, &key, now), target);
+        signals.send(lead, Hint::Signal(Signal { revision, provider, model, measured }));
     }
     signals.keep(lead, |key| held.contains(key));
     signals.repeat(lead);
@@ -81,8 +82,4 @@ fn send(lead: &Lead, signals: &mut Repeats, active: &ActiveConfig) {
 
 fn key((provider, model): &TargetKey) -> HintKey {
     HintKey::Signal(provider.clone(), model.clone())
-}
-
-fn signal((provider, model): TargetKey, last: Option<u64>, measured: Measured, now: WallTime) -> Hint {
-    Hint::Signal(Signal { revision: revision(last, now), provider, model, measured })
 }

@@ -17,6 +17,7 @@ pub(super) async fn run(lead: &Lead, end: &CancellationToken) {
     let (mut assignments, mut connected) = (Assignments::default(), Arc::<Vec<NodeId>>::default());
     loop {
         tokio::select! {
+            biased;
             () = end.cancelled() => return,
             _ = tick.tick() => {}
             () = lead.state.reports.ready() => {}

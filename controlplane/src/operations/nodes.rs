@@ -8,15 +8,16 @@ impl Operations {
     pub(crate) fn nodes_status(&self) -> NodesStatus {
         let now = self.state.clock.wall();
         let nodes = self.state.nodes.all().into_iter().map(|node| {
+            let connected = node.is_connected();
             let refused =
                 node.refusal.map(|refusal| format!("configuration {}: {}", refusal.config, refusal.reason));
             let status = NodeStatus {
-                connected: node.streams > 0,
+                connected,
                 incarnation: node.record.incarnation,
                 build: node.record.build,
                 listen: node.record.listen,
                 // Who is connected is heard of twice a second.
-                last_seen: if node.streams > 0 { now } else { node.record.last_seen },
+                last_seen: if connected { now } else { node.record.last_seen },
                 config: node.config,
                 hints: node.hints,
                 refused,

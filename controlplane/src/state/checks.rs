@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 /// How many counts may wait for the store; of more the oldest are dropped.
 const WAITING: usize = 10_000;
+/// Of how many providers it is remembered when they were checked.
+const PROVIDERS: usize = 10_000;
 
 /// The checks of all providers.
 #[derive(Default)]
@@ -20,11 +22,18 @@ struct Inner {
 }
 
 impl Checks {
-    /// Counts a check that ended at `at`.
-    pub(crate) fn note(&self, provider: &ProviderName, passed: bool, at: WallTime) {
+    /// Counts a check that ended at `at`. One counts for all replicas.
+    pub(crate) fn count(&self, provider: &ProviderName, passed: bool, at: WallTime) {
         let minute = WallTime(at.0.div_euclid(60_000).saturating_mul(60_000));
+        self.0.lock().add(minute, provider.clone(), (1, u64::from(passed)));
+    }
+
+    /// Notes that a check ended at `at`.
+    pub(crate) fn heard(&self, provider: &ProviderName, at: WallTime) {
         let mut inner = self.0.lock();
-        inner.add(minute, provider.clone(), (1, u64::from(passed)));
+        if inner.last.len() >= PROVIDERS && !inner.last.contains_key(provider) {
+            return;
+        }
         let last = inner.last.entry(provider.clone()).or_insert(at);
         *last = at.max(*last);
     }

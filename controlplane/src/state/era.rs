@@ -27,7 +27,6 @@ impl Eras {
     }
 
     /// Begins another era, and ends the one before.
-    #[expect(dead_code, reason = "whoever follows the store uses it")]
     pub(super) fn begin(&self, history: HistoryId) {
         let next = Era { history, over: CancellationToken::new() };
         self.0.swap(Arc::new(next)).over.cancel();

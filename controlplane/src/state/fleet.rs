@@ -24,7 +24,6 @@ pub(crate) struct Other {
 
 impl Fleet {
     /// Notes which other replicas live.
-    #[cfg_attr(not(test), allow(dead_code, reason = "called by whoever follows the other replicas"))]
     pub(crate) fn tell(&self, others: Vec<Other>) {
         *self.others.lock() = Arc::new(others);
     }
@@ -43,7 +42,6 @@ impl Fleet {
     }
 
     /// Notes a leader's epoch; one that is older than what is known is passed over.
-    #[cfg_attr(not(test), allow(dead_code, reason = "called by whoever follows the other replicas"))]
     pub(crate) fn led(&self, epoch: u64) {
         self.leader_epoch.fetch_max(epoch, Ordering::Relaxed);
     }

@@ -7,7 +7,7 @@ use cliproxy_domain::{
 use cliproxy_engine::{Outlook, cooldown::RISE};
 use cliproxy_store::HintChange;
 use parking_lot::Mutex;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 /// How many values are kept. Clients name models, so that rests of single models could be without number: beyond this,
 /// those that are over are forgotten, and where none is, further ones of single models are not taken.
@@ -25,6 +25,15 @@ struct Inner {
     /// Counts changes of values.
     changed: u64,
     laid_out: Option<LaidOut>,
+    /// When each value that is never stored was last said.
+    said: BTreeMap<HintKey, Instant>,
+}
+
+/// A value that another replica, or an operator through it, changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct News {
+    pub(crate) before: Option<Hint>,
+    pub(crate) after: Hint,
 }
 
 /// An outlook, and what it was made of.
@@ -37,7 +46,8 @@ struct LaidOut {
 impl Hints {
     pub(super) fn new(version: HintVersion, hints: Vec<Hint>) -> Self {
         let current = hints.into_iter().map(|hint| (hint.key(), hint)).collect();
-        Self(Mutex::new(Inner { current, version, changed: 0, laid_out: None }))
+        let said = BTreeMap::new();
+        Self(Mutex::new(Inner { current, version, changed: 0, laid_out: None, said }))
     }
 
     /// Merges one value and gives the merged one; `None` when nothing changed, and when there is no place for one
@@ -54,12 +64,68 @@ impl Hints {
         inner.merge(key, hint)
     }
 
-    /// Takes over what the store numbered.
-    pub(crate) fn numbered(&self, changes: &[HintChange]) {
+    /// Takes over what the store numbered, and gives what of it was not known.
+    pub(crate) fn numbered(&self, changes: &[HintChange]) -> Vec<News> {
         let mut inner = self.0.lock();
+        let mut news = Vec::new();
         for change in changes {
-            inner.merge(change.hint.key(), change.hint.clone());
+            let key = change.hint.key();
+            let before = inner.current.get(&key).cloned();
+            if let Some(after) = inner.merge(key, change.hint.clone()) {
+                news.push(News { before, after });
+            }
             inner.version = inner.version.max(change.version);
+        }
+        news
+    }
+
+    /// Takes what the store has for all that is stored: what was said here and never committed is forgotten.
+    pub(crate) fn restore(&self, version: HintVersion, hints: Vec<Hint>) {
+        let mut inner = self.0.lock();
+        inner.current.retain(|_, hint| !hint.is_stored());
+        inner.current.extend(hints.into_iter().map(|hint| (hint.key(), hint)));
+        inner.version = inner.version.max(version);
+        inner.changed += 1;
+    }
+
+    /// Goes on with a store that has another history: under its number, with what it holds merged into what is known
+    /// here. Gives what it does not hold, or not so far.
+    pub(crate) fn rebase(&self, version: HintVersion, hints: Vec<Hint>) -> Vec<Hint> {
+        let mut inner = self.0.lock();
+        let stored: BTreeMap<HintKey, Hint> = hints.into_iter().map(|hint| (hint.key(), hint)).collect();
+        for (key, hint) in &stored {
+            inner.merge(key.clone(), hint.clone());
+        }
+        inner.version = version;
+        let is_lost = |(key, hint): &(&HintKey, &Hint)| hint.is_stored() && stored.get(*key) != Some(*hint);
+        inner.current.iter().filter(is_lost).map(|(_, hint)| hint.clone()).collect()
+    }
+
+    /// Notes that a value that is never stored was said at `now`, by whoever leads.
+    pub(crate) fn said(&self, key: HintKey, now: Instant) {
+        self.0.lock().said.insert(key, now);
+    }
+
+    /// Forgets values that are never stored and that nobody has said since `before`.
+    pub(crate) fn forget_unsaid(&self, before: Instant) {
+        let mut inner = self.0.lock();
+        let Inner { current, said, changed, .. } = &mut *inner;
+        said.retain(|key, at| {
+            let holds = *at >= before;
+            if !holds {
+                *changed += u64::from(current.remove(key).is_some());
+            }
+            holds
+        });
+    }
+
+    /// Gives the revision of a value that is never stored; `None` where there is none.
+    pub(crate) fn revision(&self, key: &HintKey) -> Option<u64> {
+        match self.0.lock().current.get(key)? {
+            Hint::Probe(assignment) => Some(assignment.revision),
+            Hint::Signal(signal) => Some(signal.revision),
+            Hint::Quota(quota) => Some(quota.revision),
+            Hint::Cooldown(_) | Hint::Health(_) => None,
         }
     }
 
@@ -149,6 +215,7 @@ impl Hints {
     /// Forgets what is not said any more: only of kinds that are not stored.
     pub(crate) fn remove(&self, key: &HintKey) {
         let mut inner = self.0.lock();
+        inner.said.remove(key);
         inner.changed += u64::from(inner.current.remove(key).is_some());
     }
 

@@ -1,10 +1,15 @@
 //! The nodes: who is connected, on which configuration, and what each refused.
 
+mod elsewhere;
+
 use arc_swap::ArcSwap;
-use cliproxy_domain::{ConfigId, HintVersion, NodeId, WallTime};
+use cliproxy_domain::{ConfigId, HintVersion, NodeId, ReplicaId, WallTime};
 use cliproxy_store::NodeRecord;
 use parking_lot::Mutex;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use tokio::sync::watch;
 
 /// How many nodes are remembered; beyond that, those that are not connected are forgotten.
@@ -26,8 +31,10 @@ pub(crate) struct Nodes {
 pub(crate) struct Node {
     /// As it presented itself.
     pub(crate) record: NodeRecord,
-    /// Its open streams; more than one for a moment when it reconnects.
+    /// Its open streams to this replica; more than one for a moment when it reconnects.
     pub(crate) streams: u32,
+    /// Other replicas that it is connected to.
+    elsewhere: BTreeSet<ReplicaId>,
     /// The configuration that it acknowledged last.
     pub(crate) config: ConfigId,
     /// The hints that it acknowledged last.
@@ -56,7 +63,7 @@ impl Nodes {
         }
     }
 
-    /// Gives the nodes that are connected, sorted.
+    /// Gives the nodes that are connected to any replica, sorted.
     pub(crate) fn connected_now(&self) -> Arc<Vec<NodeId>> {
         self.connected.load_full()
     }
@@ -64,13 +71,13 @@ impl Nodes {
     /// Tells whether a node is connected.
     #[cfg(test)]
     pub(crate) fn is_connected(&self, node: &NodeId) -> bool {
-        self.by_name.lock().get(node).is_some_and(|node| node.streams > 0)
+        self.by_name.lock().get(node).is_some_and(Node::is_connected)
     }
 
     /// Counts the connected nodes that have the hints up to `version`, and all connected nodes.
     pub(crate) fn with_hints(&self, version: HintVersion) -> (u32, u32) {
         let nodes = self.by_name.lock();
-        let connected = nodes.values().filter(|node| node.streams > 0);
+        let connected = nodes.values().filter(|node| node.is_connected());
         connected.fold((0, 0), |(have, all), node| (have + u32::from(node.hints >= version), all + 1))
     }
 
@@ -94,7 +101,7 @@ impl Nodes {
     pub(crate) fn connected(&self, record: NodeRecord, config: ConfigId, hints: HintVersion) {
         let mut nodes = self.by_name.lock();
         if nodes.len() >= KEEP {
-            nodes.retain(|_, node| node.streams > 0);
+            nodes.retain(|_, node| node.is_connected());
         }
         let node = nodes.entry(record.node.clone()).or_insert_with(|| Node::new(record.clone()));
         if node.record.build != record.build {
@@ -149,9 +156,12 @@ impl Nodes {
     }
 
     fn tell_connections(&self, nodes: &BTreeMap<NodeId, Node>) {
-        let connected = nodes.iter().filter(|(_, node)| node.streams > 0).map(|(name, _)| name.clone());
-        self.connected.store(Arc::new(connected.collect()));
-        self.connections.send_modify(|count| *count += 1);
+        let connected: Vec<NodeId> =
+            nodes.iter().filter(|(_, node)| node.is_connected()).map(|(name, _)| name.clone()).collect();
+        if **self.connected.load() != connected {
+            self.connected.store(Arc::new(connected));
+            self.connections.send_modify(|count| *count += 1);
+        }
         self.changes.send_modify(|count| *count += 1);
     }
 
@@ -163,7 +173,19 @@ impl Nodes {
 }
 
 impl Node {
+    /// Tells whether it is connected to any replica.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.streams > 0 || !self.elsewhere.is_empty()
+    }
+
     fn new(record: NodeRecord) -> Self {
-        Self { record, streams: 0, config: ConfigId(0), hints: HintVersion(0), refusal: None }
+        Self {
+            record,
+            streams: 0,
+            elsewhere: BTreeSet::new(),
+            config: ConfigId(0),
+            hints: HintVersion(0),
+            refusal: None,
+        }
     }
 }

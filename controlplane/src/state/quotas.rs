@@ -69,6 +69,11 @@ impl Quotas {
         self.0.lock().retain(|provider, _| has_quota(provider));
     }
 
+    /// Forgets all: what is used is read anew.
+    pub(crate) fn forget(&self) {
+        self.0.lock().clear();
+    }
+
     /// Tells what is used of every quota, sorted by provider.
     pub(crate) fn used(&self) -> Vec<Used> {
         let quotas = self.0.lock();

@@ -3,7 +3,10 @@
 use cliproxy_domain::{ProbeReport, ProviderName, WallTime};
 use cliproxy_engine::health::Evidence;
 use parking_lot::Mutex;
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicBool, Ordering},
+};
 use tokio::sync::Notify;
 
 /// How much may wait; of more the oldest is dropped, which was one observation of many.
@@ -21,13 +24,24 @@ pub(crate) enum Heard {
 /// The queue to whoever judges.
 #[derive(Default)]
 pub(crate) struct Reports {
+    /// Whether anybody does.
+    judged: AtomicBool,
     waiting: Mutex<VecDeque<Heard>>,
     ready: Notify,
 }
 
 impl Reports {
-    /// Adds what was heard.
+    /// Begins or ends to judge here; what waited is forgotten.
+    pub(crate) fn judge(&self, judged: bool) {
+        self.judged.store(judged, Ordering::Relaxed);
+        self.waiting.lock().clear();
+    }
+
+    /// Adds what was heard. It is forgotten where nobody judges.
     pub(crate) fn push(&self, heard: impl IntoIterator<Item = Heard>) {
+        if !self.judged.load(Ordering::Relaxed) {
+            return;
+        }
         let mut waiting = self.waiting.lock();
         for one in heard {
             if waiting.len() >= WAITING {

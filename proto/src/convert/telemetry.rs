@@ -44,7 +44,7 @@ pub fn batch_from_wire(wire: &v1::Batch, incarnation: Incarnation) -> Result<Bat
     })
 }
 
-fn row_to_wire(row: &LedgerRow) -> v1::Row {
+pub(super) fn row_to_wire(row: &LedgerRow) -> v1::Row {
     let LedgerRow { key, attempts, tokens } = row;
     v1::Row {
         provider: key.provider.to_string(),
@@ -71,7 +71,7 @@ fn row_to_wire(row: &LedgerRow) -> v1::Row {
     }
 }
 
-fn row_from_wire(wire: &v1::Row) -> Result<LedgerRow, ConvertError> {
+pub(super) fn row_from_wire(wire: &v1::Row) -> Result<LedgerRow, ConvertError> {
     Ok(LedgerRow {
         key: LedgerKey {
             provider: ProviderName::from(required("Row.provider", &wire.provider)?),

@@ -1,7 +1,6 @@
 //! Observations: probes that ended, and requests that are kept for explaining.
 
 use super::super::{Context, node_id};
-use crate::state::Heard;
 use cliproxy_domain::{NodeId, RequestRecord};
 use cliproxy_proto::{convert::telemetry::probe_from_wire, v1, v1::ObserveRequest};
 use cliproxy_store::StoredRequest;
@@ -53,14 +52,14 @@ fn take_probes(context: &Context, node: &NodeId, probes: &[v1::ProbeReport]) {
     let heard = probes.iter().filter_map(|probe| match probe_from_wire(probe, node.clone()) {
         Ok(report) => {
             let at = now.minus(report.age);
-            Some(Heard::Probe(report, at))
+            Some((report, at))
         }
         Err(error) => {
             tracing::warn!(%node, %error, "the report of a probe means nothing here");
             None
         }
     });
-    context.state.reports.push(heard.collect::<Vec<_>>());
+    context.state.probed(heard.collect());
 }
 
 fn read(body: &[u8]) -> Result<StoredRequest, String> {
