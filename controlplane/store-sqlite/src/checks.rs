@@ -1,6 +1,6 @@
 //! Health checks by the minute.
 
-use crate::{fault::Fault, ledger::join_halves, sql};
+use crate::{fault::Fault, sql, usage::join_halves};
 use cliproxy_domain::{ProviderName, WallTime};
 use cliproxy_store::{CheckCount, RETAINED_CHECKS};
 use sqlx::{SqliteConnection, SqlitePool};

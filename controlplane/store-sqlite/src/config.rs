@@ -2,7 +2,7 @@
 
 use crate::{fault::Fault, sql};
 use cliproxy_domain::{ConfigId, WallTime};
-use cliproxy_store::{ConfigEntry, ConfigSummary, NewConfig, StoredConfig};
+use cliproxy_store::{ConfigEntry, ConfigSummary, NewConfig, StoreError, StoredConfig};
 use sqlx::{SqliteConnection, SqlitePool};
 
 /// A row of `config_version`: number and hash, their bits read as signed.
@@ -52,19 +52,36 @@ pub(crate) async fn newest(readers: &SqlitePool, limit: u32) -> Result<Vec<Confi
     Ok(rows.into_iter().map(summary).collect())
 }
 
-pub(crate) async fn put(connection: &mut SqliteConnection, new: NewConfig) -> Result<ConfigId, Fault> {
-    let active: Option<Head> = sqlx::query_as(sql::ACTIVE_CONFIG).fetch_optional(&mut *connection).await?;
-    let id = match active {
+pub(crate) async fn text(readers: &SqlitePool, id: ConfigId) -> Result<Option<String>, Fault> {
+    let query = sqlx::query_scalar(sql::CONFIG_TEXT).bind(id.0.cast_signed());
+    let text: Option<Option<String>> = query.fetch_optional(readers).await?;
+    Ok(text.flatten())
+}
+
+/// Numbers and writes it, unless it is the newest already. The caller commits.
+pub(crate) async fn put(connection: &mut SqliteConnection, new: NewConfig) -> Result<ConfigId, StoreError> {
+    let query = sqlx::query_as(sql::ACTIVE_CONFIG);
+    let active: Option<Head> = query.fetch_optional(&mut *connection).await.map_err(Fault::from)?;
+    let newest = match active {
         Some((id, hash)) if hash.cast_unsigned() == new.hash => return Ok(ConfigId(id.cast_unsigned())),
-        Some((id, _)) => ConfigId(id.cast_unsigned()).next(),
-        None => ConfigId(0).next(),
+        Some((id, _)) => ConfigId(id.cast_unsigned()),
+        None => ConfigId(0),
     };
+    if new.follows.is_some_and(|follows| follows != newest) {
+        return Err(StoreError::Superseded { newest });
+    }
+    write(connection, newest.next(), new).await?;
+    Ok(newest.next())
+}
+
+async fn write(connection: &mut SqliteConnection, id: ConfigId, new: NewConfig) -> Result<(), Fault> {
     sqlx::query(sql::ADD_CONFIG)
         .bind(id.0.cast_signed())
         .bind(new.hash.cast_signed())
         .bind(&new.author)
         .bind(&new.reason)
         .bind(new.at.0)
+        .bind(&new.text)
         .execute(&mut *connection)
         .await?;
     for entry in new.into_sorted_entries() {
@@ -76,5 +93,5 @@ pub(crate) async fn put(connection: &mut SqliteConnection, new: NewConfig) -> Re
             .execute(&mut *connection)
             .await?;
     }
-    Ok(id)
+    Ok(())
 }

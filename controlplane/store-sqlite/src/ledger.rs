@@ -1,13 +1,13 @@
-//! Usage and the cursors of those who report it.
+//! The ledger: what is counted, and the cursors of those who report it.
 
 use crate::{fault::Fault, sql};
-use cliproxy_domain::{CredentialName, LedgerKey, LedgerRow, ModelName, ProviderName, Seq, WallTime};
+use cliproxy_domain::{Seq, WallTime};
 use cliproxy_store::{
     Cursor, NodeBatches,
-    ledger::{self, COUNTERS, CellKey, CursorKey, Sums},
+    ledger::{self, Books, CellKey, CursorKey, Marks, PeriodKey, Position, Settled, Sums},
 };
-use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
-use std::{collections::BTreeMap, ops::Range};
+use sqlx::SqliteConnection;
+use std::collections::BTreeMap;
 
 /// Adds what follows on from the cursors, and moves them. The caller commits both together.
 pub(crate) async fn apply(
@@ -15,16 +15,16 @@ pub(crate) async fn apply(
     nodes: &[NodeBatches],
     now: WallTime,
 ) -> Result<Vec<Cursor>, Fault> {
-    let committed = read_cursors(connection, nodes).await?;
-    let settled = ledger::settle(nodes, &committed, now);
-    for (key, sums) in &settled.cells {
-        add(connection, key, sums).await?;
-    }
-    for ((node, incarnation), last) in &settled.cursors {
+    let books =
+        Books { cursors: read_cursors(connection, nodes).await?, marks: read_marks(connection).await? };
+    let settled = ledger::settle(nodes, &books, now);
+    write_sums(connection, &settled).await?;
+    for ((node, incarnation), position) in &settled.cursors {
         sqlx::query(sql::MOVE_CURSOR)
             .bind(node.as_str())
             .bind(incarnation.0.cast_signed())
-            .bind(last.0.cast_signed())
+            .bind(position.last.0.cast_signed())
+            .bind(position.late_before.map(|time| time.0))
             .bind(now.0)
             .execute(&mut *connection)
             .await?;
@@ -35,21 +35,47 @@ pub(crate) async fn apply(
 async fn read_cursors(
     connection: &mut SqliteConnection,
     nodes: &[NodeBatches],
-) -> Result<BTreeMap<CursorKey, Seq>, Fault> {
+) -> Result<BTreeMap<CursorKey, Position>, Fault> {
     let mut cursors = BTreeMap::new();
     for input in nodes {
         let query =
-            sqlx::query_scalar(sql::CURSOR).bind(input.node.as_str()).bind(input.incarnation.0.cast_signed());
-        let last: Option<i64> = query.fetch_optional(&mut *connection).await?;
-        if let Some(last) = last {
-            cursors.insert((input.node.clone(), input.incarnation), Seq(last.cast_unsigned()));
+            sqlx::query_as(sql::CURSOR).bind(input.node.as_str()).bind(input.incarnation.0.cast_signed());
+        let row: Option<(i64, Option<i64>)> = query.fetch_optional(&mut *connection).await?;
+        if let Some((last, late_before)) = row {
+            let position =
+                Position { last: Seq(last.cast_unsigned()), late_before: late_before.map(WallTime) };
+            cursors.insert((input.node.clone(), input.incarnation), position);
         }
     }
     Ok(cursors)
 }
 
-async fn add(connection: &mut SqliteConnection, key: &CellKey, sums: &Sums) -> Result<(), Fault> {
-    let mut query = sqlx::query(sql::ADD_USAGE)
+pub(crate) async fn read_marks(connection: &mut SqliteConnection) -> Result<Marks, Fault> {
+    let (rolled_to, minutes_from, purged_to): (i64, i64, Option<i64>) =
+        sqlx::query_as(sql::MARKS).fetch_one(connection).await?;
+    Ok(Marks {
+        rolled_to: WallTime(rolled_to),
+        minutes_from: WallTime(minutes_from),
+        purged_to: purged_to.map(WallTime),
+    })
+}
+
+async fn write_sums(connection: &mut SqliteConnection, settled: &Settled) -> Result<(), Fault> {
+    for (key, sums) in &settled.cells {
+        add_to_minute(connection, key, sums).await?;
+    }
+    let periods =
+        [(sql::ADD_HOUR, &settled.hours), (sql::ADD_DAY, &settled.days), (sql::ADD_LATE, &settled.late)];
+    for (statement, sums) in periods {
+        for (key, sums) in sums {
+            add_to_period(connection, statement, key, sums).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn add_to_minute(connection: &mut SqliteConnection, key: &CellKey, sums: &Sums) -> Result<(), Fault> {
+    let mut query = sqlx::query(sql::ADD_MINUTE)
         .bind(key.minute.0)
         .bind(key.ledger.provider.as_str())
         .bind(key.ledger.credential.as_str())
@@ -62,39 +88,21 @@ async fn add(connection: &mut SqliteConnection, key: &CellKey, sums: &Sums) -> R
     Ok(())
 }
 
-pub(crate) async fn usage(readers: &SqlitePool, minutes: Range<WallTime>) -> Result<Vec<LedgerRow>, Fault> {
-    let rows = sqlx::query(sql::USAGE).bind(minutes.start.0).bind(minutes.end.0).fetch_all(readers).await?;
-    rows.iter().map(read_row).collect()
-}
-
-fn read_row(row: &SqliteRow) -> Result<LedgerRow, Fault> {
-    let key = LedgerKey {
-        provider: ProviderName::new(row.try_get::<String, _>(0)?),
-        credential: CredentialName::new(row.try_get::<String, _>(1)?),
-        model: ModelName::new(row.try_get::<String, _>(2)?),
-    };
-    let mut counters = [0; COUNTERS];
-    for (index, counter) in counters.iter_mut().enumerate() {
-        *counter = join_halves(row.try_get(3 + 2 * index)?, row.try_get(4 + 2 * index)?);
+/// Adds to one row of the table that `statement` is about.
+pub(crate) async fn add_to_period(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    key: &PeriodKey,
+    sums: &Sums,
+) -> Result<(), Fault> {
+    let mut query = sqlx::query(statement)
+        .bind(key.at.0)
+        .bind(key.ledger.provider.as_str())
+        .bind(key.ledger.credential.as_str())
+        .bind(key.ledger.model.as_str());
+    for counter in sums.as_signed() {
+        query = query.bind(counter);
     }
-    Ok(Sums::new(counters).into_row(key))
-}
-
-/// Puts a sum together that the database keeps in two, staying at the highest number instead of passing it.
-pub(crate) fn join_halves(upper: i64, lower: i64) -> u64 {
-    let sum = (i128::from(upper) << 32) + i128::from(lower);
-    u64::try_from(sum.max(0)).unwrap_or(u64::MAX)
-}
-
-pub(crate) async fn answered_share(
-    readers: &SqlitePool,
-    minutes: Range<WallTime>,
-) -> Result<BTreeMap<ProviderName, f64>, Fault> {
-    let query = sqlx::query_as(sql::ANSWERED_SHARE).bind(minutes.start.0).bind(minutes.end.0);
-    let rows: Vec<(String, i64, i64)> = query.fetch_all(readers).await?;
-    // Numbers of minutes are far below 2^53, so these divisions are those of the integers.
-    let share = |(provider, answered, called): (String, i64, i64)| {
-        (ProviderName::new(provider), answered as f64 / called as f64)
-    };
-    Ok(rows.into_iter().map(share).collect())
+    query.execute(connection).await?;
+    Ok(())
 }

@@ -10,25 +10,29 @@ mod config;
 mod events;
 mod fault;
 mod hints;
+mod leases;
 mod ledger;
 mod nodes;
 mod open;
+mod posts;
 mod requests;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod tidy;
+mod usage;
 
 use cliproxy_domain::{
-    AuditEntry, AuditQuery, ConfigId, Fence, Hint, HintVersion, HistoryId, LedgerRow, ProviderName,
-    UrgentEvent, WallTime,
+    AuditEntry, AuditQuery, ConfigId, Fence, Hint, HintVersion, HistoryId, Lease, LeaseName, LedgerRow,
+    ProviderName, ReplicaId, UrgentEvent, WallTime,
 };
 use cliproxy_store::{
-    Change, CheckCount, ConfigSummary, Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, Store,
-    StoreError, StoreFuture, StoredConfig, StoredRequest,
+    Change, CheckCount, ConfigSummary, Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, Post, Store,
+    StoreError, StoreFuture, StoredConfig, StoredRequest, UsageQuery, UsageSum,
 };
 use fault::Fault;
 use sqlx::{Sqlite, SqlitePool, Transaction};
-use std::{collections::BTreeMap, fs::File, ops::Range};
+use std::{collections::BTreeMap, fs::File, ops::Range, time::Duration};
 
 /// A store over one SQLite file.
 pub struct SqliteStore {
@@ -82,6 +86,40 @@ impl Store for SqliteStore {
         Box::pin(async { Ok(self.history.clone()) })
     }
 
+    fn lead(&self, lease: LeaseName, holder: String, ttl: Duration) -> StoreFuture<'_, Lease> {
+        Box::pin(async move {
+            let mut transaction = self.begin().await?;
+            let held = leases::lead(&mut transaction, &lease, holder, ttl).await?;
+            commit(transaction).await?;
+            Ok(held)
+        })
+    }
+
+    fn resign(&self, fence: Fence) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let mut transaction = self.begin().await?;
+            leases::resign(&mut transaction, &fence).await?;
+            commit(transaction).await
+        })
+    }
+
+    fn post(&self, replica: ReplicaId, body: Vec<u8>) -> StoreFuture<'_, u64> {
+        Box::pin(async move {
+            let mut transaction = self.begin().await?;
+            let number = posts::add(&mut transaction, &replica, &body).await?;
+            commit(transaction).await?;
+            Ok(number)
+        })
+    }
+
+    fn newest_post(&self) -> StoreFuture<'_, u64> {
+        Box::pin(async { Ok(posts::newest(&mut *self.begin_read().await?).await?) })
+    }
+
+    fn posts_since(&self, number: u64, limit: u32) -> StoreFuture<'_, Option<Vec<Post>>> {
+        Box::pin(async move { Ok(posts::since(&mut *self.begin_read().await?, number, limit).await?) })
+    }
+
     fn ping(&self) -> StoreFuture<'_, ()> {
         Box::pin(async {
             let mut transaction = self.begin().await?;
@@ -96,6 +134,10 @@ impl Store for SqliteStore {
 
     fn config(&self, id: ConfigId) -> StoreFuture<'_, Option<StoredConfig>> {
         Box::pin(async move { Ok(config::numbered(&mut *self.begin_read().await?, id).await?) })
+    }
+
+    fn config_text(&self, id: ConfigId) -> StoreFuture<'_, Option<String>> {
+        Box::pin(async move { Ok(config::text(&self.readers, id).await?) })
     }
 
     fn put_config(&self, new: NewConfig) -> StoreFuture<'_, ConfigId> {
@@ -117,11 +159,28 @@ impl Store for SqliteStore {
     }
 
     fn usage(&self, minutes: Range<WallTime>) -> StoreFuture<'_, Vec<LedgerRow>> {
-        Box::pin(async { Ok(ledger::usage(&self.readers, minutes).await?) })
+        Box::pin(async { Ok(usage::sums(&self.readers, minutes).await?) })
+    }
+
+    fn usage_by(&self, query: UsageQuery) -> StoreFuture<'_, Vec<UsageSum>> {
+        Box::pin(async move { Ok(usage::by_period(&self.readers, &query).await?) })
+    }
+
+    fn late_usage(&self, hours: Range<WallTime>) -> StoreFuture<'_, Vec<LedgerRow>> {
+        Box::pin(async { Ok(usage::late(&self.readers, hours).await?) })
+    }
+
+    fn tidy(&self, now: WallTime, fence: Option<Fence>) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let mut transaction = self.begin().await?;
+            leases::check(&mut transaction, fence.as_ref()).await?;
+            tidy::tidy(&mut transaction, now).await?;
+            commit(transaction).await
+        })
     }
 
     fn answered_share(&self, minutes: Range<WallTime>) -> StoreFuture<'_, BTreeMap<ProviderName, f64>> {
-        Box::pin(async { Ok(ledger::answered_share(&self.readers, minutes).await?) })
+        Box::pin(async { Ok(usage::answered_share(&self.readers, minutes).await?) })
     }
 
     fn record_events(&self, events: Vec<UrgentEvent>, now: WallTime) -> StoreFuture<'_, ()> {
@@ -135,7 +194,8 @@ impl Store for SqliteStore {
     fn change(&self, change: Change) -> StoreFuture<'_, Vec<HintChange>> {
         Box::pin(async move {
             let mut transaction = self.begin().await?;
-            // First, since a call that was carried out before changes nothing.
+            leases::check(&mut transaction, change.fence.as_ref()).await?;
+            // Before the rest, since a call that was carried out before changes nothing.
             if let Some(outcome) = &change.outcome
                 && !audit::remember(&mut transaction, outcome).await?
             {
@@ -152,9 +212,10 @@ impl Store for SqliteStore {
         Box::pin(async { Ok(hints::all(&mut *self.begin_read().await?).await?) })
     }
 
-    fn forget_cooldowns(&self, ended_before: WallTime, _fence: Option<Fence>) -> StoreFuture<'_, ()> {
+    fn forget_cooldowns(&self, ended_before: WallTime, fence: Option<Fence>) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             let mut transaction = self.begin().await?;
+            leases::check(&mut transaction, fence.as_ref()).await?;
             hints::forget(&mut transaction, ended_before).await?;
             commit(transaction).await
         })
@@ -168,9 +229,10 @@ impl Store for SqliteStore {
         Box::pin(async move { Ok(audit::read(&self.readers, &query).await?) })
     }
 
-    fn record_checks(&self, checks: Vec<CheckCount>, _fence: Option<Fence>) -> StoreFuture<'_, ()> {
+    fn record_checks(&self, checks: Vec<CheckCount>, fence: Option<Fence>) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             let mut transaction = self.begin().await?;
+            leases::check(&mut transaction, fence.as_ref()).await?;
             checks::record(&mut transaction, &checks).await?;
             commit(transaction).await
         })

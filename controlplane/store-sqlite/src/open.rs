@@ -42,6 +42,10 @@ pub(crate) const MIGRATIONS: &[Step] = &[
     (8, "audit", include_str!("../../../migrations/sqlite/0008_audit.sql")),
     (9, "check", include_str!("../../../migrations/sqlite/0009_check.sql")),
     (10, "request_record", include_str!("../../../migrations/sqlite/0010_request_record.sql")),
+    (11, "lease", include_str!("../../../migrations/sqlite/0011_lease.sql")),
+    (12, "post", include_str!("../../../migrations/sqlite/0012_post.sql")),
+    (13, "config_text", include_str!("../../../migrations/sqlite/0013_config_text.sql")),
+    (14, "usage_periods", include_str!("../../../migrations/sqlite/0014_usage_periods.sql")),
 ];
 
 impl SqliteStore {

@@ -1,5 +1,9 @@
 //! All SQL of this crate but the migrations. One test prepares each statement on a migrated database.
 
+mod counters;
+
+use counters::{add_counters, add_to_period, counters, halves, period_rows, sum_by_key, sum_by_period};
+
 /// Defines constants, and `ALL` that lists them.
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
@@ -20,15 +24,48 @@ statements! {
     CONFIG = "SELECT config_id, set_hash FROM config_version WHERE config_id = ?1";
     CONFIGS = "SELECT config_id, set_hash, author, reason, at_ms FROM config_version ORDER BY config_id DESC LIMIT ?1";
     CONFIG_ENTRIES = "SELECT kind, key, hash FROM config_entry WHERE config_id = ?1 ORDER BY kind, key";
-    ADD_CONFIG = "INSERT INTO config_version (config_id, set_hash, author, reason, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
+    CONFIG_TEXT = "SELECT source_text FROM config_version WHERE config_id = ?1";
+    ADD_CONFIG = "INSERT INTO config_version (config_id, set_hash, author, reason, at_ms, source_text)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     ADD_CONFIG_ENTRY = "INSERT INTO config_entry (config_id, kind, key, hash) VALUES (?1, ?2, ?3, ?4)";
 
-    CURSOR = "SELECT last_seq FROM telemetry_cursor WHERE node_id = ?1 AND incarnation = ?2";
-    MOVE_CURSOR = "INSERT INTO telemetry_cursor (node_id, incarnation, last_seq, updated_ms) VALUES (?1, ?2, ?3, ?4)
+    CURSOR = "SELECT last_seq, late_before_ms FROM telemetry_cursor WHERE node_id = ?1 AND incarnation = ?2";
+    MOVE_CURSOR = "INSERT INTO telemetry_cursor (node_id, incarnation, last_seq, late_before_ms, updated_ms)
+        VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT (node_id, incarnation) DO UPDATE SET last_seq = excluded.last_seq, updated_ms = excluded.updated_ms";
-    ADD_USAGE = include_str!("../queries/add_usage.sql");
-    USAGE = include_str!("../queries/usage.sql");
+    ADD_MINUTE = concat!(
+        "INSERT INTO usage_1m (minute_ms, provider, credential, model, shard, ", counters!(), ")
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)
+        ON CONFLICT (minute_ms, provider, credential, model, shard) DO UPDATE SET ", add_counters!()
+    );
+    ADD_HOUR = add_to_period!("usage_1h", "hour_ms");
+    ADD_DAY = add_to_period!("usage_1d", "day_ms");
+    ADD_LATE = add_to_period!("usage_late", "hour_ms");
+    /// Hours stand in for the minutes that are forgotten.
+    USAGE = sum_by_key!(concat!(
+        "SELECT provider, credential, model, ", counters!(), " FROM usage_1m WHERE minute_ms >= ?1 AND minute_ms < ?2
+        UNION ALL SELECT provider, credential, model, ", counters!(), "
+        FROM usage_1h WHERE hour_ms >= ?1 AND hour_ms < min(?2, (SELECT minutes_from_ms FROM usage_mark))"
+    ));
+    LATE_USAGE = sum_by_key!("SELECT * FROM usage_late WHERE hour_ms >= ?1 AND hour_ms < ?2");
+    USAGE_BY_MINUTE = sum_by_period!("SELECT *, minute_ms AS at_ms FROM usage_1m");
+    USAGE_BY_HOUR = sum_by_period!(period_rows!("usage_1h", "hour_ms", "3600000"));
+    USAGE_BY_DAY = sum_by_period!(period_rows!("usage_1d", "day_ms", "86400000"));
     ANSWERED_SHARE = include_str!("../queries/answered_share.sql");
+
+    MARKS = "SELECT rolled_to_ms, minutes_from_ms, purged_to_ms FROM usage_mark";
+    SET_MARKS = "UPDATE usage_mark SET rolled_to_ms = ?1, minutes_from_ms = ?2, purged_to_ms = ?3";
+    NEXT_MINUTE = "SELECT min(minute_ms) FROM usage_1m WHERE minute_ms >= ?1";
+    FORGET_MINUTES = "DELETE FROM usage_1m WHERE minute_ms < ?1";
+    FORGET_HOURS = "DELETE FROM usage_1h WHERE hour_ms < ?1";
+    FORGET_LATE = "DELETE FROM usage_late WHERE hour_ms < ?1";
+    /// A node that is heard of keeps the cursor of its process, however long it had nothing to report. Looks at all, for
+    /// which there is no index: they are few, this runs seldom, and a cursor moves each second.
+    PURGE_CURSORS = "DELETE FROM telemetry_cursor WHERE updated_ms < ?1 AND NOT EXISTS (
+            SELECT 1 FROM node WHERE node.node_id = telemetry_cursor.node_id
+                AND node.incarnation = telemetry_cursor.incarnation AND node.last_seen_ms >= ?1)
+        RETURNING updated_ms";
+    PURGE_NODES = "DELETE FROM node WHERE last_seen_ms < ?1";
 
     HINT_VERSION = "SELECT log_version FROM cp_meta";
     SET_HINT_VERSION = "UPDATE cp_meta SET log_version = ?1";
@@ -80,6 +117,17 @@ statements! {
         (SELECT request_id FROM request_record ORDER BY at_ms, request_id LIMIT ?1)";
     COUNT_REQUESTS = "UPDATE cp_meta SET requests = requests + ?1 RETURNING requests";
     REQUEST = "SELECT body FROM request_record WHERE request_id = ?1";
+
+    /// By the database's clock, in milliseconds.
+    NOW = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+    LEASE = "SELECT holder, epoch, end_ms FROM lease WHERE name = ?1";
+    SET_LEASE = "INSERT INTO lease (name, holder, epoch, end_ms) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, epoch = excluded.epoch, end_ms = excluded.end_ms";
+
+    ADD_POST = "INSERT INTO post (number, replica, body) VALUES (?1, ?2, ?3)";
+    NEWEST_POST = "SELECT coalesce(max(number), 0) FROM post";
+    POSTS = "SELECT number, replica, body FROM post WHERE number > ?1 ORDER BY number LIMIT ?2";
+    FORGET_POSTS = "DELETE FROM post WHERE number <= ?1";
 
     NODE = "SELECT node_id, incarnation, build, listen, last_seen_ms FROM node WHERE node_id = ?1";
     NODES = "SELECT node_id, incarnation, build, listen, last_seen_ms FROM node ORDER BY node_id";

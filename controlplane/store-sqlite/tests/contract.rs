@@ -1,8 +1,9 @@
 //! The suite of all stores, over files.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
 
-use cliproxy_store::contract::Harness;
+use cliproxy_store::contract::{CaseResult, Harness};
 use cliproxy_store_sqlite::SqliteStore;
+use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 use std::{path::PathBuf, sync::Arc};
 use tempfile::TempDir;
 
@@ -40,6 +41,15 @@ impl Harness for OnDisk {
 
     async fn event_ids(&self) -> Vec<String> {
         self.store.event_ids().await.unwrap()
+    }
+
+    async fn post_often(&self, times: u64) -> CaseResult {
+        let mut connection = SqliteConnectOptions::new().filename(self.path()).connect().await.unwrap();
+        let posts = "WITH RECURSIVE posts(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM posts WHERE number < ?1)
+            INSERT INTO post (number, replica, body) SELECT number, 'a', x'' FROM posts";
+        sqlx::query(posts).bind(times.cast_signed()).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        Ok(())
     }
 }
 

@@ -11,14 +11,20 @@ pub mod checks;
 pub mod config;
 pub mod durability;
 pub mod events;
+pub mod fences;
 pub mod hint_log;
 pub mod hint_values;
 pub mod hints;
 pub mod identity;
+pub mod late;
+pub mod leases;
 pub mod ledger;
 pub mod nodes;
+pub mod posts;
 pub mod requests;
+pub mod tidy;
 pub mod usage;
+pub mod usage_by;
 
 mod sample;
 #[cfg(test)]
@@ -43,6 +49,18 @@ pub trait Harness: Sized + Send {
 
     /// Gives the ids of the recorded events, sorted.
     fn event_ids(&self) -> impl Future<Output = Vec<String>> + Send;
+
+    /// Has replica `a` post that many times, with nothing in it, as no other post is there yet. A store to which each
+    /// commit is dear writes all of them in one.
+    fn post_often(&self, times: u64) -> impl Future<Output = CaseResult> + Send {
+        let store = Arc::clone(self.store());
+        async move {
+            for _ in 0..times {
+                store.post("a".into(), vec![]).await?;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// What a case ends with: an error of the store fails it.
@@ -90,6 +108,10 @@ macro_rules! contract_tests {
                 an_earlier_configuration_can_still_be_read
                 configurations_are_listed_the_newest_first
                 the_list_of_configurations_stops_at_the_limit
+                a_text_comes_back_for_its_number
+                a_configuration_follows_the_newest_or_is_refused
+                the_active_configuration_is_never_superseded
+                of_many_that_follow_the_same_one_wins
             }
             durability {
                 configurations_survive_reopening
@@ -98,12 +120,25 @@ macro_rules! contract_tests {
                 the_audit_log_and_outcomes_survive_reopening
                 checks_and_requests_survive_reopening
                 nodes_survive_reopening
+                leases_survive_reopening
+                posts_survive_reopening
+                texts_of_configurations_survive_reopening
+                roll_ups_survive_reopening
             }
             events {
                 each_event_is_recorded_once
                 an_event_is_recorded_once_also_from_two_tasks
                 a_resent_event_is_known_after_reopening
                 events_are_forgotten_after_their_time
+            }
+            fences {
+                whoever_has_the_lease_writes
+                a_change_under_a_stale_fence_does_nothing_at_all
+                a_remembered_call_under_a_stale_fence_is_refused
+                checks_under_a_stale_fence_are_not_counted
+                nothing_is_forgotten_under_a_stale_fence
+                nothing_is_written_under_a_lease_that_was_given_up
+                whoever_loses_the_lease_in_between_is_refused
             }
             hint_log {
                 changes_follow_a_version_up_to_the_limit
@@ -138,6 +173,27 @@ macro_rules! contract_tests {
                 a_ping_changes_nothing
                 pings_go_well_beside_other_commits
             }
+            late {
+                what_may_have_been_counted_is_set_aside
+                a_cursor_that_came_late_stays_wary
+                a_new_incarnation_counts_as_ever
+                nothing_is_late_while_no_cursor_was_forgotten
+                skewed_batches_are_told
+                a_node_that_is_heard_of_keeps_its_cursor
+                what_was_set_aside_is_forgotten_after_its_time
+            }
+            leases {
+                a_free_lease_is_taken_with_epoch_one
+                a_renewed_lease_keeps_its_epoch
+                a_held_lease_is_refused_to_others
+                a_lease_that_ran_out_goes_to_another
+                a_late_holder_keeps_the_epoch_while_nobody_came
+                a_resigned_lease_is_free_at_once
+                resigning_what_is_not_held_does_nothing
+                leases_have_nothing_to_do_with_each_other
+                one_of_many_takes_a_free_lease
+                one_of_many_takes_a_lease_that_ran_out
+            }
             ledger {
                 batches_move_the_cursor_to_their_end
                 reporting_nothing_tells_the_cursor
@@ -162,12 +218,31 @@ macro_rules! contract_tests {
                 an_earlier_incarnation_changes_nothing
                 nodes_come_sorted_by_name
             }
+            posts {
+                posts_come_back_in_order_as_they_were
+                posts_follow_a_number_up_to_the_limit
+                an_equal_post_is_another_one
+                a_number_of_another_history_has_no_posts
+                posts_of_many_tasks_have_contiguous_numbers
+                whoever_follows_posts_misses_none
+                posts_that_are_forgotten_are_not_skipped
+            }
             requests {
                 a_record_is_found_by_its_id
                 the_first_record_of_an_id_stays
                 records_of_many_tasks_are_all_there
                 records_are_forgotten_after_their_time
                 the_oldest_records_make_room
+            }
+            tidy {
+                minutes_hours_and_days_agree_whatever_was_tidied
+                tidying_again_changes_nothing
+                what_comes_after_the_roll_up_counts_too
+                minutes_are_forgotten_after_their_time
+                hours_are_forgotten_and_days_are_not
+                a_long_pause_is_made_up_for_in_several_calls
+                tidying_beside_counting_loses_nothing
+                nodes_not_heard_of_for_long_are_forgotten
             }
             usage {
                 sums_equal_what_was_applied
@@ -178,6 +253,16 @@ macro_rules! contract_tests {
                 a_refusal_is_an_answer
                 a_cancelled_call_is_no_call
                 minutes_outside_the_range_have_no_share
+            }
+            usage_by {
+                a_store_without_usage_has_no_sums
+                every_counter_is_summed_in_its_place
+                periods_come_the_newest_first
+                sums_are_told_apart_by_what_is_asked_for
+                sums_are_of_the_provider_and_model_asked_for
+                the_limit_keeps_the_newest_sums
+                periods_that_begin_within_the_range_count_whole
+                sums_stay_at_the_limit_of_their_type
             }
         }
     };

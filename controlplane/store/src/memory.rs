@@ -1,34 +1,49 @@
 //! The store in memory: for tests and simulations, with the same effects as the others and faults on demand.
 //!
 //! Nothing here depends on anything but what it is given: the same calls give the same answers.
+//!
+//! A simulation makes one [`MemoryStore`] with its own clock ([`MemoryStore::with_clock`]), and gives each replica of the
+//! control plane a connection of its own ([`MemoryStore::connect`]). Faults are those of the whole database
+//! ([`MemoryStore::faults`]), as an outage, or those of one connection ([`MemoryStore::connection_faults`]), as a replica
+//! that is cut off from its database or no longer hears its doorbell. A standby that takes over without the last commits
+//! is [`MemoryStore::roll_back`].
 
 mod book;
+mod connection;
 mod faults;
 mod state;
 #[cfg(test)]
 mod tests;
+mod usage;
 
-pub use faults::Faults;
+pub use faults::{Faults, Odds, Strike};
 
 use crate::{
-    Change, CheckCount, ConfigSummary, Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, Store,
-    StoreError, StoreFuture, StoredConfig, StoredRequest,
+    Change, CheckCount, ConfigSummary, Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, Post, Store,
+    StoreError, StoreFuture, StoredConfig, StoredRequest, UsageQuery, UsageSum,
 };
 use cliproxy_domain::{
-    AuditEntry, AuditQuery, ConfigId, Fence, Hint, HintVersion, HistoryId, LedgerRow, ProviderName,
-    UrgentEvent, WallTime,
+    AuditEntry, AuditQuery, ConfigId, Fence, Hint, HintVersion, HistoryId, Lease, LeaseName, LedgerRow,
+    ProviderName, ReplicaId, UrgentEvent, WallTime,
 };
-use faults::Fate;
+use connection::{Connection, Connections};
 use parking_lot::Mutex;
 use state::State;
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
+use tokio::sync::watch;
 
-/// A database that lives as long as one of its handles. Clones are further connections to the same one, as
-/// several replicas or a restarted one have.
+/// One connection to a database that lives as long as one of its connections. Clones are the same connection.
 #[derive(Clone)]
 pub struct MemoryStore {
-    state: Arc<Mutex<State>>,
-    faults: Arc<Faults>,
+    database: Arc<Database>,
+    connection: Arc<Connection>,
+}
+
+struct Database {
+    state: Mutex<State>,
+    faults: Faults,
+    clock: Box<dyn Fn() -> WallTime + Send + Sync>,
+    connections: Connections,
 }
 
 /// What a [`MemoryStore`] held at one moment.
@@ -36,54 +51,169 @@ pub struct MemoryStore {
 pub struct Savepoint(State);
 
 impl MemoryStore {
-    /// Makes an empty database of that history.
+    /// Makes an empty database of that history, whose leases go by tokio's clock.
     pub fn new(history: HistoryId) -> Self {
-        Self { state: Arc::new(Mutex::new(State::new(history))), faults: Arc::default() }
+        Self::with_clock(history, tokio_time())
     }
 
-    /// Gives the switches for faults, shared by all handles.
+    /// As [`MemoryStore::new`], but leases go by `clock`, which is the one clock of the database: replicas have theirs.
+    pub fn with_clock(history: HistoryId, clock: impl Fn() -> WallTime + Send + Sync + 'static) -> Self {
+        let connections = Connections::default();
+        let connection = connections.open();
+        let state = Mutex::new(State::new(history));
+        let database = Database { state, faults: Faults::default(), clock: Box::new(clock), connections };
+        Self { database: Arc::new(database), connection }
+    }
+
+    /// Opens another connection, as another replica or a restarted one does. It has no faults of its own yet.
+    pub fn connect(&self) -> Self {
+        Self { database: Arc::clone(&self.database), connection: self.database.connections.open() }
+    }
+
+    /// Gives the switches for faults of the whole database.
     pub fn faults(&self) -> &Faults {
-        &self.faults
+        &self.database.faults
+    }
+
+    /// Gives the switches for faults of this connection alone.
+    pub fn connection_faults(&self) -> &Faults {
+        &self.connection.faults
     }
 
     /// Remembers what is committed now.
     pub fn savepoint(&self) -> Savepoint {
-        Savepoint(self.state.lock().clone())
+        Savepoint(self.database.state.lock().clone())
     }
 
-    /// Forgets all commits since `savepoint`, as a failover to a replica that lagged does. What follows is
-    /// another history, named `history`.
+    /// Forgets all commits since `savepoint`, leases among them, as a failover to a replica that lagged does. What
+    /// follows is another history, named `history`.
     pub fn roll_back(&self, savepoint: &Savepoint, history: HistoryId) {
-        let mut state = self.state.lock();
-        *state = savepoint.0.clone();
-        state.history = history;
+        {
+            let mut state = self.database.state.lock();
+            *state = savepoint.0.clone();
+            state.history = history;
+        }
+        self.ring();
     }
 
     /// Gives the ids of the recorded events, sorted.
     pub fn event_ids(&self) -> Vec<String> {
-        self.state.lock().event_ids()
+        self.database.state.lock().event_ids()
     }
 
     /// Runs one transaction that may write.
     async fn write<T>(&self, transaction: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
-        let fate = self.faults.fate_of_a_commit().await?;
-        let answer = transaction(&mut self.state.lock());
-        match fate {
-            Fate::Answered => Ok(answer),
-            Fate::AnswerLost => Err(StoreError::CommitUnknown("the answer to the commit was lost".into())),
+        self.try_write(|state| Ok(transaction(state))).await
+    }
+
+    /// As [`MemoryStore::write`]. A transaction that fails has written nothing. One during which the store becomes
+    /// unavailable is not committed; nor is one whose caller goes away before its time has passed.
+    async fn try_write<T>(
+        &self,
+        transaction: impl FnOnce(&mut State) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.pass().await?;
+        let (strike, delay, by) = self.next_strike();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+            self.pass().await?;
         }
+        match strike {
+            Strike::None | Strike::AnswerLost | Strike::StoppedAfter => {}
+            Strike::Refused => return Err(StoreError::Unavailable("crashed before the commit".into())),
+            Strike::CommitLost => return Err(commit_unknown()),
+            Strike::StoppedBefore => by.stop().await,
+        }
+        let answer = self.commit(transaction)?;
+        match strike {
+            Strike::AnswerLost => Err(commit_unknown()),
+            Strike::StoppedAfter => by.stop().await,
+            _ => Ok(answer),
+        }
+    }
+
+    /// Gives what strikes the next transaction, how long its commit takes, and whose fault it is.
+    fn next_strike(&self) -> (Strike, Duration, &Faults) {
+        let (of_all, delay) = self.database.faults.next();
+        if of_all != Strike::None {
+            return (of_all, delay, &self.database.faults);
+        }
+        let (of_one, more) = self.connection.faults.next();
+        (of_one, delay + more, &self.connection.faults)
+    }
+
+    fn commit<T>(
+        &self,
+        transaction: impl FnOnce(&mut State) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (answer, is_news) = {
+            let mut state = self.database.state.lock();
+            let before = state.news;
+            let answer = transaction(&mut state)?;
+            (answer, state.news != before)
+        };
+        if is_news {
+            self.ring();
+        }
+        Ok(answer)
     }
 
     /// Runs one transaction that only reads.
     async fn read<T>(&self, transaction: impl FnOnce(&State) -> T) -> Result<T, StoreError> {
-        self.faults.check_available()?;
-        Ok(transaction(&self.state.lock()))
+        self.pass().await?;
+        Ok(transaction(&self.database.state.lock()))
     }
+
+    async fn pass(&self) -> Result<(), StoreError> {
+        self.connection.faults.pass().await?;
+        self.database.faults.pass().await
+    }
+
+    fn ring(&self) {
+        if !self.database.faults.is_deaf() {
+            self.database.connections.ring();
+        }
+    }
+}
+
+fn commit_unknown() -> StoreError {
+    StoreError::CommitUnknown("the answer to the commit was lost".into())
+}
+
+/// Tells how long it is since this was made, by tokio's clock: a test that pauses or advances that moves this too.
+#[expect(clippy::disallowed_methods, reason = "the database has a clock of its own; this one is for tests")]
+fn tokio_time() -> impl Fn() -> WallTime {
+    let made = tokio::time::Instant::now();
+    move || WallTime(0).plus(tokio::time::Instant::now().saturating_duration_since(made))
 }
 
 impl Store for MemoryStore {
     fn history(&self) -> StoreFuture<'_, HistoryId> {
         Box::pin(self.read(|state| state.history.clone()))
+    }
+
+    fn doorbell(&self) -> Option<watch::Receiver<u64>> {
+        Some(self.connection.bell.subscribe())
+    }
+
+    fn lead(&self, lease: LeaseName, holder: String, ttl: Duration) -> StoreFuture<'_, Lease> {
+        Box::pin(self.write(move |state| state.lead(lease, holder, (self.database.clock)(), ttl)))
+    }
+
+    fn resign(&self, fence: Fence) -> StoreFuture<'_, ()> {
+        Box::pin(self.write(move |state| state.resign(&fence)))
+    }
+
+    fn post(&self, replica: ReplicaId, body: Vec<u8>) -> StoreFuture<'_, u64> {
+        Box::pin(self.write(|state| state.post(replica, body)))
+    }
+
+    fn newest_post(&self) -> StoreFuture<'_, u64> {
+        Box::pin(self.read(State::newest_post))
+    }
+
+    fn posts_since(&self, number: u64, limit: u32) -> StoreFuture<'_, Option<Vec<Post>>> {
+        Box::pin(self.read(move |state| state.posts_since(number, limit)))
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {
@@ -98,20 +228,40 @@ impl Store for MemoryStore {
         Box::pin(self.read(move |state| state.config(id).cloned()))
     }
 
+    fn config_text(&self, id: ConfigId) -> StoreFuture<'_, Option<String>> {
+        Box::pin(self.read(move |state| state.config_text(id)))
+    }
+
     fn put_config(&self, new: NewConfig) -> StoreFuture<'_, ConfigId> {
-        Box::pin(self.write(|state| state.put_config(new)))
+        Box::pin(self.try_write(|state| state.put_config(new)))
     }
 
     fn apply_batches(&self, nodes: Vec<NodeBatches>, now: WallTime) -> StoreFuture<'_, Vec<Cursor>> {
-        Box::pin(self.write(move |state| state.apply_batches(&nodes, now)))
+        Box::pin(self.write(move |state| state.usage.apply_batches(&nodes, now)))
     }
 
     fn usage(&self, minutes: Range<WallTime>) -> StoreFuture<'_, Vec<LedgerRow>> {
-        Box::pin(self.read(move |state| state.usage(&minutes)))
+        Box::pin(self.read(move |state| state.usage.usage(&minutes)))
+    }
+
+    fn usage_by(&self, query: UsageQuery) -> StoreFuture<'_, Vec<UsageSum>> {
+        Box::pin(self.read(move |state| state.usage.usage_by(&query)))
+    }
+
+    fn late_usage(&self, hours: Range<WallTime>) -> StoreFuture<'_, Vec<LedgerRow>> {
+        Box::pin(self.read(move |state| state.usage.late_usage(&hours)))
+    }
+
+    fn tidy(&self, now: WallTime, fence: Option<Fence>) -> StoreFuture<'_, ()> {
+        Box::pin(self.try_write(move |state| {
+            state.check(fence.as_ref())?;
+            state.tidy(now);
+            Ok(())
+        }))
     }
 
     fn answered_share(&self, minutes: Range<WallTime>) -> StoreFuture<'_, BTreeMap<ProviderName, f64>> {
-        Box::pin(self.read(move |state| state.answered_share(&minutes)))
+        Box::pin(self.read(move |state| state.usage.answered_share(&minutes)))
     }
 
     fn record_events(&self, events: Vec<UrgentEvent>, now: WallTime) -> StoreFuture<'_, ()> {
@@ -119,15 +269,22 @@ impl Store for MemoryStore {
     }
 
     fn change(&self, change: Change) -> StoreFuture<'_, Vec<HintChange>> {
-        Box::pin(self.write(|state| state.change(change)))
+        Box::pin(self.try_write(|state| {
+            state.check(change.fence.as_ref())?;
+            Ok(state.change(change))
+        }))
     }
 
     fn hints(&self) -> StoreFuture<'_, (HintVersion, Vec<Hint>)> {
         Box::pin(self.read(State::hints))
     }
 
-    fn forget_cooldowns(&self, ended_before: WallTime, _fence: Option<Fence>) -> StoreFuture<'_, ()> {
-        Box::pin(self.write(move |state| state.forget_cooldowns(ended_before)))
+    fn forget_cooldowns(&self, ended_before: WallTime, fence: Option<Fence>) -> StoreFuture<'_, ()> {
+        Box::pin(self.try_write(move |state| {
+            state.check(fence.as_ref())?;
+            state.forget_cooldowns(ended_before);
+            Ok(())
+        }))
     }
 
     fn outcome(&self, request_id: String) -> StoreFuture<'_, Option<String>> {
@@ -138,8 +295,12 @@ impl Store for MemoryStore {
         Box::pin(self.read(move |state| state.book.audit(&query)))
     }
 
-    fn record_checks(&self, checks: Vec<CheckCount>, _fence: Option<Fence>) -> StoreFuture<'_, ()> {
-        Box::pin(self.write(|state| state.book.record_checks(checks)))
+    fn record_checks(&self, checks: Vec<CheckCount>, fence: Option<Fence>) -> StoreFuture<'_, ()> {
+        Box::pin(self.try_write(move |state| {
+            state.check(fence.as_ref())?;
+            state.book.record_checks(checks);
+            Ok(())
+        }))
     }
 
     fn checks(&self, minutes: Range<WallTime>) -> StoreFuture<'_, BTreeMap<ProviderName, (u64, u64)>> {

@@ -4,7 +4,7 @@ use super::{
     CaseResult, Harness,
     sample::{MINUTE, NOW, config, entry},
 };
-use crate::{ConfigSummary, NewConfig, Store};
+use crate::{ConfigSummary, NewConfig, Store, StoreError};
 use cliproxy_domain::ConfigId;
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::task::JoinSet;
@@ -141,5 +141,70 @@ pub async fn the_list_of_configurations_stops_at_the_limit<H: Harness>() -> Case
         ids.push(listed.iter().map(|summary| summary.id.0).collect::<Vec<_>>());
     }
     assert_eq!(ids, [vec![], vec![3, 2], vec![3, 2, 1]]);
+    Ok(())
+}
+
+/// Brings a text back as it was, for its own number.
+pub async fn a_text_comes_back_for_its_number<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let store = harness.store();
+    let long = format!("providers:\r\n  # é\0\n{}", "x".repeat(1_000_000));
+    let first = store.put_config(NewConfig { text: Some(long.clone()), ..config(10) }).await?;
+    let second = store.put_config(NewConfig { text: Some(String::new()), ..config(20) }).await?;
+    let third = store.put_config(config(30)).await?;
+    assert_eq!(store.config_text(first).await?, Some(long));
+    assert_eq!(store.config_text(second).await?.as_deref(), Some(""));
+    assert_eq!(store.config_text(third).await?, None);
+    assert_eq!(store.config_text(third.next()).await?, None);
+    Ok(())
+}
+
+fn following(hash: u64, follows: u64) -> NewConfig {
+    NewConfig { follows: Some(ConfigId(follows)), ..config(hash) }
+}
+
+fn is_superseded_by<T>(newest: u64, answer: &Result<T, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::Superseded { newest: found }) if found.0 == newest)
+}
+
+/// Numbers a configuration that follows the newest one, and refuses one that follows another, which changes nothing.
+pub async fn a_configuration_follows_the_newest_or_is_refused<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let store = harness.store();
+    assert!(is_superseded_by(0, &store.put_config(following(10, 1)).await));
+    assert_eq!(store.put_config(following(10, 0)).await?, ConfigId(1));
+    assert_eq!(store.put_config(following(20, 1)).await?, ConfigId(2));
+    for follows in [0, 1, 3, u64::MAX] {
+        assert!(is_superseded_by(2, &store.put_config(following(30, follows)).await), "{follows}");
+    }
+    assert_eq!(store.configs(10).await?.len(), 2);
+    assert_eq!(store.put_config(config(30)).await?, ConfigId(3));
+    Ok(())
+}
+
+/// Gives what is active already its number, whatever it was to follow: it may be asked for a second time.
+pub async fn the_active_configuration_is_never_superseded<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let store = harness.store();
+    store.put_config(config(10)).await?;
+    store.put_config(following(20, 1)).await?;
+    for follows in [0, 1, 2, 3] {
+        assert_eq!(store.put_config(following(20, follows)).await?, ConfigId(2));
+    }
+    Ok(())
+}
+
+/// Lets one of many win that would all follow the same, and tells the others who did.
+pub async fn of_many_that_follow_the_same_one_wins<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    harness.store().put_config(config(1)).await?;
+    let mut tasks = JoinSet::new();
+    for hash in 2..=9 {
+        let store = Arc::clone(harness.store());
+        tasks.spawn(async move { store.put_config(following(hash, 1)).await });
+    }
+    let answers = tasks.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| matches!(answer, Ok(ConfigId(2)))).count(), 1, "{answers:?}");
+    assert_eq!(answers.iter().filter(|answer| is_superseded_by(2, answer)).count(), 7, "{answers:?}");
     Ok(())
 }

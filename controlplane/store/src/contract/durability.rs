@@ -2,9 +2,12 @@
 
 use super::{
     CaseResult, Harness,
-    sample::{MINUTE, NOW, around_now, audit, config, health, merge, node, outcome, report, rest},
+    sample::{
+        MINUTE, NOW, all_time, around_now, audit, by, config, fence, health, lead, merge, node, outcome,
+        report, rest,
+    },
 };
-use crate::{Change, CheckCount, Store, StoredRequest};
+use crate::{Change, CheckCount, NewConfig, RETAINED_NODES, Store, StoredRequest, UsagePeriod};
 use cliproxy_domain::{AuditQuery, HintVersion, Seq};
 
 /// Keeps configurations and goes on numbering after them.
@@ -88,5 +91,59 @@ pub async fn nodes_survive_reopening<H: Harness>() -> CaseResult {
     harness.store().see_node(node("a", 2, MINUTE)).await?;
     let harness = harness.reopen().await;
     assert_eq!(harness.store().nodes().await?, [node("a", 2, MINUTE)]);
+    Ok(())
+}
+
+/// Keeps a lease with its holder and its epoch, and what was given up free.
+pub async fn leases_survive_reopening<H: Harness>() -> CaseResult {
+    let long = 60 * MINUTE;
+    let harness = H::fresh().await;
+    lead(harness.store(), "a", long).await?;
+    let harness = harness.reopen().await;
+    assert_eq!(lead(harness.store(), "b", long).await?, ("a".into(), 1));
+    harness.store().change(Change { fence: Some(fence("a", 1)), ..Change::default() }).await?;
+    harness.store().resign(fence("a", 1)).await?;
+    let harness = harness.reopen().await;
+    assert_eq!(lead(harness.store(), "b", long).await?, ("b".into(), 2));
+    Ok(())
+}
+
+/// Keeps posts and goes on numbering after them.
+pub async fn posts_survive_reopening<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    harness.store().post("a".into(), vec![1]).await?;
+    let before = harness.store().posts_since(0, 10).await?;
+    let harness = harness.reopen().await;
+    assert_eq!(harness.store().posts_since(0, 10).await?, before);
+    assert_eq!(harness.store().post("b".into(), vec![2]).await?, 2);
+    Ok(())
+}
+
+/// Keeps the text that a configuration was made of.
+pub async fn texts_of_configurations_survive_reopening<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let id = harness.store().put_config(NewConfig { text: Some("a: 1".into()), ..config(10) }).await?;
+    let harness = harness.reopen().await;
+    assert_eq!(harness.store().config_text(id).await?.as_deref(), Some("a: 1"));
+    Ok(())
+}
+
+/// Keeps what was rolled up and that it was, what was set aside, and which cursors are wary.
+pub async fn roll_ups_survive_reopening<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let later = NOW.plus(RETAINED_NODES + MINUTE);
+    harness.store().apply_batches(vec![report("a", &[1, 2])], NOW).await?;
+    harness.store().tidy(later, None).await?;
+    harness.store().apply_batches(vec![report("a", &[1])], later).await?;
+    let hours = harness.store().usage_by(by(UsagePeriod::Hour)).await?;
+    let late = harness.store().late_usage(all_time()).await?;
+    assert_eq!((hours.len(), late.len()), (1, 1));
+    let harness = harness.reopen().await;
+    let store = harness.store();
+    store.tidy(later, None).await?;
+    assert_eq!(store.usage_by(by(UsagePeriod::Hour)).await?, hours);
+    assert_eq!(store.late_usage(all_time()).await?, late);
+    let cursors = store.apply_batches(vec![report("a", &[1, 2])], later).await?;
+    assert_eq!((cursors[0].last, cursors[0].late), (Seq(2), 1));
     Ok(())
 }

@@ -19,6 +19,8 @@ fn cursor_of(node: &str, incarnation: u64, last: u64, need_from: Option<u64>) ->
         incarnation: Incarnation(incarnation),
         last: Seq(last),
         need_from: need_from.map(Seq),
+        late: 0,
+        skewed: 0,
     }
 }
 

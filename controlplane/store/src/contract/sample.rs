@@ -1,14 +1,15 @@
 //! Small values for the cases.
 
 use crate::{
-    Change, ConfigEntry, HintChange, NewConfig, NodeBatches, NodeRecord, Outcome, Store, StoreError,
+    Change, ConfigEntry, HintChange, NewConfig, NodeBatches, NodeRecord, Outcome, Store, StoreError, UsageBy,
+    UsagePeriod, UsageQuery,
 };
 use cliproxy_domain::{
-    AttemptCounts, AuditEntry, Batch, Cooldown, CooldownCause, CooldownKey, Evidence, Health, HealthState,
-    Hint, HintVersion, Incarnation, LedgerKey, LedgerRow, NodeId, Permit, Seq, TokenUsage, UrgentEvent,
-    UrgentKind, WallTime,
+    AttemptCounts, AuditEntry, Batch, Cooldown, CooldownCause, CooldownKey, Evidence, Fence, Health,
+    HealthState, Hint, HintVersion, Incarnation, LeaseName, LedgerKey, LedgerRow, NodeId, Permit, Seq,
+    TokenUsage, UrgentEvent, UrgentKind, WallTime,
 };
-use std::{ops::Range, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 /// The beginning of a minute: 2026-02-19T22:50:00Z.
 pub(super) const NOW: WallTime = WallTime(1_771_541_400_000);
@@ -18,6 +19,11 @@ pub(super) const MINUTE: Duration = Duration::from_secs(60);
 /// The hour around [`NOW`].
 pub(super) fn around_now() -> Range<WallTime> {
     NOW.minus(30 * MINUTE)..NOW.plus(30 * MINUTE)
+}
+
+/// All times that a store may be asked for.
+pub(super) fn all_time() -> Range<WallTime> {
+    WallTime(i64::MIN)..WallTime(i64::MAX)
 }
 
 pub(super) fn config(hash: u64) -> NewConfig {
@@ -46,6 +52,47 @@ pub(super) fn answered(provider: &str, input: u64) -> LedgerRow {
         key: key(provider, "m"),
         attempts: AttemptCounts { ok: 1, ..AttemptCounts::default() },
         tokens: TokenUsage { input, ..TokenUsage::default() },
+    }
+}
+
+/// A row in which no two counters are alike.
+pub(super) fn distinct(provider: &str, model: &str, from: u64) -> LedgerRow {
+    LedgerRow {
+        key: key(provider, model),
+        attempts: AttemptCounts {
+            ok: from,
+            err_4xx: from + 1,
+            rate_limited: from + 2,
+            err_5xx: from + 3,
+            timeout: from + 4,
+            connect: from + 5,
+            cancelled: from + 6,
+            retried: from + 7,
+            latency_us: from + 8,
+            streams: from + 9,
+            stream_us: from + 10,
+            first_event_us: from + 11,
+        },
+        tokens: TokenUsage {
+            input: from + 12,
+            output: from + 13,
+            cache_read: from + 14,
+            cache_write: from + 15,
+            reasoning: from + 16,
+            estimated: from + 17,
+        },
+    }
+}
+
+/// Asks for all usage, with nothing told apart.
+pub(super) fn by(period: UsagePeriod) -> UsageQuery {
+    UsageQuery {
+        within: all_time(),
+        period,
+        by: UsageBy::default(),
+        provider: None,
+        model: None,
+        limit: 1_000,
     }
 }
 
@@ -136,6 +183,37 @@ pub(super) fn audit(id: &str, at: WallTime) -> AuditEntry {
         before: String::new(),
         after: r#"{"ends_at":"2026-02-19T22:55:00Z"}"#.into(),
     }
+}
+
+pub(super) fn loop_lease() -> LeaseName {
+    LeaseName::control_loop()
+}
+
+/// What a holder of [`loop_lease`] writes under.
+pub(super) fn fence(holder: &str, epoch: u64) -> Fence {
+    Fence { lease: loop_lease(), holder: holder.into(), epoch }
+}
+
+/// Asks for [`loop_lease`], and gives who has it and since which change.
+pub(super) async fn lead(
+    store: &Arc<impl Store>,
+    holder: &str,
+    ttl: Duration,
+) -> Result<(String, u64), StoreError> {
+    let lease = store.lead(loop_lease(), holder.into(), ttl).await?;
+    Ok((lease.holder, lease.epoch))
+}
+
+/// Asks until `holder` has [`loop_lease`], which runs out by the store's clock, and gives the epoch.
+pub(super) async fn let_run_out(store: &Arc<impl Store>, holder: &str) -> Result<u64, StoreError> {
+    for _ in 0..1_000 {
+        let (taken_by, epoch) = lead(store, holder, Duration::from_secs(600)).await?;
+        if taken_by == holder {
+            return Ok(epoch);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{holder} did not get the lease in five seconds");
 }
 
 pub(super) fn outcome(request_id: &str, answer: &str, at: WallTime) -> Outcome {

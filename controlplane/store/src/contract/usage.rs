@@ -2,7 +2,7 @@
 
 use super::{
     CaseResult, Harness,
-    sample::{MINUTE, NOW, answered, around_now, key, one_batch, report},
+    sample::{MINUTE, NOW, answered, around_now, distinct, key, one_batch, report},
 };
 use crate::{
     NodeBatches, Store,
@@ -10,35 +10,6 @@ use crate::{
 };
 use cliproxy_domain::{AttemptCounts, LedgerRow, ProviderName, TokenUsage, WallTime};
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
-
-/// A row in which no two counters are alike.
-fn distinct(provider: &str, model: &str, from: u64) -> LedgerRow {
-    LedgerRow {
-        key: key(provider, model),
-        attempts: AttemptCounts {
-            ok: from,
-            err_4xx: from + 1,
-            rate_limited: from + 2,
-            err_5xx: from + 3,
-            timeout: from + 4,
-            connect: from + 5,
-            cancelled: from + 6,
-            retried: from + 7,
-            latency_us: from + 8,
-            streams: from + 9,
-            stream_us: from + 10,
-            first_event_us: from + 11,
-        },
-        tokens: TokenUsage {
-            input: from + 12,
-            output: from + 13,
-            cache_read: from + 14,
-            cache_write: from + 15,
-            reasoning: from + 16,
-            estimated: from + 17,
-        },
-    }
-}
 
 fn with(attempts: AttemptCounts) -> LedgerRow {
     LedgerRow { key: key("claude", "m"), attempts, tokens: TokenUsage::default() }

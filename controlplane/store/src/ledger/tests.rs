@@ -1,6 +1,6 @@
 use super::*;
 use crate::{MemoryStore, Store};
-use cliproxy_domain::{AttemptCounts, HistoryId, LedgerRow, TokenUsage};
+use cliproxy_domain::{AttemptCounts, HistoryId, Incarnation, LedgerKey, LedgerRow, Seq, TokenUsage};
 use proptest::{collection::vec, prelude::*};
 
 const NOW: WallTime = WallTime(1_771_541_400_000);
@@ -86,14 +86,14 @@ proptest! {
         inputs in vec((1..=2_u64, vec(1..=BATCHES, 0..8)), 0..12),
     ) {
         let inputs: Vec<_> = inputs.iter().map(|(incarnation, seqs)| report(*incarnation, seqs)).collect();
-        let together = settle(&inputs, &BTreeMap::new(), NOW);
+        let together = settle(&inputs, &Books::default(), NOW);
 
-        let mut cursors = BTreeMap::new();
+        let mut books = Books::default();
         let mut cells: BTreeMap<CellKey, Sums> = BTreeMap::new();
         let mut answers = Vec::new();
         for input in inputs {
-            let one = settle(&[input], &cursors, NOW);
-            cursors.extend(one.cursors);
+            let one = settle(&[input], &books, NOW);
+            books.cursors.extend(one.cursors);
             answers.extend(one.answers);
             for (key, sums) in one.cells {
                 cells.entry(key).or_default().add(&sums);
@@ -101,7 +101,7 @@ proptest! {
         }
         prop_assert_eq!(together.answers, answers);
         prop_assert_eq!(together.cells, cells);
-        prop_assert_eq!(together.cursors, cursors);
+        prop_assert_eq!(together.cursors, books.cursors);
     }
 }
 

@@ -1,32 +1,43 @@
 //! What the store in memory holds, and what each transaction does to it.
 
-use super::book::Book;
+use super::{book::Book, usage::Usage};
 use crate::{
-    Change, ConfigSummary, Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, RETAINED_EVENTS,
-    StoredConfig, hints,
-    ledger::{self, CellKey, CursorKey, Sums},
+    Change, ConfigSummary, HintChange, NewConfig, NodeRecord, Post, RETAINED_EVENTS, RETAINED_POSTS,
+    StoreError, StoredConfig, hints, leases::Held, ledger::rolling,
 };
 use cliproxy_domain::{
-    ConfigId, Hint, HintKey, HintVersion, HistoryId, LedgerKey, LedgerRow, NodeId, ProviderName, Seq,
-    UrgentEvent, WallTime,
+    ConfigId, Fence, Hint, HintKey, HintVersion, HistoryId, Lease, LeaseName, NodeId, ReplicaId, UrgentEvent,
+    WallTime,
 };
 use std::{
     collections::{BTreeMap, VecDeque},
-    ops::Range,
+    time::Duration,
 };
+
+/// A numbered configuration, as it is listed, and the text that it was made of.
+#[derive(Clone)]
+struct Numbered {
+    config: StoredConfig,
+    summary: ConfigSummary,
+    text: Option<String>,
+}
 
 /// All tables. Sorted maps, so that answers do not depend on hashing.
 #[derive(Clone)]
 pub(super) struct State {
     pub(super) history: HistoryId,
-    configs: BTreeMap<ConfigId, (StoredConfig, ConfigSummary)>,
-    cursors: BTreeMap<CursorKey, Seq>,
-    cells: BTreeMap<CellKey, Sums>,
+    /// Grows with whatever other replicas are to hear of.
+    pub(super) news: u64,
+    configs: BTreeMap<ConfigId, Numbered>,
     events: BTreeMap<String, WallTime>,
     hint_version: HintVersion,
     hints: BTreeMap<HintKey, Hint>,
     changes: VecDeque<HintChange>,
     nodes: BTreeMap<NodeId, NodeRecord>,
+    leases: BTreeMap<LeaseName, Held>,
+    newest_post: u64,
+    posts: VecDeque<Post>,
+    pub(super) usage: Usage,
     pub(super) book: Book,
 }
 
@@ -34,78 +45,111 @@ impl State {
     pub(super) fn new(history: HistoryId) -> Self {
         Self {
             history,
+            news: 0,
             configs: BTreeMap::new(),
-            cursors: BTreeMap::new(),
-            cells: BTreeMap::new(),
             events: BTreeMap::new(),
             hint_version: HintVersion(0),
             hints: BTreeMap::new(),
             changes: VecDeque::new(),
             nodes: BTreeMap::new(),
+            leases: BTreeMap::new(),
+            newest_post: 0,
+            posts: VecDeque::new(),
+            usage: Usage::default(),
             book: Book::default(),
         }
     }
 
+    /// Refuses what is written under a lease that is another's.
+    pub(super) fn check(&self, fence: Option<&Fence>) -> Result<(), StoreError> {
+        match fence {
+            Some(fence) if !self.leases.get(&fence.lease).is_some_and(|held| held.admits(fence)) => {
+                Err(StoreError::Fenced(fence.lease.0.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn lead(&mut self, lease: LeaseName, holder: String, now: WallTime, ttl: Duration) -> Lease {
+        let held = Held::taken(self.leases.remove(&lease), holder, now, ttl);
+        let seen = held.at(now);
+        self.leases.insert(lease, held);
+        seen
+    }
+
+    pub(super) fn resign(&mut self, fence: &Fence) {
+        if let Some(held) = self.leases.get_mut(&fence.lease)
+            && held.admits(fence)
+        {
+            *held = held.clone().resigned();
+            self.news += 1;
+        }
+    }
+
+    pub(super) fn post(&mut self, replica: ReplicaId, body: Vec<u8>) -> u64 {
+        self.newest_post += 1;
+        self.news += 1;
+        self.posts.push_back(Post { number: self.newest_post, replica, body });
+        let forgotten = self.newest_post.saturating_sub(RETAINED_POSTS);
+        while self.posts.front().is_some_and(|oldest| oldest.number <= forgotten) {
+            self.posts.pop_front();
+        }
+        self.newest_post
+    }
+
+    pub(super) fn newest_post(&self) -> u64 {
+        self.newest_post
+    }
+
+    pub(super) fn posts_since(&self, number: u64, limit: u32) -> Option<Vec<Post>> {
+        if number > self.newest_post || number < self.newest_post.saturating_sub(RETAINED_POSTS) {
+            return None;
+        }
+        let after = self.posts.iter().filter(|post| post.number > number);
+        Some(after.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
+    }
+
+    pub(super) fn tidy(&mut self, now: WallTime) {
+        let is_heard = |node: &NodeId, incarnation, since| {
+            self.nodes
+                .get(node)
+                .is_some_and(|known| known.incarnation == incarnation && known.last_seen >= since)
+        };
+        self.usage.tidy(now, is_heard);
+        let since = rolling::heard_since(now);
+        self.nodes.retain(|_, node| node.last_seen >= since);
+    }
+
     pub(super) fn active_config(&self) -> Option<&StoredConfig> {
-        self.configs.last_key_value().map(|(_, (config, _))| config)
+        self.configs.last_key_value().map(|(_, numbered)| &numbered.config)
     }
 
     pub(super) fn config(&self, id: ConfigId) -> Option<&StoredConfig> {
-        self.configs.get(&id).map(|(config, _)| config)
+        self.configs.get(&id).map(|numbered| &numbered.config)
     }
 
-    pub(super) fn put_config(&mut self, new: NewConfig) -> ConfigId {
-        let highest = match self.active_config() {
-            Some(active) if active.hash == new.hash => return active.id,
+    pub(super) fn config_text(&self, id: ConfigId) -> Option<String> {
+        self.configs.get(&id)?.text.clone()
+    }
+
+    pub(super) fn put_config(&mut self, new: NewConfig) -> Result<ConfigId, StoreError> {
+        let newest = match self.active_config() {
+            Some(active) if active.hash == new.hash => return Ok(active.id),
             Some(active) => active.id,
             None => ConfigId(0),
         };
-        let id = highest.next();
+        if new.follows.is_some_and(|follows| follows != newest) {
+            return Err(StoreError::Superseded { newest });
+        }
+        self.news += 1;
+        let id = newest.next();
         let hash = new.hash;
         let summary =
             ConfigSummary { id, hash, author: new.author.clone(), reason: new.reason.clone(), at: new.at };
-        self.configs.insert(id, (StoredConfig { id, hash, entries: new.into_sorted_entries() }, summary));
-        id
-    }
-
-    pub(super) fn apply_batches(&mut self, nodes: &[NodeBatches], now: WallTime) -> Vec<Cursor> {
-        let settled = ledger::settle(nodes, &self.cursors, now);
-        for (key, sums) in settled.cells {
-            self.cells.entry(key).or_default().add(&sums);
-        }
-        self.cursors.extend(settled.cursors);
-        settled.answers
-    }
-
-    fn cells_within(&self, minutes: &Range<WallTime>) -> impl Iterator<Item = (&CellKey, &Sums)> {
-        self.cells.iter().filter(|(key, _)| minutes.contains(&key.minute))
-    }
-
-    pub(super) fn usage(&self, minutes: &Range<WallTime>) -> Vec<LedgerRow> {
-        let mut totals: BTreeMap<LedgerKey, Sums> = BTreeMap::new();
-        for (key, sums) in self.cells_within(minutes) {
-            totals.entry(key.ledger.clone()).or_default().add_cell(sums);
-        }
-        totals.into_iter().map(|(key, sums)| sums.into_row(key)).collect()
-    }
-
-    pub(super) fn answered_share(&self, minutes: &Range<WallTime>) -> BTreeMap<ProviderName, f64> {
-        let mut answered: BTreeMap<(ProviderName, WallTime), bool> = BTreeMap::new();
-        for (key, sums) in self.cells_within(minutes) {
-            let attempts = sums.attempts();
-            if attempts.were_heard() {
-                let minute = answered.entry((key.ledger.provider.clone(), key.minute)).or_default();
-                *minute |= attempts.were_answered();
-            }
-        }
-        let mut counts: BTreeMap<ProviderName, (u32, u32)> = BTreeMap::new();
-        for ((provider, _), answered) in answered {
-            let (good, all) = counts.entry(provider).or_default();
-            *good += u32::from(answered);
-            *all += 1;
-        }
-        let share = |(good, all): (u32, u32)| f64::from(good) / f64::from(all);
-        counts.into_iter().map(|(provider, count)| (provider, share(count))).collect()
+        let text = new.text.clone();
+        let config = StoredConfig { id, hash, entries: new.into_sorted_entries() };
+        self.configs.insert(id, Numbered { config, summary, text });
+        Ok(id)
     }
 
     pub(super) fn record_events(&mut self, events: Vec<UrgentEvent>, now: WallTime) {
@@ -128,6 +172,7 @@ impl State {
         let changes = hints::merge_and_number(&mut self.hints, self.hint_version, change.hints);
         if let Some(newest) = changes.last() {
             self.hint_version = newest.version;
+            self.news += 1;
         }
         self.changes.extend(changes.iter().cloned());
         let forgotten = hints::forgotten_up_to(self.hint_version);
@@ -146,7 +191,7 @@ impl State {
     }
 
     pub(super) fn configs(&self, limit: u32) -> Vec<ConfigSummary> {
-        let newest = self.configs.values().rev().map(|(_, summary)| summary.clone());
+        let newest = self.configs.values().rev().map(|numbered| numbered.summary.clone());
         newest.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect()
     }
 

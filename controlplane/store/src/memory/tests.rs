@@ -22,7 +22,7 @@ impl Harness for InMemory {
     }
 
     async fn reopen(self) -> Self {
-        Self(Arc::new(MemoryStore::clone(&self.0)))
+        Self(Arc::new(self.0.connect()))
     }
 
     async fn event_ids(&self) -> Vec<String> {
@@ -189,9 +189,9 @@ async fn a_rolled_back_store_forgets_commits_and_has_another_history() {
 }
 
 #[tokio::test]
-async fn all_handles_see_one_database() {
+async fn all_connections_see_one_database() {
     let store = store();
-    let other = store.clone();
+    let other = store.connect();
     other.faults().lose_answers(1);
     assert!(store.change(change(1)).await.is_err());
     assert_eq!(version(&other).await, 1);
