@@ -12,7 +12,9 @@ use cliproxy_dataplane::{
     DataPlane, Seams, Settings, authenticate::Admission, decode::BodyLimits, ops::AdminToken,
 };
 use cliproxy_domain::{NodeId, Snapshot};
-use cliproxy_host::{Clock, Entropy, ServeOptions, SystemClock, SystemDisk, SystemNet};
+use cliproxy_host::{
+    Clock, Entropy, ServeOptions, SteadyClock, SystemClock, SystemDisk, SystemNet, clock::uptime,
+};
 use cliproxy_observe::{
     logging::{self, LogGuard, LogSettings},
     metrics::Metrics,
@@ -95,6 +97,11 @@ fn start_log(config: &Config) -> anyhow::Result<LogGuard> {
     Ok(logging::init(settings, || SystemClock.wall().0)?)
 }
 
+/// Gives the clock of a plane: whoever sets the machine's calendar ends no rest with that.
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SteadyClock::over(SystemClock, uptime))
+}
+
 /// Installs the one TLS provider for whoever asks for the process's default.
 pub fn install_tls_provider() {
     // A second installation changes nothing: it is the same provider.
@@ -144,7 +151,7 @@ pub async fn data_plane(
         initial: options.initial,
     };
     let seams = Seams {
-        clock: Arc::new(SystemClock),
+        clock: clock(),
         net: Arc::new(SystemNet),
         disk: Arc::new(SystemDisk::new(data_dir.join("node"))),
         entropy: Entropy::from_system(),
@@ -182,9 +189,7 @@ pub async fn control_plane(
             sha256: token.sha256,
         })
         .collect();
-    let plane =
-        ControlPlane::build(settings, Arc::new(store), Arc::new(SystemClock), Arc::new(SystemNet), metrics)
-            .await?;
+    let plane = ControlPlane::build(settings, Arc::new(store), clock(), Arc::new(SystemNet), metrics).await?;
     let handle = plane.handle();
     let configuration = Configuration::start(request, loaded, handle.clone()).await?;
     let Addresses { operators, nodes } = plane.addresses();

@@ -1,5 +1,9 @@
 //! Time.
 
+mod steady;
+
+pub use steady::{SteadyClock, uptime};
+
 use cliproxy_domain::WallTime;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 

@@ -13,7 +13,7 @@ pub mod net;
 pub mod serve;
 pub mod tls;
 
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, SteadyClock, SystemClock};
 pub use disk::{Disk, MemoryDisk, SystemDisk};
 pub use entropy::Entropy;
 pub use net::{Connection, Listener, Net, SystemNet};
