@@ -9,7 +9,7 @@ const SEED: &str = "SIM_SEED";
 /// The variable that has a process print the whole story.
 const STORY: &str = "SIM_STORY";
 
-/// Runs the seed that the environment names. 
+/// Runs the seed that the environment names.
 #[test]
 #[ignore = "it runs one seed, which the environment names, for the other tests and for replays"]
 fn replay() {

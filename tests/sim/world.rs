@@ -9,7 +9,7 @@ use crate::{
 use cliproxy_config::{Environment, Load};
 use cliproxy_dataplane::live::Live;
 use cliproxy_domain::{HistoryId, Snapshot};
-use cliproxy_host::{Entropy, MemoryDisk};
+use cliproxy_host::{Clock, Entropy, MemoryDisk, SteadyClock};
 use cliproxy_store::MemoryStore;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -121,6 +121,11 @@ impl World {
     /// Gives the disk of a node, which outlives its process.
     pub fn disk(&self, name: &str) -> MemoryDisk {
         self.disks[name].clone()
+    }
+
+    /// Gives the clock of a host as a process that begins now sees it, made steady as the program does it.
+    pub fn steady(&self, name: &str) -> Arc<dyn Clock> {
+        Arc::new(SteadyClock::over(self.clock(name), || turmoil::sim_elapsed().unwrap_or_default()))
     }
 
     /// Gives the clock of a host.

@@ -13,7 +13,7 @@ const RESTART: Duration = Duration::from_millis(500);
 pub async fn run(world: Arc<World>, name: String, start: u32) -> turmoil::Result {
     let plane = loop {
         let settings = settings(&world, &name, start);
-        let (clock, net) = (Arc::new(world.clock(&name)), Arc::new(world.net.of(&name)));
+        let (clock, net) = (world.steady(&name), Arc::new(world.net.of(&name)));
         let store = Arc::new(world.store.clone());
         match ControlPlane::build(settings, store, clock, net, &Metrics::new()).await {
             Ok(plane) => break plane,

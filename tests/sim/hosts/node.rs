@@ -22,7 +22,7 @@ pub async fn run(world: Arc<World>, name: String, start: u32) -> turmoil::Result
         initial: None,
     };
     let seams = Seams {
-        clock: Arc::new(world.clock(&name)),
+        clock: world.steady(&name),
         net: Arc::new(world.net.of(&name)),
         disk: Arc::new(world.disk(&name)),
         entropy: world.entropy(&format!("{name} {start}")),

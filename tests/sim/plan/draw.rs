@@ -73,7 +73,7 @@ fn concerned(kind: &Kind) -> Vec<&String> {
     }
 }
 
-/// Whether what is not withstood yet is drawn: a database that went back in time, and a calendar that is set.
+/// Whether what is not withstood yet is drawn: a database that went back in time.
 const MORE: bool = false;
 
 struct Draw(Entropy);
@@ -122,7 +122,7 @@ impl Draw {
             10 => Kind::AnswersLost(self.between(1, 5) as u32),
             11 => Kind::CommitsFail(self.between(1, 5) as u32),
             12 if MORE => Kind::RolledBack,
-            13 if MORE => Kind::ClockSet(if self.chance(2) { control } else { node }, self.off_ms()),
+            13 => Kind::ClockSet(if self.chance(2) { control } else { node }, self.off_ms()),
             14 => Kind::Outage("alpha".to_owned()),
             _ => {
                 let (provider, key) =
