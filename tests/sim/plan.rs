@@ -61,9 +61,9 @@ pub enum Kind {
     /// Commits take that long.
     SlowCommits(Duration),
     /// So many commits are made, and whoever made them is not told.
-    AnswersLost(u32),
+    AnswersLost(usize),
     /// So many commits fail.
-    CommitsFail(u32),
+    CommitsFail(usize),
     /// At the end the database is what it was at the beginning.
     RolledBack,
     /// A host's calendar is set by so many milliseconds.
