@@ -1,88 +1,80 @@
-//! Reports the ledger: windows of a second, numbered, sent until they are acknowledged.
+//! Reports the ledger: windows of a second, numbered, sent until they are acknowledged, and again when what was
+//! acknowledged is lost.
+
+mod queue;
 
 use super::{Identity, SyncMetrics, connect::SessionError};
 use crate::{account::Ledger, ops::Recent};
-use cliproxy_domain::{AttemptCounts, Batch, Incarnation, LedgerKey, LedgerRow, Seq, TokenUsage, WallTime};
+use cliproxy_domain::{Incarnation, LedgerRow, Seq, WallTime};
+use cliproxy_host::Clock;
 use cliproxy_proto::{
     convert::telemetry::batch_to_wire,
     v1::{ReportDown, ReportHello, ReportUp, report_up::Message, telemetry_client::TelemetryClient},
 };
 use parking_lot::Mutex;
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use queue::{MAX_UNACKED, Queue};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 
 /// How long a window is.
 pub(super) const WINDOW: Duration = Duration::from_secs(1);
-/// Batches that wait for their acknowledgement at most. While as many wait, windows merge: overload and outages
-/// lower the number of batches, and lose nothing.
-const MAX_UNACKED: usize = 16;
+/// The longest that a control plane may have the node wait between two batches.
+const LONGEST_SLOW_DOWN: Duration = Duration::from_secs(60);
 
 /// The ledger on its way to the control plane.
 pub struct Reporter {
     ledger: Arc<Ledger>,
-    incarnation: Incarnation,
-    state: Mutex<State>,
+    queue: Mutex<Queue>,
     changed: Notify,
     metrics: SyncMetrics,
-}
-
-struct State {
-    /// Frozen batches, oldest first: a re-send is the same batch.
-    unacked: VecDeque<Batch>,
-    next: Seq,
-    /// Rows that have no number yet.
-    pending: BTreeMap<LedgerKey, (AttemptCounts, TokenUsage)>,
-    pending_since: WallTime,
+    clock: Arc<dyn Clock>,
 }
 
 impl Reporter {
-    /// Reports what `ledger` counts in this incarnation. The first window begins `now`.
-    pub fn new(ledger: Arc<Ledger>, incarnation: Incarnation, metrics: SyncMetrics, now: WallTime) -> Self {
-        let state =
-            State { unacked: VecDeque::new(), next: Seq(1), pending: BTreeMap::new(), pending_since: now };
-        Self { ledger, incarnation, state: Mutex::new(state), changed: Notify::new(), metrics }
+    /// Reports what `ledger` counts in this incarnation. The first window begins now.
+    pub fn new(
+        ledger: Arc<Ledger>,
+        incarnation: Incarnation,
+        metrics: SyncMetrics,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let queue = Mutex::new(Queue::new(incarnation, clock.wall()));
+        Self { ledger, queue, changed: Notify::new(), metrics, clock }
     }
 
     /// Closes the window that ends `now`, and makes a batch of it when there is room for one more. Gives its rows.
     pub fn close_window(&self, now: WallTime, recent: &Recent) -> Vec<LedgerRow> {
         let rows = self.ledger.take();
         recent.fold(&rows, now);
-        let mut state = self.state.lock();
-        if state.pending.is_empty() {
-            // Nothing was waiting: the window began when the one before it ended.
-            state.pending_since = now.minus(WINDOW).max(state.pending_since);
-        }
-        for row in rows.clone() {
-            let (attempts, tokens) = state.pending.entry(row.key).or_default();
-            *attempts += row.attempts;
-            *tokens += row.tokens;
-        }
-        state.freeze(self.incarnation, now);
-        self.metrics.unacked_batches.set(count(&state.unacked));
-        drop(state);
+        let mut queue = self.queue.lock();
+        queue.add(&rows, WINDOW, now);
+        queue.freeze(self.clock.now());
+        self.show(&queue);
+        drop(queue);
         self.changed.notify_one();
         rows
     }
 
+    /// Closes the last window before the node ends: it goes up at once, however slow the control plane is.
+    pub fn close_last_window(&self, recent: &Recent) {
+        self.queue.lock().slow_down(Duration::ZERO);
+        self.close_window(self.clock.wall(), recent);
+    }
+
     /// Tells whether everything that was counted is acknowledged.
     pub fn is_settled(&self) -> bool {
-        let state = self.state.lock();
-        state.unacked.is_empty() && state.pending.is_empty()
+        self.queue.lock().is_settled()
     }
 
     /// Sends batches and takes acknowledgements until the connection fails.
     pub(super) async fn run(&self, channel: Channel, identity: &Identity) -> SessionError {
-        let (up, stream) = mpsc::channel(MAX_UNACKED + 1);
+        let (up, stream) = mpsc::channel(MAX_UNACKED);
         let hello = ReportHello {
             node_id: identity.node.to_string(),
             incarnation: identity.incarnation.0,
-            oldest_unacked: self.oldest_unacked().0,
+            oldest_unacked: self.queue.lock().oldest().0,
         };
         if up.send(ReportUp { message: Some(Message::Hello(hello)) }).await.is_err() {
             return SessionError::Closed;
@@ -92,138 +84,107 @@ impl Reporter {
             Ok(response) => response.into_inner(),
             Err(status) => return status.into(),
         };
-        let mut sent = Seq(self.oldest_unacked().0 - 1);
+        // What is sent before the first word is skipped by a control plane that has it.
+        let mut sent = Seq(0);
         loop {
-            for batch in self.unacked_after(sent) {
-                sent = batch.seq;
-                let message = Some(Message::Batch(batch_to_wire(&batch)));
-                if up.send(ReportUp { message }).await.is_err() {
-                    return SessionError::Closed;
-                }
-            }
+            let has_more = self.queue.lock().after(sent).is_some();
             tokio::select! {
-                () = self.changed.notified() => {}
+                biased;
                 answer = down.message() => match answer {
-                    Ok(Some(answer)) => match self.acknowledged(&answer) {
-                        Some(again) if again.next() < self.oldest_unacked() => return lost(again.next()),
-                        Some(again) => sent = again,
-                        None => {}
-                    },
+                    Ok(Some(answer)) => sent = self.answered(&answer, sent),
                     Ok(None) => return SessionError::Closed,
                     Err(status) => return status.into(),
                 },
+                permit = up.reserve(), if has_more => {
+                    let Ok(permit) = permit else { return SessionError::Closed };
+                    if let Some(batch) = self.queue.lock().after(sent) {
+                        sent = batch.seq;
+                        permit.send(ReportUp { message: Some(Message::Batch(batch_to_wire(batch))) });
+                    }
+                }
+                () = self.changed.notified(), if !has_more => {}
             }
         }
     }
 
-    fn oldest_unacked(&self) -> Seq {
-        let state = self.state.lock();
-        state.unacked.front().map_or(state.next, |batch| batch.seq)
-    }
-
-    fn unacked_after(&self, sent: Seq) -> Vec<Batch> {
-        self.state.lock().unacked.iter().filter(|batch| batch.seq > sent).cloned().collect()
-    }
-
-    /// Forgets what is committed. Gives the number to send after, when there is a gap.
-    fn acknowledged(&self, answer: &ReportDown) -> Option<Seq> {
-        let mut state = self.state.lock();
-        while state.unacked.front().is_some_and(|batch| batch.seq.0 <= answer.acked_seq) {
-            state.unacked.pop_front();
+    /// Forgets what is committed, or puts back what the control plane lost. Gives the number to send after.
+    fn answered(&self, answer: &ReportDown, sent: Seq) -> Seq {
+        let acked = Seq(answer.acked_seq);
+        let mut queue = self.queue.lock();
+        let went = queue.committed(acked, self.clock.now());
+        let slow_down = Duration::from_millis(answer.slow_down_ms.into());
+        queue.slow_down(slow_down.min(LONGEST_SLOW_DOWN));
+        queue.freeze(self.clock.now());
+        self.show(&queue);
+        if went.again + went.lost > 0 {
+            tracing::warn!(
+                committed = answer.acked_seq,
+                again = went.again,
+                lost = went.lost,
+                history = answer.history_id,
+                "the control plane lost usage that it had acknowledged; what the node still has is sent again"
+            );
+            self.metrics.batches_resent.inc_by(went.again);
+            self.metrics.batches_lost.inc_by(went.lost);
+            return acked;
         }
-        self.metrics.unacked_batches.set(count(&state.unacked));
-        (answer.need_from > 0).then(|| Seq(answer.need_from - 1))
+        if answer.need_from > 0 { Seq(answer.need_from - 1) } else { sent }
     }
-}
 
-fn count(batches: &VecDeque<Batch>) -> i64 {
-    i64::try_from(batches.len()).unwrap_or(i64::MAX)
-}
-
-/// Ends the session: the control plane asks for what it acknowledged before, so its store went back in time. The
-/// pause before the next session keeps this from turning in circles.
-fn lost(need_from: Seq) -> SessionError {
-    SessionError::Protocol(format!(
-        "usage from batch {need_from} on is asked for again after it was acknowledged"
-    ))
-}
-
-impl State {
-    fn freeze(&mut self, incarnation: Incarnation, now: WallTime) {
-        if self.pending.is_empty() || self.unacked.len() >= MAX_UNACKED {
-            return;
-        }
-        let rows = std::mem::take(&mut self.pending)
-            .into_iter()
-            .map(|(key, (attempts, tokens))| LedgerRow { key, attempts, tokens })
-            .collect();
-        let (seq, window_start) = (self.next, self.pending_since);
-        self.next = seq.next();
-        self.pending_since = now;
-        self.unacked.push_back(Batch {
-            incarnation,
-            seq,
-            window_start,
-            window: now.since(window_start),
-            rows,
-        });
+    fn show(&self, queue: &Queue) {
+        self.metrics.unacked_batches.set(i64::try_from(queue.unacked()).unwrap_or(i64::MAX));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cliproxy_domain::{AttemptCounts, LedgerKey, TokenUsage};
+    use cliproxy_host::SystemClock;
 
-    fn reporter() -> (Reporter, Arc<Ledger>) {
+    fn reporter(windows: u64) -> Reporter {
         let ledger = Arc::new(Ledger::default());
-        (Reporter::new(Arc::clone(&ledger), Incarnation(3), SyncMetrics::default(), WallTime(0)), ledger)
-    }
-
-    fn did(ledger: &Ledger, ok: u64) {
-        let key = LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() };
-        ledger.add(key, AttemptCounts { ok, ..AttemptCounts::default() }, TokenUsage::default());
-    }
-
-    fn ack(reporter: &Reporter, acked_seq: u64, need_from: u64) -> Option<Seq> {
-        reporter.acknowledged(&ReportDown { acked_seq, need_from, ..ReportDown::default() })
-    }
-
-    #[test]
-    fn empty_windows_make_no_batches() {
-        let (reporter, ledger) = reporter();
-        reporter.close_window(WallTime(1_000), &Recent::default());
-        assert!(reporter.is_settled());
-        did(&ledger, 1);
-        reporter.close_window(WallTime(2_000), &Recent::default());
-        assert_eq!(reporter.unacked_after(Seq(0)).len(), 1);
-    }
-
-    #[test]
-    fn windows_merge_while_nobody_acknowledges_and_nothing_is_lost() {
-        let (reporter, ledger) = reporter();
-        for second in 1..=40 {
-            did(&ledger, 1);
-            reporter.close_window(WallTime(second * 1_000), &Recent::default());
+        let clock = Arc::new(SystemClock);
+        let reporter = Reporter::new(Arc::clone(&ledger), Incarnation(3), SyncMetrics::default(), clock);
+        for _ in 0..windows {
+            let key = LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() };
+            ledger.add(key, AttemptCounts { ok: 1, ..AttemptCounts::default() }, TokenUsage::default());
+            reporter.close_window(SystemClock.wall(), &Recent::default());
         }
-        let waiting = reporter.unacked_after(Seq(0));
-        assert_eq!(waiting.len(), MAX_UNACKED);
-        assert!(ack(&reporter, 16, 0).is_none());
-        reporter.close_window(WallTime(41_000), &Recent::default());
-        let merged = reporter.unacked_after(Seq(16));
-        assert_eq!((merged[0].seq, merged[0].rows[0].attempts.ok), (Seq(17), 24));
-        ack(&reporter, 17, 0);
-        assert!(reporter.is_settled());
+        reporter
+    }
+
+    fn answer(acked_seq: u64, need_from: u64) -> ReportDown {
+        ReportDown { acked_seq, need_from, ..ReportDown::default() }
     }
 
     #[test]
-    fn a_batch_that_was_numbered_never_changes() {
-        let (reporter, ledger) = reporter();
-        did(&ledger, 1);
-        reporter.close_window(WallTime(1_000), &Recent::default());
-        let first = reporter.unacked_after(Seq(0));
-        did(&ledger, 5);
-        reporter.close_window(WallTime(2_000), &Recent::default());
-        assert_eq!(reporter.unacked_after(Seq(0))[0], first[0]);
-        assert_eq!(ack(&reporter, 0, 1), Some(Seq(0)));
+    fn what_is_missing_is_sent_again_from_where_it_is_asked_for() {
+        let reporter = reporter(4);
+        assert_eq!(reporter.answered(&answer(1, 0), Seq(4)), Seq(4));
+        assert_eq!(reporter.answered(&answer(1, 2), Seq(4)), Seq(1));
+    }
+
+    #[test]
+    fn a_control_plane_that_went_back_in_time_is_sent_what_it_had_acknowledged() {
+        let reporter = reporter(4);
+        assert_eq!(reporter.answered(&answer(4, 0), Seq(4)), Seq(4));
+        assert!(reporter.is_settled());
+        assert_eq!(reporter.answered(&answer(2, 3), Seq(4)), Seq(2));
+        assert!(!reporter.is_settled());
+        assert_eq!(reporter.metrics.batches_resent.get(), 2);
+    }
+
+    #[test]
+    fn the_last_window_is_not_held_back() {
+        let reporter = reporter(1);
+        reporter.answered(&ReportDown { slow_down_ms: 60_000, ..answer(0, 0) }, Seq(1));
+        reporter.ledger.add(
+            LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() },
+            AttemptCounts::default(),
+            TokenUsage { input: 1, ..TokenUsage::default() },
+        );
+        reporter.close_last_window(&Recent::default());
+        assert_eq!(reporter.queue.lock().unacked(), 2);
     }
 }
