@@ -95,7 +95,6 @@ pub struct DataPlane {
     judge: Arc<Judge>,
     reporter: Arc<Reporter>,
     recent: Arc<Recent>,
-    clock: Arc<dyn Clock>,
     /// There is no control plane to report to.
     alone: bool,
 }
@@ -134,7 +133,7 @@ impl DataPlane {
             Arc::clone(&ledger),
             identity.incarnation,
             sync_metrics.clone(),
-            clock.wall(),
+            Arc::clone(&clock),
         ));
         let recent = Arc::new(Recent::default());
         let alone = settings.endpoints.is_empty();
@@ -230,7 +229,6 @@ impl DataPlane {
             judge,
             reporter,
             recent,
-            clock,
             alone,
         })
     }
@@ -278,7 +276,7 @@ impl DataPlane {
             unready
         );
         // All requests have ended: what they used goes up before the session does.
-        self.reporter.close_window(self.clock.wall(), &self.recent);
+        self.reporter.close_last_window(&self.recent);
         let settled = async {
             while !self.reporter.is_settled() {
                 tokio::time::sleep(Duration::from_millis(10)).await;

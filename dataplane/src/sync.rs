@@ -1,18 +1,27 @@
 //! The node's side of the control plane: receives configuration and hints, reports usage, urgent events and what was
 //! observed, and hands operators' calls on.
 //!
+//! The node follows one replica at a time, over two connections: one for what must come quickly, one for bulk. A third
+//! leads to another replica, open and idle, for when the first is lost or asks the node to go.
+//!
 //! Nothing here is on the request path. While every control plane is away the node goes on with what it has, keeps
 //! counting, and reports it all when one is back.
 
 mod connect;
 mod events;
+mod guard;
 mod health;
 mod identity;
 mod last_known_good;
 mod link;
 mod metrics;
+mod moving;
 mod observe;
+mod pace;
+mod places;
 mod report;
+mod session;
+mod standby;
 mod subscribe;
 
 pub use health::{HealthWords, Judgement};
@@ -25,16 +34,21 @@ pub use report::Reporter;
 use crate::{live::Live, ops::Recent, probe::Judge};
 use cliproxy_domain::{NodeId, RequestRecord, UrgentEvent};
 use cliproxy_host::{Clock, Disk, Entropy, Net};
-use last_known_good::LastKnownGood;
+use connect::Dialer;
 use link::SILENCE;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
-use subscribe::Subscriber;
+use moving::Ways;
+use pace::Pace;
+use places::Places;
+use session::Sessions;
+use standby::Standby;
+use std::{net::SocketAddr, sync::Arc};
+use subscribe::{Subscriber, SubscriberParts};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// What the node's side needs.
 pub struct SyncParts {
-    /// Where control planes are, in order of preference.
+    /// Where control planes are. Each node tries them in an order of its own.
     pub endpoints: Vec<String>,
     /// Who this node is.
     pub identity: Identity,
@@ -70,16 +84,14 @@ pub struct SyncParts {
 
 /// The node's side of the control plane.
 pub struct Sync {
-    endpoints: Vec<String>,
-    net: Arc<dyn Net>,
     clock: Arc<dyn Clock>,
-    entropy: Entropy,
     link: Arc<ControlLink>,
     metrics: SyncMetrics,
     reporter: Arc<Reporter>,
     live: Arc<Live>,
     identity: Identity,
     subscriber: Subscriber,
+    ways: Arc<Ways>,
     outbox: events::Outbox,
     urgent: mpsc::Receiver<UrgentEvent>,
     records: mpsc::Receiver<RequestRecord>,
@@ -87,58 +99,39 @@ pub struct Sync {
     health: Arc<HealthWords>,
 }
 
-/// The first pause of a reconnect, doubled up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A session this long was healthy: the next pause is the first again.
-const HEALTHY: Duration = Duration::from_secs(10);
-/// How often a node without a control plane saves what it found out.
-const SAVE: Duration = Duration::from_secs(1);
-/// How often a control plane that just went away is tried without a pause.
-const AT_ONCE: u32 = 1;
-
 impl Sync {
     /// Prepares the node's side, and puts the last known good configuration in force when the disk holds one.
     pub fn build(parts: SyncParts) -> Self {
-        let SyncParts {
-            endpoints,
-            identity,
-            build,
-            listen,
-            live,
-            reporter,
-            urgent,
-            records,
-            observer,
-            health,
-            link,
-            metrics,
-            net,
-            clock,
-            disk,
+        let SyncParts { endpoints, identity, live, reporter, urgent, records, observer, .. } = parts;
+        let SyncParts { health, link, metrics, net, clock, entropy, .. } = parts;
+        let pace = Arc::new(Pace::new(Arc::clone(&clock)));
+        let ways = Ways {
+            standby: Standby::new(metrics.clone()),
+            places: Places::new(identity.node.clone(), endpoints, Arc::clone(&net)),
+            dialer: Arc::new(Dialer::new(net, Arc::clone(&pace))),
+            pace,
             entropy,
-        } = parts;
-        let subscriber = Subscriber::new(
-            identity.clone(),
-            build,
-            listen,
-            Arc::clone(&live),
-            Arc::clone(&health),
-            Arc::clone(&link),
-            metrics.clone(),
-            Arc::clone(&clock),
-            LastKnownGood::new(disk),
-        );
+            clock: Arc::clone(&clock),
+        };
+        let subscriber = Subscriber::new(SubscriberParts {
+            identity: identity.clone(),
+            build: parts.build,
+            listen: parts.listen,
+            live: Arc::clone(&live),
+            health: Arc::clone(&health),
+            link: Arc::clone(&link),
+            metrics: metrics.clone(),
+            clock: Arc::clone(&clock),
+            disk: parts.disk,
+        });
         Self {
-            endpoints,
-            net,
-            entropy,
             link,
             metrics,
             reporter,
             live,
             identity,
             subscriber,
+            ways: Arc::new(ways),
             outbox: events::Outbox::new(Arc::clone(&clock)),
             urgent,
             records,
@@ -157,14 +150,11 @@ impl Sync {
     /// window as well.
     pub async fn run(self, shutdown: CancellationToken, recent: Arc<Recent>, judge: Arc<Judge>) {
         let Self { reporter, clock, live, link, metrics, observer, health, urgent, records, .. } = self;
-        let outbox = self.outbox;
+        let (outbox, ways) = (self.outbox, self.ways);
         let mut sessions = Sessions {
-            endpoints: self.endpoints,
-            net: self.net,
-            entropy: self.entropy,
             identity: self.identity,
             subscriber: self.subscriber,
-            clock: Arc::clone(&clock),
+            ways: Arc::clone(&ways),
             link: Arc::clone(&link),
             metrics: metrics.clone(),
             reporter: Arc::clone(&reporter),
@@ -172,90 +162,17 @@ impl Sync {
             outbox: &outbox,
         };
         tokio::select! {
+            biased;
+            () = shutdown.cancelled() => {}
             () = count_windows(&reporter, &*clock, &recent, &live, &judge) => {}
             () = outbox.collect(urgent) => {}
             () = collect_records(records, &observer) => {}
-            () = follow_silence(&link, &live, &health, &metrics, &*clock) => {}
             () = sessions.keep() => {}
-            () = shutdown.cancelled() => {}
+            () = ways.standby.keep(&ways.dialer, &ways.places, &ways.entropy) => {}
+            () = ways.places.follow() => {}
+            () = follow_silence(&link, &live, &health, &metrics, &*clock) => {}
         }
-        sessions.subscriber.save_news().await;
-    }
-}
-
-/// One session with a control plane after another.
-struct Sessions<'a> {
-    endpoints: Vec<String>,
-    net: Arc<dyn Net>,
-    entropy: Entropy,
-    identity: Identity,
-    subscriber: Subscriber,
-    clock: Arc<dyn Clock>,
-    link: Arc<ControlLink>,
-    metrics: SyncMetrics,
-    reporter: Arc<Reporter>,
-    observer: Arc<Observer>,
-    outbox: &'a events::Outbox,
-}
-
-impl Sessions<'_> {
-    async fn keep(&mut self) {
-        if self.endpoints.is_empty() {
-            // Alone: nothing to connect to. What rests must outlive a restart all the same.
-            loop {
-                tokio::time::sleep(SAVE).await;
-                self.subscriber.save_news().await;
-            }
-        }
-        let mut failures = 0;
-        for turn in 0.. {
-            let endpoint = self.endpoints[turn % self.endpoints.len()].clone();
-            let started = self.clock.now();
-            let error = self.session(&endpoint).await;
-            self.link.disconnected();
-            self.subscriber.save_news().await;
-            if self.metrics.connected.set(0) == 1 {
-                self.metrics.sessions_ended.inc();
-            }
-            if self.clock.now().saturating_duration_since(started) >= HEALTHY {
-                failures = 0;
-            }
-            failures += 1;
-            // Once for each loss; the tries that follow only repeat it.
-            if failures == 1 {
-                tracing::warn!(endpoint, %error, "the control plane is not connected");
-            } else {
-                tracing::info!(endpoint, %error, failures, "the control plane is not connected");
-            }
-            if failures > AT_ONCE {
-                tokio::time::sleep(self.pause(failures)).await;
-            }
-        }
-    }
-
-    /// Gives the pause before the next try: full jitter below a ceiling that doubles.
-    fn pause(&self, failures: u32) -> Duration {
-        let ceiling =
-            FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(AT_ONCE + 1).min(10)).min(LONGEST_PAUSE);
-        ceiling.mul_f64(self.entropy.fraction())
-    }
-
-    /// Runs one session; gives why it ended.
-    async fn session(&mut self, endpoint: &str) -> connect::SessionError {
-        // Two connections, so that bulk never sits before a cooldown in one socket's buffer.
-        let connected =
-            tokio::try_join!(connect::connect(&self.net, endpoint), connect::connect(&self.net, endpoint));
-        let (quick, bulk) = match connected {
-            Ok(channels) => channels,
-            Err(error) => return error,
-        };
-        self.link.connecting(quick.clone());
-        tokio::select! {
-            error = self.subscriber.run(quick.clone()) => error,
-            error = self.outbox.run(quick) => error,
-            error = self.reporter.run(bulk.clone(), &self.identity) => error,
-            error = self.observer.run(bulk, &self.identity.node) => error,
-        }
+        sessions.subscriber.end().await;
     }
 }
 

@@ -20,6 +20,10 @@ pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("cont
 /// not know them passes them over; it grows when that is not enough.
 pub const VERSION: u32 = 1;
 
+/// The metadata with which a control plane says in how many milliseconds a call that it refused should be tried again,
+/// as in gRPC's retry design (gRFC A6).
+pub const RETRY_PUSHBACK: &str = "grpc-retry-pushback-ms";
+
 /// The size at which a whole configuration is cut into parts, in bytes of keys and bodies. It keeps every message
 /// below the 4 MiB at which gRPC implementations refuse one by default.
 pub const CHUNK_BYTES: usize = 1 << 20;

@@ -1,6 +1,8 @@
 //! A gRPC connection to a control plane, through the node's network seam.
 
+use super::pace::{Pace, Pings};
 use cliproxy_host::Net;
+use cliproxy_proto::RETRY_PUSHBACK;
 use hyper_util::rt::TokioIo;
 use std::{sync::Arc, time::Duration};
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -14,6 +16,8 @@ pub(super) enum SessionError {
     Connect(String),
     #[error("the control plane ended the stream: {0}")]
     Status(String),
+    #[error("the control plane asked to be tried again in {after:?}: {said}")]
+    Later { after: Duration, said: String },
     #[error("the control plane closed the stream")]
     Closed,
     #[error("the control plane was silent for {0:?}")]
@@ -22,23 +26,53 @@ pub(super) enum SessionError {
     Protocol(String),
 }
 
+/// The longest wait that a control plane may ask for.
+const LONGEST_LATER: Duration = Duration::from_secs(60);
+
 impl From<tonic::Status> for SessionError {
     fn from(status: tonic::Status) -> Self {
-        SessionError::Status(format!("{:?}: {}", status.code(), status.message()))
+        let said = format!("{:?}: {}", status.code(), status.message());
+        let after = status.metadata().get(RETRY_PUSHBACK).and_then(|value| value.to_str().ok());
+        match after.and_then(|text| text.parse().ok()) {
+            Some(ms) => Self::Later { after: Duration::from_millis(ms).min(LONGEST_LATER), said },
+            None => Self::Status(said),
+        }
     }
 }
 
+/// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(2);
-/// Pings even on an idle connection, so that a lost peer is noticed in about a second.
-const PING: Duration = Duration::from_millis(250);
-const PONG: Duration = Duration::from_millis(750);
 
-pub(super) async fn connect(net: &Arc<dyn Net>, endpoint: &str) -> Result<Channel, SessionError> {
+/// A connection, and where it leads.
+#[derive(Clone)]
+pub(super) struct Uplink {
+    pub(super) endpoint: String,
+    pub(super) channel: Channel,
+}
+
+/// Opens connections, as patient as the node is at that time.
+pub(super) struct Dialer {
+    net: Arc<dyn Net>,
+    pace: Arc<Pace>,
+}
+
+impl Dialer {
+    pub(super) fn new(net: Arc<dyn Net>, pace: Arc<Pace>) -> Self {
+        Self { net, pace }
+    }
+
+    pub(super) async fn dial(&self, endpoint: &str) -> Result<Uplink, SessionError> {
+        let channel = connect(&self.net, endpoint, self.pace.pings()).await?;
+        Ok(Uplink { endpoint: endpoint.to_owned(), channel })
+    }
+}
+
+async fn connect(net: &Arc<dyn Net>, endpoint: &str, pings: Pings) -> Result<Channel, SessionError> {
     let target = Endpoint::from_shared(endpoint.to_owned())
         .map_err(|error| SessionError::Address(error.to_string()))?
         .connect_timeout(CONNECT)
-        .http2_keep_alive_interval(PING)
-        .keep_alive_timeout(PONG)
+        .http2_keep_alive_interval(pings.every)
+        .keep_alive_timeout(pings.within)
         .keep_alive_while_idle(true);
     let net = Arc::clone(net);
     let connector = tower::service_fn(move |uri: Uri| {
@@ -58,4 +92,24 @@ pub(super) async fn connect(net: &Arc<dyn Net>, endpoint: &str) -> Result<Channe
 
 fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     cliproxy_observe::redact::error_chain(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::Status;
+
+    #[test]
+    fn a_wait_that_the_control_plane_names_is_taken_and_bounded() {
+        let named = |text: &'static str| {
+            let mut status = Status::resource_exhausted("too many at once");
+            status.metadata_mut().insert(RETRY_PUSHBACK, text.parse().unwrap());
+            SessionError::from(status)
+        };
+        assert!(matches!(named("350"), SessionError::Later { after, .. } if after.as_millis() == 350));
+        assert!(matches!(named("99999999"), SessionError::Later { after, .. } if after == LONGEST_LATER));
+        // In gRPC a negative one means never; this node comes back all the same, at its own pace.
+        assert!(matches!(named("-1"), SessionError::Status(_)));
+        assert!(matches!(Status::unavailable("gone").into(), SessionError::Status(_)));
+    }
 }

@@ -16,8 +16,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: &[u8; 8] = b"CLPXLKG1";
 const PREFIX: &str = "last-known-good-";
-/// Files kept; the newest that is sound is used.
-const KEPT: usize = 3;
+/// Configurations of which files are kept: a node that dies of one starts from the one before it.
+const CONFIGS: usize = 3;
+/// Files of the newest configuration that are kept: the newest that is sound is used.
+const OF_NEWEST: usize = 2;
 
 /// What was saved.
 pub(super) struct Saved {
@@ -40,18 +42,19 @@ impl LastKnownGood {
         Self { disk }
     }
 
-    /// Loads the newest file that is sound; unsound ones are skipped and reported.
-    pub(super) fn load(&self, now: WallTime) -> Option<Saved> {
-        for name in self.names().unwrap_or_default().into_iter().rev() {
+    /// Loads all files that are sound, the newest first; unsound ones are skipped and reported.
+    pub(super) fn load_all(&self, now: WallTime) -> Vec<Saved> {
+        let mut all = Vec::new();
+        for File { name, .. } in self.files().unwrap_or_default().into_iter().rev() {
             match self.read(&name, now) {
-                Ok(saved) => return Some(saved),
+                Ok(saved) => all.push(saved),
                 Err(reason) => tracing::warn!(file = name, reason, "a saved configuration cannot be used"),
             }
         }
-        None
+        all
     }
 
-    /// Saves, and forgets all but the newest few. Blocks for the time of an `fsync`.
+    /// Saves, and forgets what is not needed any more. Blocks for the time of an `fsync`.
     pub(super) fn save(
         &self,
         history: &HistoryId,
@@ -76,15 +79,17 @@ impl LastKnownGood {
         file.extend_from_slice(&xxh3_64(&body).to_le_bytes());
         file.extend_from_slice(&body);
         // Numbered by the files themselves: configuration numbers start anew with each history.
-        let names = self.names()?;
-        let last: u64 = names.last().and_then(|name| name.strip_prefix(PREFIX)?.parse().ok()).unwrap_or(0);
-        self.disk.write(&format!("{PREFIX}{:020}", last + 1), &file)?;
-        let surplus = (names.len() + 1).saturating_sub(KEPT);
-        names.iter().take(surplus).try_for_each(|name| self.disk.remove(name))
+        let before = self.files()?;
+        let serial = before.last().map_or(1, |last| last.serial.saturating_add(1));
+        self.disk.write(&format!("{PREFIX}{serial:020}-{config}"), &file)?;
+        surplus(before, config.0).iter().try_for_each(|name| self.disk.remove(name))
     }
 
-    fn names(&self) -> io::Result<Vec<String>> {
-        Ok(self.disk.list()?.into_iter().filter(|name| name.starts_with(PREFIX)).collect())
+    /// Gives the files, the oldest first.
+    fn files(&self) -> io::Result<Vec<File>> {
+        let mut files: Vec<File> = self.disk.list()?.into_iter().filter_map(File::named).collect();
+        files.sort_by_key(|file| file.serial);
+        Ok(files)
     }
 
     fn read(&self, name: &str, now: WallTime) -> Result<Saved, String> {
@@ -121,6 +126,48 @@ impl LastKnownGood {
             saved_hints,
         })
     }
+}
+
+/// A file by its name.
+struct File {
+    name: String,
+    serial: u64,
+    /// The configuration in it; unset where the name does not say.
+    config: Option<u64>,
+}
+
+impl File {
+    fn named(name: String) -> Option<Self> {
+        let (serial, config) = {
+            let numbers = name.strip_prefix(PREFIX)?;
+            let (serial, config) = numbers.split_once('-').unwrap_or((numbers, ""));
+            (serial.parse().ok()?, config.parse().ok())
+        };
+        Some(Self { name, serial, config })
+    }
+}
+
+/// Gives the names of the files that are not needed beside a new one of configuration `newest`.
+fn surplus(before: Vec<File>, newest: u64) -> Vec<String> {
+    let mut of_newest = 1;
+    let mut others = Vec::new();
+    let mut surplus = Vec::new();
+    for File { name, config, .. } in before.into_iter().rev() {
+        let is_needed = if config == Some(newest) {
+            of_newest += 1;
+            of_newest <= OF_NEWEST
+        } else {
+            let is_new = !others.contains(&config);
+            if is_new {
+                others.push(config);
+            }
+            is_new && others.len() < CONFIGS
+        };
+        if !is_needed {
+            surplus.push(name);
+        }
+    }
+    surplus
 }
 
 #[cfg(test)]
@@ -168,18 +215,42 @@ mod tests {
     #[test]
     fn the_newest_is_loaded_and_three_are_kept() {
         let (disk, files) = saved(5);
-        let loaded = files.load(NOW).unwrap();
+        let loaded = files.load_all(NOW).remove(0);
         assert_eq!(
             (loaded.config, loaded.hints, loaded.snapshot.policy.retries.max_attempts),
             (ConfigId(5), HintVersion(9), 5)
         );
-        assert_eq!(disk.list().unwrap().len(), KEPT);
+        assert_eq!(disk.list().unwrap().len(), CONFIGS);
+    }
+
+    #[test]
+    fn however_often_one_configuration_is_saved_the_ones_before_it_are_kept() {
+        let (disk, files) = saved(2);
+        for _ in 0..9 {
+            files.save(&HistoryId("h".into()), ConfigId(3), &entries(3), HintVersion(9), &[], NOW).unwrap();
+        }
+        let configs = files.load_all(NOW).iter().map(|saved| saved.config.0).collect::<Vec<_>>();
+        assert_eq!(configs, [3, 3, 2, 1]);
+        assert_eq!(disk.list().unwrap().len(), 4);
+    }
+
+    #[test]
+    fn files_of_older_programs_whose_names_do_not_say_the_configuration_are_read_and_go() {
+        let (disk, files) = saved(1);
+        let file = disk.list().unwrap().pop().unwrap();
+        disk.write("last-known-good-00000000000000000009", &disk.read(&file).unwrap().unwrap()).unwrap();
+        assert_eq!(files.load_all(NOW).len(), 2);
+        for id in 2..=4 {
+            files.save(&HistoryId("h".into()), ConfigId(id), &entries(1), HintVersion(9), &[], NOW).unwrap();
+        }
+        assert!(disk.list().unwrap().iter().all(|name| !name.ends_with("009")));
+        assert_eq!(files.load_all(NOW)[0].config, ConfigId(4));
     }
 
     #[test]
     fn a_rest_goes_on_for_what_is_left_of_it() {
         let (_, files) = saved(1);
-        let until = |now| match &files.load(now).unwrap().saved_hints[..] {
+        let until = |now| match &files.load_all(now).remove(0).saved_hints[..] {
             [Hint::Cooldown(rest)] => rest.until,
             other => panic!("{other:?}"),
         };
@@ -201,9 +272,9 @@ mod tests {
             let mut damaged = sound.clone();
             damaged[at] ^= 0x20;
             disk.write(&newest, &damaged).unwrap();
-            assert_eq!(files.load(NOW).unwrap().config, ConfigId(1), "damaged at {at}");
+            assert_eq!(files.load_all(NOW).remove(0).config, ConfigId(1), "damaged at {at}");
             disk.write(&newest, &sound[..at]).unwrap();
-            assert_eq!(files.load(NOW).unwrap().config, ConfigId(1), "cut at {at}");
+            assert_eq!(files.load_all(NOW).remove(0).config, ConfigId(1), "cut at {at}");
         }
     }
 }

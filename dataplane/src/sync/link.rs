@@ -12,8 +12,9 @@ use std::{
 use tokio::sync::Notify;
 use tonic::transport::Channel;
 
-/// A control plane that is silent for so long is away.
-pub(super) const SILENCE: Duration = Duration::from_secs(2);
+/// Control planes that are silent for so long are away. A little longer than the node is patient with one of them, so
+/// that going to another is no silence.
+pub(super) const SILENCE: Duration = Duration::from_millis(2_250);
 /// What an answer may hold.
 const MAX_ANSWER: usize = 32 << 20;
 

@@ -1,7 +1,16 @@
 //! How the node's connection to the control plane is, as metrics.
 
 use cliproxy_observe::metrics::Metrics;
-use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+};
+
+/// Why the node moved.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Moved {
+    pub(super) reason: &'static str,
+}
 
 /// Shown as `cliproxy_node_…`. Clones share the values.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +23,7 @@ pub struct SyncMetrics {
     pub(super) config_version: Gauge,
     /// Configurations that the node refused.
     pub(super) configs_refused: Counter,
-    /// 1 while no control plane has been heard for two seconds.
+    /// 1 while no control plane has been heard for a little more than two seconds.
     pub(super) cut_off: Gauge,
     /// Hints that could not be understood.
     pub(super) hints_skipped: Counter,
@@ -22,6 +31,18 @@ pub struct SyncMetrics {
     pub(super) observations_dropped: Counter,
     /// Batches of usage that wait for their acknowledgement.
     pub(super) unacked_batches: Gauge,
+    /// Batches of usage that were sent again after they had been acknowledged.
+    pub(super) batches_resent: Counter,
+    /// Batches of usage that were asked for again when they were gone.
+    pub(super) batches_lost: Counter,
+    /// Configurations that came whole, not as a difference.
+    pub(super) whole_configs: Counter,
+    /// 1 while a connection to another replica is open and idle.
+    pub(super) standby: Gauge,
+    /// 1 while the node is patient, as connections came and went.
+    pub(super) patient: Gauge,
+    /// Moves from one replica to another, by reason.
+    pub(super) moves: Family<Moved, Counter>,
 }
 
 impl SyncMetrics {
@@ -52,7 +73,7 @@ impl SyncMetrics {
             );
             registry.register(
                 "cut_off",
-                "1 while no control plane has been heard for two seconds",
+                "1 while no control plane has been heard for a little more than two seconds",
                 this.cut_off.clone(),
             );
             registry.register(
@@ -69,6 +90,36 @@ impl SyncMetrics {
                 "unacked_batches",
                 "Batches of usage that wait for their acknowledgement",
                 this.unacked_batches.clone(),
+            );
+            registry.register(
+                "batches_resent",
+                "Batches of usage that were sent again after they had been acknowledged, as the control plane had lost them",
+                this.batches_resent.clone(),
+            );
+            registry.register(
+                "batches_lost",
+                "Batches of usage that the control plane had lost and the node did not have any more",
+                this.batches_lost.clone(),
+            );
+            registry.register(
+                "whole_configs",
+                "Configurations that came whole, not as a difference",
+                this.whole_configs.clone(),
+            );
+            registry.register(
+                "standby_connected",
+                "1 while a connection to another replica of the control plane is open and idle",
+                this.standby.clone(),
+            );
+            registry.register(
+                "patient",
+                "1 while the node is patient with control planes, as its connections came and went",
+                this.patient.clone(),
+            );
+            registry.register(
+                "moves",
+                "Moves from one replica of the control plane to another that cost nothing, by reason",
+                this.moves.clone(),
             );
         });
         this

@@ -39,6 +39,8 @@ pub struct Observer {
 #[derive(Default)]
 struct Waiting {
     queue: VecDeque<Observation>,
+    /// What is on its way and not confirmed.
+    sent: Vec<Observation>,
     /// Something in it should go at once.
     urgent: bool,
 }
@@ -86,16 +88,15 @@ impl Observer {
     pub(super) async fn run(&self, channel: Channel, node: &NodeId) -> SessionError {
         let mut client = TelemetryClient::new(channel);
         loop {
+            // Of a session that ended in the middle, too.
+            self.put_back();
             self.gather().await;
-            let (request, taken) = self.take(node);
-            let sent = tokio::time::timeout(PATIENCE, client.observe(request)).await;
-            let error = match sent {
-                Ok(Ok(_)) => continue,
-                Ok(Err(status)) => status.into(),
-                Err(_) => SessionError::Silent(PATIENCE),
-            };
-            self.put_back(taken);
-            return error;
+            let sent = tokio::time::timeout(PATIENCE, client.observe(self.take(node))).await;
+            match sent {
+                Ok(Ok(_)) => self.confirmed(),
+                Ok(Err(status)) => return status.into(),
+                Err(_) => return SessionError::Silent(PATIENCE),
+            }
         }
     }
 
@@ -116,13 +117,13 @@ impl Observer {
         let _ = tokio::time::timeout(GATHER, gathered).await;
     }
 
-    fn take(&self, node: &NodeId) -> (ObserveRequest, Vec<Observation>) {
+    fn take(&self, node: &NodeId) -> ObserveRequest {
         let now = self.clock.now();
         let mut waiting = self.waiting.lock();
         let mut request =
             ObserveRequest { node_id: node.to_string(), probes: Vec::new(), requests: Vec::new() };
-        let (mut taken, mut bytes) = (Vec::new(), 0);
-        while taken.len() < MAX_CALL && bytes < MAX_CALL_BYTES {
+        let mut bytes = 0;
+        while waiting.sent.len() < MAX_CALL && bytes < MAX_CALL_BYTES {
             let Some(observation) = waiting.queue.pop_front() else { break };
             match &observation {
                 Observation::Probe(report, at) => {
@@ -134,15 +135,20 @@ impl Observer {
                     request.requests.push(json.clone());
                 }
             }
-            taken.push(observation);
+            waiting.sent.push(observation);
         }
         waiting.urgent &= !waiting.queue.is_empty();
-        (request, taken)
+        request
     }
 
-    /// Keeps what was not sent for the next session, as far as there is room.
-    fn put_back(&self, taken: Vec<Observation>) {
+    fn confirmed(&self) {
+        self.waiting.lock().sent.clear();
+    }
+
+    /// Keeps what was not confirmed, as far as there is room.
+    fn put_back(&self) {
         let mut waiting = self.waiting.lock();
+        let taken = std::mem::take(&mut waiting.sent);
         let room = MAX_WAITING - waiting.queue.len();
         let lost = taken.len().saturating_sub(room);
         self.metrics.observations_dropped.inc_by(lost as u64);

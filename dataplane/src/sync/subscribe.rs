@@ -1,25 +1,31 @@
-//! Receives configuration and hints. A configuration is put in force whole or not at all.
+//! The node's end of the `Sync` stream: it says hello with what it has, follows what comes, and tells how it is.
 
-use super::link::SILENCE;
+mod apply;
+mod parts;
+mod saving;
+
 use super::{
     ControlLink, HealthWords, Identity, SyncMetrics,
-    connect::SessionError,
-    last_known_good::{LastKnownGood, Saved},
+    connect::{SessionError, Uplink},
+    guard::Guard,
+    last_known_good::LastKnownGood,
+    moving::{Moving, Reason, Step, Ways},
 };
 use crate::live::Live;
 use cliproxy_domain::{ConfigId, Hint, HintVersion, HistoryId};
-use cliproxy_host::Clock;
+use cliproxy_host::{Clock, Disk};
 use cliproxy_proto::{
-    convert::{config::EntrySet, hints::from_wire},
+    VERSION,
+    convert::config::EntrySet,
     v1::{
-        Ack, Change, Delta, Heartbeat, Hello, Line, Nack, SnapshotChunk, SyncDown, SyncUp, Welcome,
-        sync_client::SyncClient, sync_down, sync_up,
+        Heartbeat, Hello, SyncDown, SyncUp, Welcome, directive, sync_client::SyncClient, sync_down, sync_up,
     },
 };
+use parts::Parts;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
+use tonic::Streaming;
 
 const HEARTBEAT: Duration = Duration::from_millis(500);
 /// Messages that wait to be sent up.
@@ -35,7 +41,9 @@ pub(super) struct Subscriber {
     link: Arc<ControlLink>,
     metrics: SyncMetrics,
     clock: Arc<dyn Clock>,
+    disk: Arc<dyn Disk>,
     files: LastKnownGood,
+    guard: Guard,
     have: Have,
     parts: Parts,
     dirty: bool,
@@ -43,38 +51,69 @@ pub(super) struct Subscriber {
     saved: Vec<Hint>,
 }
 
+/// What a subscriber needs of the rest of the node.
+pub(super) struct SubscriberParts {
+    pub(super) identity: Identity,
+    pub(super) build: String,
+    pub(super) listen: SocketAddr,
+    pub(super) live: Arc<Live>,
+    pub(super) health: Arc<HealthWords>,
+    pub(super) link: Arc<ControlLink>,
+    pub(super) metrics: SyncMetrics,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) disk: Arc<dyn Disk>,
+}
+
 /// What the node has.
 #[derive(Default)]
 struct Have {
     history: HistoryId,
+    /// 0 while the node has none that the control planes of this history know.
     config: ConfigId,
     entries: EntrySet,
     hints: HintVersion,
 }
 
-/// The parts of a whole set, until the last has come.
-#[derive(Default)]
-struct Parts {
-    line: i32,
-    version: u64,
-    chunks: Vec<Option<Vec<Change>>>,
+/// A stream that is open and welcomed.
+pub(super) struct Opened {
+    pub(super) uplink: Uplink,
+    pub(super) welcome: Welcome,
+    up: mpsc::Sender<SyncUp>,
+    down: Streaming<SyncDown>,
+}
+
+/// How following a stream ended.
+pub(super) enum Followed {
+    /// The node follows another from now on; this one still stands.
+    Moved(Reason, Box<Opened>),
+    /// The stream is lost.
+    Lost(SessionError),
+}
+
+/// Opens a stream and waits until it is welcomed.
+pub(super) async fn open(uplink: Uplink, hello: Hello, patience: Duration) -> Result<Opened, SessionError> {
+    let opening = async {
+        let (up, stream) = mpsc::channel(QUEUE);
+        let hello = up_message(sync_up::Message::Hello(hello));
+        up.send(hello).await.map_err(|_| SessionError::Closed)?;
+        let mut client = SyncClient::new(uplink.channel.clone());
+        let mut down = client.subscribe(ReceiverStream::new(stream)).await?.into_inner();
+        match down.message().await?.map(|first| first.message) {
+            Some(Some(sync_down::Message::Welcome(welcome))) => Ok(Opened { uplink, welcome, up, down }),
+            Some(_) => Err(SessionError::Protocol("something before the welcome".to_owned())),
+            None => Err(SessionError::Closed),
+        }
+    };
+    tokio::time::timeout(patience, opening).await.unwrap_or(Err(SessionError::Silent(patience)))
 }
 
 impl Subscriber {
-    pub(super) fn new(
-        identity: Identity,
-        build: String,
-        listen: SocketAddr,
-        live: Arc<Live>,
-        health: Arc<HealthWords>,
-        link: Arc<ControlLink>,
-        metrics: SyncMetrics,
-        clock: Arc<dyn Clock>,
-        files: LastKnownGood,
-    ) -> Self {
-        let have = load(&files, &live, &health, &*clock).unwrap_or_default();
-        metrics.config_version.set(i64::try_from(have.config.0).unwrap_or(i64::MAX));
-        Self {
+    /// Puts the last known good configuration in force, when the disk holds one.
+    pub(super) fn new(parts: SubscriberParts) -> Self {
+        let SubscriberParts { identity, build, listen, live, health, link, metrics, clock, disk } = parts;
+        let mut this = Self {
+            guard: Guard::load(Arc::clone(&disk), &build),
+            files: LastKnownGood::new(Arc::clone(&disk)),
             identity,
             build,
             listen,
@@ -83,99 +122,19 @@ impl Subscriber {
             link,
             metrics,
             clock,
-            files,
-            have,
+            disk,
+            have: Have::default(),
             parts: Parts::default(),
             dirty: false,
             saved: Vec::new(),
-        }
-    }
-
-    /// Follows one control plane until the stream ends; gives why.
-    pub(super) async fn run(&mut self, channel: Channel) -> SessionError {
-        let (up, stream) = mpsc::channel(QUEUE);
-        self.parts = Parts::default();
-        if up.send(up_message(sync_up::Message::Hello(self.hello()))).await.is_err() {
-            return SessionError::Closed;
-        }
-        let mut client = SyncClient::new(channel);
-        let mut down = match client.subscribe(ReceiverStream::new(stream)).await {
-            Ok(response) => response.into_inner(),
-            Err(status) => return status.into(),
         };
-        let mut heartbeat = tokio::time::interval(HEARTBEAT);
-        let mut last_heard = tokio::time::Instant::from_std(self.clock.now());
-        loop {
-            let answer = tokio::select! {
-                message = down.message() => {
-                    let now = self.clock.now();
-                    last_heard = tokio::time::Instant::from_std(now);
-                    self.link.heard(now);
-                    self.metrics.connected.set(1);
-                    match message {
-                        Ok(Some(message)) => self.received(message),
-                        Ok(None) => return SessionError::Closed,
-                        Err(status) => return status.into(),
-                    }
-                }
-                () = tokio::time::sleep_until(last_heard + SILENCE) => return SessionError::Silent(SILENCE),
-                _ = heartbeat.tick() => {
-                    if self.dirty {
-                        self.save().await;
-                    }
-                    Ok(Some(sync_up::Message::Heartbeat(self.heartbeat())))
-                }
-            };
-            match answer {
-                Ok(None) => {}
-                Ok(Some(message)) => {
-                    if up.send(up_message(message)).await.is_err() {
-                        return SessionError::Closed;
-                    }
-                }
-                Err(error) => return error,
-            }
-        }
+        this.load();
+        this.metrics.config_version.set(i64::try_from(this.have.config.0).unwrap_or(i64::MAX));
+        this
     }
 
-    /// Saves what the node has, for its next start. Failing to is reported, and costs nothing until then.
-    ///
-    /// A node that runs alone has its configuration from its file, and saves what rests alone.
-    pub(super) async fn save(&mut self) {
-        let has_something = self.have.config != ConfigId(0) || self.link.is_alone();
-        if !std::mem::take(&mut self.dirty) || !has_something {
-            return;
-        }
-        let now = self.clock.wall();
-        let saved_hints = self.hints_to_save();
-        self.saved.clone_from(&saved_hints);
-        let (files, history, entries) =
-            (self.files.clone(), self.have.history.clone(), self.have.entries.clone());
-        let (config, hints) = (self.have.config, self.have.hints);
-        let saved = tokio::task::spawn_blocking(move || {
-            files.save(&history, config, &entries, hints, &saved_hints, now)
-        })
-        .await;
-        if let Err(error) = saved.map_err(std::io::Error::other).flatten() {
-            tracing::warn!(%error, "the configuration could not be saved for the next start");
-        }
-    }
-
-    /// Saves what the node found out by itself since it last saved.
-    pub(super) async fn save_news(&mut self) {
-        self.dirty |= self.hints_to_save() != self.saved;
-        self.save().await;
-    }
-
-    /// Gives what is stored of the hints. What this node judged by itself of a provider's health is not saved.
-    fn hints_to_save(&self) -> Vec<Hint> {
-        let mut hints = self.live.hints();
-        hints.retain(|hint| !matches!(hint, Hint::Health(_)));
-        hints.extend(self.health.said().into_iter().map(Hint::Health));
-        hints
-    }
-
-    fn hello(&self) -> Hello {
+    /// Says what the node has.
+    pub(super) fn hello(&self) -> Hello {
         Hello {
             node_id: self.identity.node.to_string(),
             incarnation: self.identity.incarnation.0,
@@ -185,9 +144,9 @@ impl Subscriber {
             config_hash: self.have.entries.hash(),
             have_hints: self.have.hints.0,
             listen: self.listen.to_string(),
-            crash_looped_config: 0,
-            proto_min: cliproxy_proto::VERSION,
-            proto_max: cliproxy_proto::VERSION,
+            crash_looped_config: self.guard.died_of(&self.have.history).0,
+            proto_min: VERSION,
+            proto_max: VERSION,
         }
     }
 
@@ -195,171 +154,103 @@ impl Subscriber {
         Heartbeat { config: self.have.config.0, hints: self.have.hints.0, ..Heartbeat::default() }
     }
 
-    fn received(&mut self, message: SyncDown) -> Result<Option<sync_up::Message>, SessionError> {
-        match message.message {
-            Some(sync_down::Message::Welcome(welcome)) => {
-                self.welcomed(welcome);
-                Ok(None)
-            }
-            Some(sync_down::Message::Chunk(chunk)) => self.chunk(chunk),
-            Some(sync_down::Message::Delta(delta)) => self.delta(delta),
-            // A heartbeat, or something newer than this program.
-            Some(sync_down::Message::Heartbeat(_) | sync_down::Message::Directive(_)) | None => Ok(None),
-        }
-    }
-
-    fn welcomed(&mut self, welcome: Welcome) {
-        tracing::info!(control_plane = welcome.cp_id, "the control plane is connected");
+    /// Takes a welcome: from here on the stream that it came on counts.
+    fn welcomed(&mut self, welcome: &Welcome) {
+        self.parts = Parts::default();
         if self.have.history.0 != welcome.history_id {
             // Numbers of another history mean nothing here; what they stand for goes on serving.
-            self.have.history = HistoryId(welcome.history_id);
-            self.have.hints = HintVersion(0);
+            if !self.have.history.0.is_empty() {
+                tracing::warn!(
+                    before = %self.have.history, now = welcome.history_id,
+                    "the control planes have another history: what they have is taken anew"
+                );
+            }
+            self.have.history = HistoryId(welcome.history_id.clone());
+            (self.have.config, self.have.hints) = (ConfigId(0), HintVersion(0));
             self.health.another_history();
         }
+        self.heard();
     }
 
-    fn chunk(&mut self, chunk: SnapshotChunk) -> Result<Option<sync_up::Message>, SessionError> {
-        let Some((hash, nonce, version, changes)) = self.parts.add(chunk)? else { return Ok(None) };
-        if self.parts.line == i32::from(Line::Hint) {
-            return Ok(Some(self.hints(&changes, version, nonce)));
-        }
-        let mut entries = EntrySet::default();
-        entries.apply(&changes).map_err(protocol)?;
-        self.config(entries, hash, version, nonce)
+    fn heard(&self) {
+        self.link.heard(self.clock.now());
+        self.metrics.connected.set(1);
     }
 
-    fn delta(&mut self, delta: Delta) -> Result<Option<sync_up::Message>, SessionError> {
-        if delta.line() == Line::Hint {
-            let ack = self.hints(&delta.changes, delta.to, delta.nonce);
-            // Not numbered yet: the same value comes again.
-            return Ok((delta.to > 0).then_some(ack));
-        }
-        if delta.from != self.have.config.0 {
-            return Err(SessionError::Protocol(format!(
-                "a change from configuration {} came while {} is in force",
-                delta.from, self.have.config
-            )));
-        }
-        let mut entries = self.have.entries.clone();
-        entries.apply(&delta.changes).map_err(protocol)?;
-        self.config(entries, delta.hash_after, delta.to, delta.nonce)
-    }
-
-    /// Puts a configuration in force, or refuses it and keeps the old one.
-    fn config(
-        &mut self,
-        entries: EntrySet,
-        hash: u64,
-        version: u64,
-        nonce: String,
-    ) -> Result<Option<sync_up::Message>, SessionError> {
-        if entries.hash() != hash {
-            // Not the configuration's fault: what this node builds on is off, so it asks for the whole set.
-            self.have.config = ConfigId(0);
-            return Err(SessionError::Protocol("the hash of the configuration differs".into()));
-        }
-        let started = self.clock.now();
-        let adopted = match entries.to_snapshot() {
-            Err(error) => Err(error.to_string()),
-            Ok(snapshot) => self.live.adopt(ConfigId(version), snapshot).map_err(|error| error.to_string()),
-        };
-        if let Err(reason) = adopted {
-            tracing::error!(config = version, reason, "a configuration was refused; the old one goes on");
-            self.metrics.configs_refused.inc();
-            let still_on = self.have.config.0;
-            return Ok(Some(sync_up::Message::Nack(Nack {
-                nonce,
-                rejected_config: version,
-                still_on,
-                reason,
-            })));
-        }
-        let took = self.clock.now().saturating_duration_since(started);
-        let unsupported = entries.unsupported();
-        self.have.entries = entries;
-        self.have.config = ConfigId(version);
-        self.metrics.config_version.set(i64::try_from(version).unwrap_or(i64::MAX));
-        self.dirty = true;
-        tracing::info!(config = version, "a configuration is in force");
-        Ok(Some(sync_up::Message::Ack(Ack {
-            nonce,
-            line: Line::Config.into(),
-            version,
-            apply_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
-            unsupported,
-        })))
-    }
-
-    /// Merges hints. What cannot be understood is skipped: the line is never refused.
-    fn hints(&mut self, changes: &[Change], version: u64, nonce: String) -> sync_up::Message {
-        let now = self.clock.wall();
-        let mut unsupported = Vec::new();
-        let mut known = Vec::with_capacity(changes.len());
-        for change in changes {
-            match from_wire(change, now) {
-                // Before the others: a probe that is wanted at once must find the connections forgotten.
-                Ok(Some(Hint::Health(health))) => self.dirty |= self.health.heard(health, now),
-                Ok(Some(hint)) => known.push(hint),
-                Ok(None) => unsupported.push(change.kind),
-                Err(error) => {
-                    self.metrics.hints_skipped.inc();
-                    tracing::warn!(key = change.key, %error, "a hint was skipped");
+    /// Follows a stream until it is lost, or another is followed in its place.
+    pub(super) async fn follow(&mut self, stream: &mut Opened, ways: &Arc<Ways>) -> Followed {
+        self.welcomed(&stream.welcome);
+        let mut moving = Moving::from(Arc::clone(ways), stream.uplink.endpoint.clone());
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut last_heard = Instant::from_std(self.clock.now());
+        loop {
+            let patience = ways.pace.patience();
+            let answer = tokio::select! {
+                biased;
+                _ = heartbeat.tick() => {
+                    self.keep().await;
+                    Ok(Some(sync_up::Message::Heartbeat(self.heartbeat())))
                 }
+                // Before the silence is looked at: this process may have stood still itself.
+                message = stream.down.message() => {
+                    last_heard = Instant::from_std(self.clock.now());
+                    self.heard();
+                    match message {
+                        Ok(Some(message)) => self.received(message, &mut moving).await,
+                        Ok(None) => return Followed::Lost(SessionError::Closed),
+                        Err(status) => return Followed::Lost(status.into()),
+                    }
+                }
+                step = moving.step() => {
+                    match step {
+                        Step::Due => moving.begin(self.hello()),
+                        Step::Arrived(reason, opened) => return Followed::Moved(reason, opened),
+                        Step::Stays => {}
+                    }
+                    Ok(None)
+                }
+                () = tokio::time::sleep_until(last_heard + patience) => {
+                    return Followed::Lost(SessionError::Silent(patience));
+                }
+            };
+            let answer = match answer {
+                Ok(None) => continue,
+                Ok(Some(answer)) => up_message(answer),
+                Err(error) => return Followed::Lost(error),
+            };
+            match tokio::time::timeout(patience, stream.up.send(answer)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Followed::Lost(SessionError::Closed),
+                Err(_) => return Followed::Lost(SessionError::Silent(patience)),
             }
         }
-        let is_stored = known.iter().any(Hint::is_stored);
-        self.dirty |= self.live.hint_all(known, now) && is_stored;
-        self.have.hints = self.have.hints.max(HintVersion(version));
-        sync_up::Message::Ack(Ack { nonce, line: Line::Hint.into(), version, apply_us: 0, unsupported })
     }
-}
 
-impl Parts {
-    /// Adds a part; gives hash, nonce, version and all changes when it was the last.
-    fn add(&mut self, chunk: SnapshotChunk) -> Result<Option<(u64, String, u64, Vec<Change>)>, SessionError> {
-        const MOST_PARTS: u32 = 1_024;
-        if chunk.count == 0 || chunk.count > MOST_PARTS || chunk.index >= chunk.count {
-            return Err(SessionError::Protocol(format!("part {} of {}", chunk.index, chunk.count)));
+    async fn received(
+        &mut self,
+        message: SyncDown,
+        moving: &mut Moving,
+    ) -> Result<Option<sync_up::Message>, SessionError> {
+        match message.message {
+            Some(sync_down::Message::Chunk(chunk)) => self.chunk(chunk).await,
+            Some(sync_down::Message::Delta(delta)) => self.delta(delta).await,
+            Some(sync_down::Message::Heartbeat(beat)) => {
+                moving.heartbeat(beat.db_ok);
+                Ok(None)
+            }
+            Some(sync_down::Message::Directive(directive)) => {
+                if let Some(directive::Directive::ReconnectTo(word)) = directive.directive {
+                    moving.told(word);
+                }
+                Ok(None)
+            }
+            // A second welcome, or something newer than this program.
+            Some(sync_down::Message::Welcome(_)) | None => Ok(None),
         }
-        let count = chunk.count as usize;
-        if (self.line, self.version, self.chunks.len()) != (chunk.line, chunk.version, count) {
-            *self = Self { line: chunk.line, version: chunk.version, chunks: vec![None; count] };
-        }
-        self.chunks[chunk.index as usize] = Some(chunk.changes);
-        if self.chunks.iter().any(Option::is_none) {
-            return Ok(None);
-        }
-        let changes = std::mem::take(&mut self.chunks).into_iter().flatten().flatten().collect();
-        Ok(Some((chunk.hash, chunk.nonce, chunk.version, changes)))
     }
-}
-
-fn load(files: &LastKnownGood, live: &Live, health: &HealthWords, clock: &dyn Clock) -> Option<Have> {
-    let now = clock.wall();
-    let Saved { history, config, entries, snapshot, hints, saved_hints } = files.load(now)?;
-    // Configuration 0 is none: a node that ran alone saved it, whose file says what is configured.
-    if config != ConfigId(0)
-        && let Err(error) = live.adopt(config, snapshot)
-    {
-        tracing::warn!(%error, "the saved configuration cannot be used");
-        return None;
-    }
-    for hint in saved_hints {
-        match hint {
-            Hint::Health(word) => health.heard(word, now),
-            other => live.hint(other, now),
-        };
-    }
-    if config != ConfigId(0) {
-        tracing::info!(%config, "the last known good configuration is in force");
-    }
-    Some(Have { history, config, entries, hints })
 }
 
 fn up_message(message: sync_up::Message) -> SyncUp {
     SyncUp { message: Some(message) }
-}
-
-fn protocol(error: impl std::fmt::Display) -> SessionError {
-    SessionError::Protocol(error.to_string())
 }

@@ -182,6 +182,8 @@ impl Sync for Control {
         let control = self.clone();
         tokio::spawn(async move {
             let mut heartbeat = tokio::time::interval(Duration::from_millis(500));
+            // The first word is the welcome.
+            heartbeat.reset();
             loop {
                 let message = tokio::select! {
                     message = up.next() => message,
