@@ -33,7 +33,7 @@ pub(super) async fn run(replicas: &Replicas, end: &CancellationToken) {
             continue;
         }
         tried = if newest == tried.0 { (newest, tried.1 + 1) } else { (newest, 0) };
-        if tried.1 % RETRY == 0 {
+        if tried.1.is_multiple_of(RETRY) {
             configurations.take_up().await;
         }
     }
