@@ -37,6 +37,8 @@ use tokio::sync::watch;
 pub struct MemoryStore {
     database: Arc<Database>,
     connection: Arc<Connection>,
+    /// Whether no other process can use the database.
+    alone: bool,
 }
 
 struct Database {
@@ -62,12 +64,18 @@ impl MemoryStore {
         let connection = connections.open();
         let state = Mutex::new(State::new(history));
         let database = Database { state, faults: Faults::default(), clock: Box::new(clock), connections };
-        Self { database: Arc::new(database), connection }
+        Self { database: Arc::new(database), connection, alone: false }
     }
 
     /// Opens another connection, as another replica or a restarted one does. It has no faults of its own yet.
     pub fn connect(&self) -> Self {
-        Self { database: Arc::clone(&self.database), connection: self.database.connections.open() }
+        let connection = self.database.connections.open();
+        Self { database: Arc::clone(&self.database), connection, alone: false }
+    }
+
+    /// Gives the same connection to a database of one process, as SQLite's is: it has no doorbell.
+    pub fn of_one_process(self) -> Self {
+        Self { alone: true, ..self }
     }
 
     /// Gives the switches for faults of the whole database.
@@ -193,7 +201,7 @@ impl Store for MemoryStore {
     }
 
     fn doorbell(&self) -> Option<watch::Receiver<u64>> {
-        Some(self.connection.bell.subscribe())
+        (!self.alone).then(|| self.connection.bell.subscribe())
     }
 
     fn lead(&self, lease: LeaseName, holder: String, ttl: Duration) -> StoreFuture<'_, Lease> {

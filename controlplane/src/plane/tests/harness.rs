@@ -95,6 +95,11 @@ pub(super) fn settings() -> Settings {
 }
 
 pub(super) fn memory() -> MemoryStore {
+    shared().of_one_process()
+}
+
+/// A database that several replicas may use.
+pub(super) fn shared() -> MemoryStore {
     MemoryStore::new(HistoryId("history-1".into()))
 }
 
