@@ -1,0 +1,130 @@
+//! The hint line: the newest value of every key, and the log of their changes.
+
+use crate::{fault::Fault, ring, sql, text};
+use cliproxy_domain::{Hint, HintKey, HintVersion, WallTime};
+use cliproxy_store::{
+    HintChange,
+    hints::{self, stored},
+};
+use sqlx::{PgConnection, Row};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Merges, numbers, logs, and tells the others. The caller holds the lock of what is numbered, so that what is read here
+/// is what the last to hold it committed; and commits.
+pub(crate) async fn merge(
+    connection: &mut PgConnection,
+    incoming: &[Hint],
+) -> Result<Vec<HintChange>, Fault> {
+    if incoming.is_empty() {
+        return Ok(Vec::new());
+    }
+    let newest: i64 = sqlx::query_scalar(sql::HINT_VERSION).fetch_one(&mut *connection).await?;
+    let mut current = read(connection, incoming).await?;
+    let newest = HintVersion(newest.cast_unsigned());
+    let changes = hints::merge_and_number(&mut current, newest, incoming.to_vec());
+    if let Some(last) = changes.last() {
+        write(connection, &changes).await?;
+        let version = last.version.0.cast_signed();
+        sqlx::query(sql::SET_HINT_VERSION).bind(version).execute(&mut *connection).await?;
+        let forgotten = hints::forgotten_up_to(last.version).0.cast_signed();
+        sqlx::query(sql::FORGET_CHANGES).bind(forgotten).execute(&mut *connection).await?;
+        ring(connection, &format!("log {version}")).await?;
+    }
+    Ok(changes)
+}
+
+pub(crate) async fn all(connection: &mut PgConnection) -> Result<(HintVersion, Vec<Hint>), Fault> {
+    let mut version = HintVersion(0);
+    let mut hints = Vec::new();
+    for row in &sqlx::query(sql::HINTS).fetch_all(connection).await? {
+        version = HintVersion(row.try_get::<i64, _>(0)?.cast_unsigned());
+        if let Some(kind) = row.try_get::<Option<String>, _>(1)? {
+            hints.push(of_row(&kind, row.try_get(2)?)?);
+        }
+    }
+    // The database sorts by text, which is another order.
+    hints.sort_by_cached_key(Hint::key);
+    Ok((version, hints))
+}
+
+pub(crate) async fn forget(connection: &mut PgConnection, ended_before: WallTime) -> Result<(), Fault> {
+    sqlx::query(sql::FORGET_HINTS).bind(ended_before.0).execute(connection).await?;
+    Ok(())
+}
+
+pub(crate) async fn changes_since(
+    connection: &mut PgConnection,
+    version: HintVersion,
+    limit: u32,
+) -> Result<Option<Vec<HintChange>>, Fault> {
+    // At least one change, to see whether the next is still there.
+    let after = i64::try_from(version.0).unwrap_or(i64::MAX);
+    let query = sqlx::query(sql::CHANGES).bind(after).bind(i64::from(limit.max(1)));
+    let mut newest = HintVersion(0);
+    let mut changes = Vec::new();
+    for row in &query.fetch_all(connection).await? {
+        newest = HintVersion(row.try_get::<i64, _>(0)?.cast_unsigned());
+        if let Some(number) = row.try_get::<Option<i64>, _>(1)? {
+            changes.push(of_log(number, row.try_get(2)?, row.try_get(3)?)?);
+        }
+    }
+    if version > newest {
+        return Ok(None);
+    }
+    let next_is_there = changes.first().is_some_and(|change| change.version == version.next());
+    if version < newest && !next_is_there {
+        return Ok(None);
+    }
+    changes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(Some(changes))
+}
+
+/// Reads the stored values of the keys of `hints`.
+async fn read(connection: &mut PgConnection, hints: &[Hint]) -> Result<BTreeMap<HintKey, Hint>, Fault> {
+    let keys: BTreeSet<HintKey> = hints.iter().map(Hint::key).collect();
+    let (kinds, keys): (Vec<&str>, Vec<String>) = keys
+        .iter()
+        .filter_map(stored::RowKey::of)
+        .map(|row| (row.kind, text::key(&row.key).into_owned()))
+        .unzip();
+    let rows: Vec<(String, String)> =
+        sqlx::query_as(sql::HINTS_OF).bind(kinds).bind(keys).fetch_all(connection).await?;
+    let mut current = BTreeMap::new();
+    for (kind, body) in &rows {
+        let hint = of_row(kind, body)?;
+        current.insert(hint.key(), hint);
+    }
+    Ok(current)
+}
+
+/// Writes the merged values, of each key the last, and all of them to the log.
+async fn write(connection: &mut PgConnection, changes: &[HintChange]) -> Result<(), Fault> {
+    let rows: Vec<(HintVersion, stored::Row)> =
+        changes.iter().filter_map(|change| Some((change.version, stored::Row::of(&change.hint)?))).collect();
+    let newest: BTreeMap<(&str, String), &stored::Row> =
+        rows.iter().map(|(_, row)| ((row.key.kind, text::key(&row.key.key).into_owned()), row)).collect();
+    sqlx::query(sql::SET_HINTS)
+        .bind(newest.keys().map(|(kind, _)| *kind).collect::<Vec<_>>())
+        .bind(newest.keys().map(|(_, key)| key.clone()).collect::<Vec<_>>())
+        .bind(newest.values().map(|row| row.body.as_str()).collect::<Vec<_>>())
+        .bind(newest.values().map(|row| row.settled_at.map(|time| time.0)).collect::<Vec<_>>())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(sql::ADD_CHANGES)
+        .bind(rows.iter().map(|(version, _)| version.0.cast_signed()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, row)| row.key.kind).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, row)| row.body.as_str()).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+fn of_row(kind: &str, body: &str) -> Result<Hint, Fault> {
+    stored::read(kind, body).map_err(|error| Fault::Corrupt(error.to_string()))
+}
+
+fn of_log(version: i64, kind: &str, body: &str) -> Result<HintChange, Fault> {
+    let hint = stored::read(kind, body)
+        .map_err(|error| Fault::Corrupt(format!("change {version} cannot be read: {error}")))?;
+    Ok(HintChange { version: HintVersion(version.cast_unsigned()), hint })
+}

@@ -1,0 +1,78 @@
+//! The store in a Postgres database, for any number of control planes.
+//!
+//! Whatever must happen one after the other waits for a row's lock: changes and configurations for that of `cp_meta`,
+//! posts for that of their number, reports for those of their cursors. All locks are taken in the same order, and the
+//! server ends what holds one too long. A connection is used only after it was seen to lead to a server that may be
+//! written to, and of which history.
+#![deny(missing_docs)]
+
+mod audit;
+mod checks;
+mod config;
+mod doorbell;
+mod events;
+mod fault;
+mod hints;
+mod leases;
+mod ledger;
+mod nodes;
+mod open;
+mod place;
+mod posts;
+mod requests;
+mod server;
+mod sql;
+mod store;
+#[cfg(test)]
+mod tests;
+mod text;
+mod tidy;
+mod usage;
+mod work;
+
+pub use open::Settings;
+
+use cliproxy_store::StoreError;
+use doorbell::Doorbell;
+use fault::Fault;
+use server::Server;
+use sqlx::{PgConnection, PgPool};
+use std::sync::Arc;
+
+/// A store over one Postgres database.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: PgPool,
+    server: Arc<Server>,
+    /// None when other replicas are not listened to.
+    doorbell: Option<Doorbell>,
+}
+
+impl PostgresStore {
+    /// Closes all connections; whatever is asked later fails.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Gives the ids of the recorded events, sorted.
+    ///
+    /// # Errors
+    /// As every method of the store.
+    pub async fn event_ids(&self) -> Result<Vec<String>, StoreError> {
+        self.read((), |connection, ()| Box::pin(events::ids(connection))).await
+    }
+
+    fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    fn server(&self) -> &Server {
+        &self.server
+    }
+}
+
+/// Rings the doorbells of all replicas when the transaction is committed.
+async fn ring(connection: &mut PgConnection, what: &str) -> Result<(), Fault> {
+    sqlx::query(sql::RING).bind(what).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! What replicas tell each other.
+
+use crate::{fault::Fault, ring, sql, text};
+use cliproxy_domain::ReplicaId;
+use cliproxy_store::{Post, RETAINED_POSTS};
+use sqlx::{PgConnection, Row};
+
+/// Numbers and writes one, forgets what is too old, and tells the others. The caller commits.
+pub(crate) async fn add(
+    connection: &mut PgConnection,
+    replica: &ReplicaId,
+    body: &[u8],
+) -> Result<u64, Fault> {
+    // Locks the number until the commit.
+    let number: i64 = sqlx::query_scalar(sql::NEXT_POST).fetch_one(&mut *connection).await?;
+    sqlx::query(sql::ADD_POST)
+        .bind(number)
+        .bind(text::plain(replica.as_str()))
+        .bind(body)
+        .execute(&mut *connection)
+        .await?;
+    let number = number.cast_unsigned();
+    let forgotten = number.saturating_sub(RETAINED_POSTS);
+    sqlx::query(sql::FORGET_POSTS).bind(forgotten.cast_signed()).execute(&mut *connection).await?;
+    ring(connection, &format!("post {number}")).await?;
+    Ok(number)
+}
+
+pub(crate) async fn newest(connection: &mut PgConnection) -> Result<u64, Fault> {
+    let number: i64 = sqlx::query_scalar(sql::NEWEST_POST).fetch_one(connection).await?;
+    Ok(number.cast_unsigned())
+}
+
+pub(crate) async fn since(
+    connection: &mut PgConnection,
+    number: u64,
+    limit: u32,
+) -> Result<Option<Vec<Post>>, Fault> {
+    let after = i64::try_from(number).unwrap_or(i64::MAX);
+    let query = sqlx::query(sql::POSTS).bind(after).bind(i64::from(limit));
+    let rows = query.fetch_all(connection).await?;
+    let mut newest = 0;
+    let mut posts = Vec::new();
+    for row in &rows {
+        newest = row.try_get::<i64, _>(0)?.cast_unsigned();
+        if let Some(number) = row.try_get::<Option<i64>, _>(1)? {
+            posts.push(Post {
+                number: number.cast_unsigned(),
+                replica: row.try_get::<String, _>(2)?.into(),
+                body: row.try_get(3)?,
+            });
+        }
+    }
+    if number > newest || number < newest.saturating_sub(RETAINED_POSTS) {
+        return Ok(None);
+    }
+    Ok(Some(posts))
+}

@@ -1,0 +1,180 @@
+//! All SQL of this crate but the migrations. One test prepares each statement on a migrated database.
+
+mod usage;
+
+use usage::{
+    add_counters, add_to_period, counter_arrays, counters, halves, period_rows, roll_into, sum_by_key,
+    sum_by_period, totals,
+};
+
+/// Defines constants, and `ALL` that lists them.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$doc])* pub(crate) const $name: &str = $sql;)*
+
+        /// Every statement, for the test that prepares them.
+        #[cfg(test)]
+        pub(crate) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+/// What each connection is told before it is used: whatever hangs, the server ends after a while, and a commit is on disk
+/// (and on the standbys that must have it) when it is answered. Several statements in one message.
+pub(crate) const PREPARE_CONNECTION: &str = "SET statement_timeout = '2s'; SET lock_timeout = '500ms';
+    SET idle_in_transaction_session_timeout = '2s'; SET synchronous_commit = 'on';
+    SET default_transaction_isolation = 'read committed'";
+
+statements! {
+    IS_STANDBY = "SELECT pg_is_in_recovery()";
+    IDENTITY = "SELECT system_identifier::text, pg_walfile_name(pg_current_wal_lsn()) FROM pg_control_system()";
+    SERVER = "SELECT server FROM cp_meta";
+    SET_FIRST_SERVER = "UPDATE cp_meta SET server = $2 WHERE server = $1";
+    SET_SERVER = "UPDATE cp_meta SET server = $2, history_id = replace(gen_random_uuid()::text, '-', '')
+        WHERE server = $1";
+    ENCODING = "SELECT pg_encoding_to_char(encoding)::text FROM pg_database WHERE datname = current_database()";
+    HISTORY = "SELECT history_id FROM cp_meta";
+    PING = "UPDATE cp_ping SET pings = pings + 1";
+    /// Rings the doorbells of all replicas, when the transaction is committed.
+    RING = "SELECT pg_notify('cliproxy_log', $1)";
+
+    LEAD = include_str!("../queries/lead.sql");
+    LEASE = "SELECT coalesce(holder, ''), epoch,
+            greatest(0, end_ms - (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+        FROM lease WHERE name = $1";
+    RESIGN = "UPDATE lease SET holder = NULL WHERE name = $1 AND holder = $2 AND epoch = $3";
+    /// The lock keeps the lease from going to another before the commit.
+    FENCE = "SELECT epoch FROM lease WHERE name = $1 AND holder = $2 AND epoch = $3 FOR SHARE";
+
+    NEXT_POST = "UPDATE post_number SET newest = newest + 1 RETURNING newest";
+    ADD_POST = "INSERT INTO post (number, replica, body) VALUES ($1, $2, $3)";
+    FORGET_POSTS = "DELETE FROM post WHERE number <= $1";
+    NEWEST_POST = "SELECT newest FROM post_number";
+    /// At least one row, with the newest number, whether or not a post follows.
+    POSTS = "SELECT n.newest, p.number, p.replica, p.body FROM post_number n LEFT JOIN
+        (SELECT number, replica, body FROM post WHERE number > $1 ORDER BY number LIMIT $2) p ON TRUE
+        ORDER BY p.number";
+
+    NEWEST_CONFIG = "SELECT config_id, set_hash FROM config_version ORDER BY config_id DESC LIMIT 1";
+    /// A row for each entry, and one for a configuration without any.
+    ACTIVE_CONFIG = "SELECT v.config_id, v.set_hash, e.kind, e.key, e.hash
+        FROM config_version v LEFT JOIN config_entry e ON e.config_id = v.config_id
+        WHERE v.config_id = (SELECT max(config_id) FROM config_version) ORDER BY e.kind, e.key";
+    CONFIG = "SELECT v.config_id, v.set_hash, e.kind, e.key, e.hash
+        FROM config_version v LEFT JOIN config_entry e ON e.config_id = v.config_id
+        WHERE v.config_id = $1 ORDER BY e.kind, e.key";
+    CONFIG_TEXT = "SELECT source_text FROM config_version WHERE config_id = $1";
+    CONFIGS = "SELECT config_id, set_hash, author, reason, at_ms FROM config_version ORDER BY config_id DESC LIMIT $1";
+    ADD_CONFIG = "INSERT INTO config_version (config_id, set_hash, author, reason, at_ms, source_text)
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    ADD_CONFIG_ENTRIES = "INSERT INTO config_entry (config_id, kind, key, hash)
+        SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::bigint[])";
+
+    /// Sorted, so that transactions that lock several take them in the same order.
+    CURSORS = "SELECT c.node_id, c.incarnation, c.last_seq, c.late_before_ms FROM telemetry_cursor c
+        JOIN unnest($1::text[], $2::bigint[]) AS k (node_id, incarnation)
+            ON c.node_id = k.node_id AND c.incarnation = k.incarnation
+        ORDER BY c.node_id, c.incarnation FOR UPDATE OF c";
+    ADD_CURSORS = "INSERT INTO telemetry_cursor (node_id, incarnation, last_seq, updated_ms)
+        SELECT k.node_id, k.incarnation, NULL, $3 FROM unnest($1::text[], $2::bigint[]) AS k (node_id, incarnation)
+        ON CONFLICT (node_id, incarnation) DO NOTHING";
+    MOVE_CURSORS = "UPDATE telemetry_cursor c
+        SET last_seq = k.last_seq, late_before_ms = k.late_before_ms, updated_ms = $5
+        FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[])
+            AS k (node_id, incarnation, last_seq, late_before_ms)
+        WHERE c.node_id = k.node_id AND c.incarnation = k.incarnation";
+    MARKS = "SELECT rolled_to_ms, minutes_from_ms, purged_to_ms FROM usage_mark";
+    ADD_MINUTES = concat!(
+        "INSERT INTO usage_1m AS counted (", counters!(), ", minute_ms, provider, credential, model, shard)
+        SELECT * FROM unnest(", counter_arrays!(), ",
+            $19::bigint[], $20::text[], $21::text[], $22::text[], $23::bigint[])
+        ON CONFLICT (minute_ms, provider, credential, model, shard) DO UPDATE SET ", add_counters!()
+    );
+    ADD_HOURS = add_to_period!("usage_1h", "hour_ms");
+    ADD_DAYS = add_to_period!("usage_1d", "day_ms");
+    ADD_LATE = add_to_period!("usage_late", "hour_ms");
+    /// Hours stand in for the minutes that are forgotten.
+    USAGE = sum_by_key!(concat!(
+        "SELECT provider, credential, model, ", counters!(), " FROM usage_1m WHERE minute_ms >= $1 AND minute_ms < $2
+        UNION ALL SELECT provider, credential, model, ", counters!(), "
+        FROM usage_1h WHERE hour_ms >= $1 AND hour_ms < least($2, (SELECT minutes_from_ms FROM usage_mark))"
+    ));
+    LATE_USAGE = sum_by_key!("SELECT * FROM usage_late WHERE hour_ms >= $1 AND hour_ms < $2");
+    USAGE_BY_MINUTE = sum_by_period!("SELECT *, minute_ms AS at_ms FROM usage_1m");
+    USAGE_BY_HOUR = sum_by_period!(period_rows!("usage_1h", "hour_ms", "3600000"));
+    USAGE_BY_DAY = sum_by_period!(period_rows!("usage_1d", "day_ms", "86400000"));
+    ANSWERED_SHARE = include_str!("../queries/answered_share.sql");
+
+    NEXT_MINUTE = "SELECT min(minute_ms) FROM usage_1m WHERE minute_ms >= $1";
+    ROLL_INTO_HOURS = roll_into!("usage_1h", "hour_ms");
+    ROLL_INTO_DAYS = roll_into!("usage_1d", "day_ms");
+    SET_ROLLED_TO = "UPDATE usage_mark SET rolled_to_ms = $1";
+    SET_MINUTES_FROM = "UPDATE usage_mark SET minutes_from_ms = $1";
+    FORGET_MINUTES = "DELETE FROM usage_1m WHERE ctid = ANY (ARRAY
+        (SELECT ctid FROM usage_1m WHERE minute_ms < $1 ORDER BY minute_ms LIMIT $2))";
+    FORGET_HOURS = "DELETE FROM usage_1h WHERE hour_ms < $1";
+    FORGET_LATE = "DELETE FROM usage_late WHERE hour_ms < $1";
+    /// What is only there to be locked was never a cursor.
+    FORGET_CURSORS = include_str!("../queries/forget_cursors.sql");
+    FORGET_NODES = "DELETE FROM node WHERE last_seen_ms < $1";
+
+    HINT_VERSION = "SELECT log_version FROM cp_meta";
+    SET_HINT_VERSION = "UPDATE cp_meta SET log_version = $1";
+    HINTS_OF = "SELECT h.kind, h.body FROM hint h
+        JOIN unnest($1::text[], $2::text[]) AS k (kind, key) ON h.kind = k.kind AND h.key = k.key";
+    /// At least one row, with the newest version.
+    HINTS = "SELECT m.log_version, h.kind, h.body FROM cp_meta m LEFT JOIN hint h ON TRUE";
+    SET_HINTS = "INSERT INTO hint (kind, key, body, settled_ms)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+        ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body, settled_ms = excluded.settled_ms";
+    FORGET_HINTS = "DELETE FROM hint WHERE settled_ms < $1";
+    ADD_CHANGES = "INSERT INTO change_log (version, kind, body)
+        SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])";
+    FORGET_CHANGES = "DELETE FROM change_log WHERE version <= $1";
+    /// At least one row, with the newest version, whether or not a change follows.
+    CHANGES = "SELECT m.log_version, l.version, l.kind, l.body FROM cp_meta m LEFT JOIN
+        (SELECT version, kind, body FROM change_log WHERE version > $1 ORDER BY version LIMIT $2) l ON TRUE
+        ORDER BY l.version";
+
+    ADD_EVENTS = include_str!("../queries/add_events.sql");
+    FORGET_EVENTS = "DELETE FROM event WHERE at_ms < $1";
+    EVENT_IDS = "SELECT event_id FROM event ORDER BY event_id";
+
+    ADD_AUDIT = include_str!("../queries/add_audit.sql");
+    NEWEST_AUDIT = "SELECT max(at_ms) FROM audit";
+    FORGET_AUDIT = "DELETE FROM audit WHERE at_ms < $1";
+    AUDIT = "SELECT audit_id, at_ms, actor, origin, action, provider, subject, reason, before_value, after_value
+        FROM audit
+        WHERE ($1::text IS NULL OR provider = $1) AND ($2::text IS NULL OR action = $2)
+            AND ($3::bigint IS NULL OR at_ms < $3)
+        ORDER BY at_ms DESC, audit_id DESC LIMIT $4";
+    ADD_OUTCOME = "INSERT INTO outcome (request_id, answer, at_ms) VALUES ($1, $2, $3)
+        ON CONFLICT (request_id) DO NOTHING";
+    FORGET_OUTCOMES = "DELETE FROM outcome WHERE at_ms < $1";
+    OUTCOME = "SELECT answer FROM outcome WHERE request_id = $1";
+
+    /// A count stays at the highest number instead of passing it.
+    ADD_CHECKS = "INSERT INTO check_1m AS counted (minute_ms, provider, checks, passed)
+        SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[])
+        ON CONFLICT (minute_ms, provider) DO UPDATE SET
+            checks = least(counted.checks, 9223372036854775807 - excluded.checks) + excluded.checks,
+            passed = least(counted.passed, 9223372036854775807 - excluded.passed) + excluded.passed";
+    NEWEST_CHECK = "SELECT max(minute_ms) FROM check_1m";
+    FORGET_CHECKS = "DELETE FROM check_1m WHERE minute_ms < $1";
+    /// In halves, as usage is.
+    CHECKS = "SELECT provider, sum(checks >> 32)::bigint, sum(checks & 4294967295)::bigint,
+            sum(passed >> 32)::bigint, sum(passed & 4294967295)::bigint
+        FROM check_1m WHERE minute_ms >= $1 AND minute_ms < $2 GROUP BY provider";
+
+    /// Whoever adds or forgets records takes this lock first.
+    REQUEST_COUNT = "SELECT requests FROM request_count FOR UPDATE";
+    ADD_REQUESTS = "INSERT INTO request_record (request_id, at_ms, body)
+        SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[]) ON CONFLICT (request_id) DO NOTHING";
+    FORGET_REQUESTS = "DELETE FROM request_record WHERE at_ms < $1";
+    FORGET_OLDEST_REQUESTS = "DELETE FROM request_record WHERE request_id IN
+        (SELECT request_id FROM request_record ORDER BY at_ms, request_id LIMIT $1)";
+    SET_REQUEST_COUNT = "UPDATE request_count SET requests = $1";
+    REQUEST = "SELECT body FROM request_record WHERE request_id = $1";
+
+    NODES = "SELECT node_id, incarnation, build, listen, last_seen_ms FROM node ORDER BY node_id";
+    SEE_NODE = include_str!("../queries/see_node.sql");
+}

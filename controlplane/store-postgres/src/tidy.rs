@@ -1,0 +1,119 @@
+//! Rolling usage up to hours and days, and forgetting what is past its time.
+//!
+//! In many short transactions: whoever reports waits while one of them rolls up, and waits half a second at most. Each
+//! notes what it did, and does nothing once the lease is another's.
+
+use crate::{PostgresStore, fault::Fault, leases, ledger, sql, work::Beginning};
+use cliproxy_domain::{Fence, WallTime};
+use cliproxy_store::{
+    StoreError, UsagePeriod,
+    ledger::rolling::{self, MAX_ROLLED_HOURS},
+};
+use sqlx::PgConnection;
+
+/// How many rows one transaction forgets at most.
+const MAX_FORGOTTEN: u64 = 10_000;
+
+/// At what time it is tidied up, and under which lease.
+type Given = (WallTime, Option<Fence>);
+
+impl PostgresStore {
+    /// Rolls up and forgets.
+    pub(crate) async fn tidy_up(&self, now: WallTime, fence: Option<Fence>) -> Result<(), StoreError> {
+        let given = || (now, fence.clone());
+        for _ in 0..MAX_ROLLED_HOURS {
+            let rolled = self.write(Beginning::ROLLING, given(), |connection, given| {
+                Box::pin(roll_up_one(connection, given))
+            });
+            if rolled.await? == Done::All {
+                break;
+            }
+        }
+        self.write(Beginning::ROLLING, given(), |connection, given| {
+            Box::pin(forget_cursors(connection, given))
+        })
+        .await?;
+        loop {
+            let forgotten = self.write(Beginning::PLAIN, given(), |connection, given| {
+                Box::pin(forget_minutes(connection, given))
+            });
+            if forgotten.await? == Done::All {
+                break;
+            }
+        }
+        self.write(Beginning::PLAIN, given(), |connection, given| {
+            Box::pin(forget_the_rest(connection, given))
+        })
+        .await
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// There may be more to do.
+    Part,
+    All,
+}
+
+/// Adds the next hour that has usage and ended long enough ago to the hours and days, and moves the mark.
+async fn roll_up_one(connection: &mut PgConnection, (now, fence): &Given) -> Result<Done, Fault> {
+    leases::check(connection, fence.as_ref()).await?;
+    let marks = ledger::read_marks(connection).await?;
+    let to = rolling::roll_to(*now, &marks);
+    let query = sqlx::query_scalar(sql::NEXT_MINUTE).bind(marks.rolled_to.0);
+    let next: Option<i64> = query.fetch_one(&mut *connection).await?;
+    let Some(minute) = next.map(WallTime).filter(|minute| *minute < to) else {
+        set_mark(connection, sql::SET_ROLLED_TO, to).await?;
+        return Ok(Done::All);
+    };
+    let hour = UsagePeriod::Hour.start_of(minute);
+    let end = hour.plus(UsagePeriod::Hour.length());
+    let day = UsagePeriod::Day.start_of(hour);
+    for (statement, begins) in [(sql::ROLL_INTO_HOURS, hour), (sql::ROLL_INTO_DAYS, day)] {
+        let query = sqlx::query(statement).bind(hour.0).bind(end.0).bind(begins.0);
+        query.execute(&mut *connection).await?;
+    }
+    set_mark(connection, sql::SET_ROLLED_TO, end).await?;
+    Ok(Done::Part)
+}
+
+/// Moves the mark of the minutes that are kept, and forgets cursors, noting what they stood for.
+async fn forget_cursors(connection: &mut PgConnection, (now, fence): &Given) -> Result<(), Fault> {
+    leases::check(connection, fence.as_ref()).await?;
+    let marks = ledger::read_marks(connection).await?;
+    set_mark(connection, sql::SET_MINUTES_FROM, rolling::minutes_from(*now, &marks)).await?;
+    sqlx::query(sql::FORGET_CURSORS).bind(rolling::heard_since(*now).0).execute(connection).await?;
+    Ok(())
+}
+
+/// Forgets minutes before the mark. Nobody adds to them any more, so that nobody need be kept out meanwhile.
+async fn forget_minutes(connection: &mut PgConnection, (_, fence): &Given) -> Result<Done, Fault> {
+    leases::check(connection, fence.as_ref()).await?;
+    let marks = ledger::read_marks(connection).await?;
+    let query = sqlx::query(sql::FORGET_MINUTES).bind(marks.minutes_from.0).bind(MAX_FORGOTTEN.cast_signed());
+    let forgotten = query.execute(connection).await?.rows_affected();
+    Ok(if forgotten < MAX_FORGOTTEN { Done::All } else { Done::Part })
+}
+
+async fn forget_the_rest(connection: &mut PgConnection, (now, fence): &Given) -> Result<(), Fault> {
+    leases::check(connection, fence.as_ref()).await?;
+    let hours_from = rolling::hours_from(*now);
+    let forgotten = [
+        (sql::FORGET_HOURS, hours_from),
+        (sql::FORGET_LATE, hours_from),
+        (sql::FORGET_NODES, rolling::heard_since(*now)),
+    ];
+    for (statement, before) in forgotten {
+        sqlx::query(statement).bind(before.0).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn set_mark(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    mark: WallTime,
+) -> Result<(), Fault> {
+    sqlx::query(statement).bind(mark.0).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! What was used, as it is asked for.
+
+use crate::{fault::Fault, sql, text};
+use cliproxy_domain::{CredentialName, LedgerKey, LedgerRow, ModelName, ProviderName, WallTime};
+use cliproxy_store::{
+    UsagePeriod, UsageQuery, UsageSum,
+    ledger::{COUNTERS, Sums},
+};
+use sqlx::{PgConnection, Row, postgres::PgRow};
+use std::{collections::BTreeMap, ops::Range};
+
+/// Sums by key what begins within `minutes`.
+pub(crate) async fn sums(
+    connection: &mut PgConnection,
+    minutes: &Range<WallTime>,
+) -> Result<Vec<LedgerRow>, Fault> {
+    by_key(connection, sql::USAGE, minutes).await
+}
+
+pub(crate) async fn late(
+    connection: &mut PgConnection,
+    hours: &Range<WallTime>,
+) -> Result<Vec<LedgerRow>, Fault> {
+    by_key(connection, sql::LATE_USAGE, hours).await
+}
+
+async fn by_key(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    within: &Range<WallTime>,
+) -> Result<Vec<LedgerRow>, Fault> {
+    let rows = sqlx::query(statement).bind(within.start.0).bind(within.end.0).fetch_all(connection).await?;
+    rows.iter().map(of_key).collect()
+}
+
+fn of_key(row: &PgRow) -> Result<LedgerRow, Fault> {
+    let key = LedgerKey {
+        provider: ProviderName::new(row.try_get::<String, _>(0)?),
+        credential: CredentialName::new(row.try_get::<String, _>(1)?),
+        model: ModelName::new(row.try_get::<String, _>(2)?),
+    };
+    Ok(counters(row, 3)?.into_row(key))
+}
+
+pub(crate) async fn by_period(
+    connection: &mut PgConnection,
+    query: &UsageQuery,
+) -> Result<Vec<UsageSum>, Fault> {
+    let statement = match query.period {
+        UsagePeriod::Minute => sql::USAGE_BY_MINUTE,
+        UsagePeriod::Hour => sql::USAGE_BY_HOUR,
+        UsagePeriod::Day => sql::USAGE_BY_DAY,
+    };
+    let rows = sqlx::query(statement)
+        .bind(query.within.start.0)
+        .bind(query.within.end.0)
+        .bind(query.by.providers())
+        .bind(query.by.credential)
+        .bind(query.by.model)
+        .bind(query.provider.as_ref().map(|name| text::key(name.as_str())))
+        .bind(query.model.as_ref().map(|name| text::key(name.as_str())))
+        .bind(i64::from(query.limit))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(of_period).collect()
+}
+
+fn of_period(row: &PgRow) -> Result<UsageSum, Fault> {
+    let sums = counters(row, 4)?;
+    Ok(UsageSum {
+        at: WallTime(row.try_get(0)?),
+        provider: row.try_get::<Option<String>, _>(1)?.map(ProviderName::from),
+        credential: row.try_get::<Option<String>, _>(2)?.map(CredentialName::from),
+        model: row.try_get::<Option<String>, _>(3)?.map(ModelName::from),
+        attempts: sums.attempts(),
+        tokens: sums.tokens(),
+    })
+}
+
+/// Reads the counters, in halves, from that column on.
+fn counters(row: &PgRow, first: usize) -> Result<Sums, Fault> {
+    let mut counters = [0; COUNTERS];
+    for (index, counter) in counters.iter_mut().enumerate() {
+        *counter = join_halves(row.try_get(first + 2 * index)?, row.try_get(first + 1 + 2 * index)?);
+    }
+    Ok(Sums::new(counters))
+}
+
+/// Puts a sum together that the database keeps in two, staying at the highest number instead of passing it.
+pub(crate) fn join_halves(upper: i64, lower: i64) -> u64 {
+    let sum = (i128::from(upper) << 32) + i128::from(lower);
+    u64::try_from(sum.max(0)).unwrap_or(u64::MAX)
+}
+
+pub(crate) async fn answered_share(
+    connection: &mut PgConnection,
+    minutes: &Range<WallTime>,
+) -> Result<BTreeMap<ProviderName, f64>, Fault> {
+    let query = sqlx::query_as(sql::ANSWERED_SHARE).bind(minutes.start.0).bind(minutes.end.0);
+    let rows: Vec<(String, i64, i64)> = query.fetch_all(connection).await?;
+    // Numbers of minutes are far below 2^53, so these divisions are those of the integers.
+    let share = |(provider, answered, called): (String, i64, i64)| {
+        (ProviderName::new(provider), answered as f64 / called as f64)
+    };
+    Ok(rows.into_iter().map(share).collect())
+}

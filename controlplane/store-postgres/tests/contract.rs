@@ -1,0 +1,39 @@
+//! The suite of all stores, over Postgres: each case in a database of its own.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
+
+use cliproxy_store::contract::Harness;
+use cliproxy_store_postgres::PostgresStore;
+use cliproxy_testkit::{Postgres, ScratchDatabase};
+use std::sync::Arc;
+
+struct OnServer {
+    store: Arc<PostgresStore>,
+    /// Last, as its database goes away with it.
+    database: ScratchDatabase,
+}
+
+impl Harness for OnServer {
+    type Store = PostgresStore;
+
+    async fn fresh() -> Self {
+        let database = Postgres::shared().scratch_database(None);
+        let store = PostgresStore::open(&database.url()).await.unwrap();
+        Self { store: Arc::new(store), database }
+    }
+
+    fn store(&self) -> &Arc<PostgresStore> {
+        &self.store
+    }
+
+    async fn reopen(self) -> Self {
+        self.store.close().await;
+        let store = PostgresStore::open(&self.database.url()).await.unwrap();
+        Self { store: Arc::new(store), database: self.database }
+    }
+
+    async fn event_ids(&self) -> Vec<String> {
+        self.store.event_ids().await.unwrap()
+    }
+}
+
+cliproxy_store::contract_tests!(OnServer);

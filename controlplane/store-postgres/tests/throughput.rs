@@ -1,0 +1,127 @@
+//! How many rows a second are taken, and how many changes. Run it by hand, in a release build for numbers that mean something:
+//! `cargo test --release -p cliproxy-store-postgres --test throughput -- --ignored --nocapture`.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
+
+use cliproxy_domain::{
+    AttemptCounts, Batch, Health, HealthState, Hint, Incarnation, LedgerKey, LedgerRow, Seq, TokenUsage,
+    WallTime,
+};
+use cliproxy_store::{Change, NodeBatches, Store};
+use cliproxy_store_postgres::PostgresStore;
+use cliproxy_testkit::Postgres;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+const NOW: WallTime = WallTime(1_771_541_400_000);
+const NODES: u64 = 50;
+const KEYS: u64 = 100;
+const GROUPS: u64 = 20;
+const CHANGES: u64 = 200;
+
+/// One second of as many nodes with a hundred active keys each, none shared, so that nothing can be summed first.
+fn group(first: u64, nodes: u64, seq: u64) -> Vec<NodeBatches> {
+    let row = |node: u64, key: u64| LedgerRow {
+        key: LedgerKey {
+            provider: "claude".into(),
+            credential: format!("credential {node}").into(),
+            model: format!("model {key}").into(),
+        },
+        attempts: AttemptCounts { ok: 1, latency_us: 900_000, ..AttemptCounts::default() },
+        tokens: TokenUsage { input: 2_000, output: 300, ..TokenUsage::default() },
+    };
+    let report = |node: u64| NodeBatches {
+        node: format!("node {node}").into(),
+        incarnation: Incarnation(1),
+        oldest_unacked: Seq(1),
+        batches: vec![Batch {
+            incarnation: Incarnation(1),
+            seq: Seq(seq),
+            window_start: NOW,
+            window: Duration::from_secs(1),
+            rows: (0..KEYS).map(|key| row(node, key)).collect(),
+        }],
+    };
+    (first..first + nodes).map(report).collect()
+}
+
+/// A server that waits for the disk, as one that keeps what it was given.
+async fn store() -> (Postgres, Arc<PostgresStore>) {
+    let postgres =
+        Postgres::launch_with(&[("fsync", "on"), ("full_page_writes", "on"), ("shared_buffers", "256MB")]);
+    let store = PostgresStore::open(&postgres.create_database("gateway", None)).await.unwrap();
+    (postgres, Arc::new(store))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a stopwatch is what this is for")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement, for a quiet machine"]
+async fn rows_per_second() {
+    for writers in [1, 4] {
+        let (_postgres, store) = store().await;
+        let started = Instant::now();
+        let mut tasks = Vec::new();
+        for writer in 0..writers {
+            let store = Arc::clone(&store);
+            tasks.push(tokio::spawn(async move {
+                let nodes = NODES / writers;
+                for seq in 1..=GROUPS {
+                    store.apply_batches(group(writer * nodes, nodes, seq), NOW).await.unwrap();
+                }
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let rows = GROUPS * (NODES / writers) * writers * KEYS;
+        println!(
+            "{writers} writers: {rows} rows in {} commits took {seconds:.2} s: {:.0} rows/s",
+            GROUPS * writers,
+            rows as f64 / seconds
+        );
+        let usage = store.usage(NOW..WallTime(i64::MAX)).await.unwrap();
+        assert_eq!(usage.iter().map(|row| row.attempts.ok).sum::<u64>(), rows);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a stopwatch is what this is for")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement, for a quiet machine"]
+async fn changes_per_second() {
+    let (_postgres, store) = store().await;
+    for writers in [1, 8] {
+        let started = Instant::now();
+        let mut tasks = Vec::new();
+        for writer in 0..writers {
+            let store = Arc::clone(&store);
+            tasks.push(tokio::spawn(async move {
+                let mut slowest = Duration::ZERO;
+                for number in 0..CHANGES {
+                    let began = Instant::now();
+                    let health = Health {
+                        provider: format!("provider {writers} {writer} {number}").into(),
+                        revision: 1,
+                        state: HealthState::Unhealthy,
+                        since: NOW,
+                        recovered: false,
+                        recoveries: 0,
+                        why: String::new(),
+                    };
+                    let change = Change { hints: vec![Hint::Health(health)], ..Change::default() };
+                    store.change(change).await.unwrap();
+                    slowest = slowest.max(began.elapsed());
+                }
+                slowest
+            }));
+        }
+        let mut slowest = Duration::ZERO;
+        for task in tasks {
+            slowest = slowest.max(task.await.unwrap());
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let rate = (writers * CHANGES) as f64 / seconds;
+        println!("{writers} writers: {rate:.0} changes/s, the slowest took {slowest:?}");
+    }
+}
