@@ -10,6 +10,7 @@ mod reload;
 mod serve;
 mod setup;
 mod signals;
+mod store;
 
 use crate::cli::{Cli, Command};
 

@@ -1,6 +1,6 @@
 //! What the processes have in common: the configuration, the log, and the two planes made of them.
 
-use super::configuration::Configuration;
+use super::{configuration::Configuration, store};
 use crate::{
     cli::{Clients, Common},
     terminal,
@@ -19,7 +19,6 @@ use cliproxy_observe::{
     logging::{self, LogGuard, LogSettings},
     metrics::Metrics,
 };
-use cliproxy_store_sqlite::SqliteStore;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -168,10 +167,7 @@ pub async fn control_plane(
     metrics: &Metrics,
 ) -> anyhow::Result<(ControlPlane, Arc<Configuration>)> {
     let config = &loaded.config;
-    let cliproxy_config::Database::Sqlite { path } = &config.control_plane.database else {
-        anyhow::bail!("a Postgres database is not available yet");
-    };
-    let store = SqliteStore::open(path).await.with_context(|| format!("the database {}", path.display()))?;
+    let store = store::open(&config.control_plane.database).await?;
     let mut settings = cliproxy_controlplane::Settings::new(
         config.control_plane.listen,
         config.control_plane.nodes_listen,
@@ -189,7 +185,7 @@ pub async fn control_plane(
             sha256: token.sha256,
         })
         .collect();
-    let plane = ControlPlane::build(settings, Arc::new(store), clock(), Arc::new(SystemNet), metrics).await?;
+    let plane = ControlPlane::build(settings, store, clock(), Arc::new(SystemNet), metrics).await?;
     let handle = plane.handle();
     let configuration = Configuration::start(request, loaded, handle.clone()).await?;
     let Addresses { operators, nodes } = plane.addresses();
