@@ -1,18 +1,20 @@
 //! The subcommands: each picks the clock, the network, the disk and the store, and hands them in.
 
+mod certificates;
 mod config;
 mod configuration;
 mod controlplane;
 mod dataplane;
 mod demo;
 mod healthcheck;
+mod link;
 mod reload;
 mod serve;
 mod setup;
 mod signals;
 mod store;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Ctl};
 
 /// Runs what the command line asks for.
 pub async fn run(arguments: Cli) -> anyhow::Result<()> {
@@ -22,6 +24,7 @@ pub async fn run(arguments: Cli) -> anyhow::Result<()> {
         Command::Controlplane(common) => controlplane::run(&common).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Config(arguments) => config::run(&arguments),
+        Command::Ctl(Ctl::Certificates(arguments)) => certificates::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments).await,
     }
 }

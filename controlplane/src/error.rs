@@ -20,8 +20,9 @@ pub enum Error {
     },
     /// The nodes' listener would be open to other machines.
     #[error(
-        "control_plane.nodes_listen is {address}: what nodes are sent holds the providers' keys, and mutual TLS is \
-         not available yet; use a loopback address such as 127.0.0.1:{}", address.port()
+        "control_plane.nodes_listen is {address}: whoever connects is sent the providers' keys, in the clear; set \
+         control_plane.tls, use a loopback address such as 127.0.0.1:{}, or insist with control_plane.allow_plaintext: \
+         true", address.port()
     )]
     NodesListenOpen {
         /// The address.

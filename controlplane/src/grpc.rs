@@ -1,5 +1,6 @@
 //! The gRPC services: wire to domain and back, the life of each stream, and nothing else.
 
+mod caller;
 mod ops;
 mod relay;
 mod sync;
@@ -11,8 +12,8 @@ pub(crate) use sync::SyncService;
 pub(crate) use telemetry::TelemetryService;
 
 use crate::{
-    decide::Decide, ingest::Ingest, metrics::PlaneMetrics, operations::Operations, publish::Publish,
-    state::State,
+    certificates::Certificates, decide::Decide, ingest::Ingest, metrics::PlaneMetrics,
+    operations::Operations, publish::Publish, state::State,
 };
 use cliproxy_proto::{FILE_DESCRIPTOR_SET, v1};
 use std::{sync::Arc, time::Duration};
@@ -34,6 +35,7 @@ pub(crate) struct Context {
     pub(crate) decide: Decide,
     pub(crate) metrics: PlaneMetrics,
     pub(crate) cp_id: Arc<str>,
+    pub(crate) certificates: Certificates,
     /// Streams end when this is cancelled.
     pub(crate) closing: CancellationToken,
     /// Every stream's task.

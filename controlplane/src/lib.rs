@@ -20,6 +20,7 @@
 #![deny(missing_docs)]
 
 mod backoff;
+mod certificates;
 mod configurations;
 mod decide;
 mod error;

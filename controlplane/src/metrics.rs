@@ -40,6 +40,8 @@ pub(crate) struct PlaneMetrics {
     pub(crate) nacks: Counter,
     /// Nodes that were disconnected as they did not keep up.
     pub(crate) slow_nodes: Counter,
+    /// Calls that spoke for another node than their certificate is of.
+    pub(crate) impostors: Counter,
     /// Ledger batches that were new and committed.
     pub(crate) batches: Counter,
     /// Rows of these batches.
@@ -74,6 +76,7 @@ impl PlaneMetrics {
             posts_dropped: Counter::default(),
             nacks: Counter::default(),
             slow_nodes: Counter::default(),
+            impostors: Counter::default(),
             batches: Counter::default(),
             rows: Counter::default(),
             // From 0.5 ms to 4 s.
@@ -93,6 +96,11 @@ impl PlaneMetrics {
         let counters = [
             ("nacks", "Configurations that nodes refused", &self.nacks),
             ("slow_nodes", "Nodes that were disconnected as they did not keep up", &self.slow_nodes),
+            (
+                "impostors",
+                "Calls that spoke for another node than their certificate is of and were refused",
+                &self.impostors,
+            ),
             ("ingest_batches", "Ledger batches that were new and committed", &self.batches),
             ("ingest_rows", "Rows of ledger batches that were new and committed", &self.rows),
             ("store_errors", "Store calls that failed", &self.store_errors),

@@ -20,6 +20,7 @@ pub(crate) use config::{ChangeAsked, RollbackAsked, USUAL_CONFIGS, history_limit
 pub(crate) use error::{Kind, OperationError};
 
 use crate::{
+    certificates::Certificates,
     configurations::Configurations,
     decide::Decide,
     state::{ActiveConfig, State},
@@ -47,6 +48,7 @@ pub(crate) struct Operations {
     pub(crate) state: Arc<State>,
     decide: Decide,
     configurations: Option<Arc<dyn Configurations>>,
+    certificates: Certificates,
     running: Running,
     uptime: Arc<Mutex<Option<Uptime>>>,
 }
@@ -56,8 +58,16 @@ impl Operations {
         state: Arc<State>,
         decide: Decide,
         configurations: Option<Arc<dyn Configurations>>,
+        certificates: Certificates,
     ) -> Self {
-        Self { state, decide, configurations, running: Running::default(), uptime: Arc::default() }
+        Self {
+            state,
+            decide,
+            configurations,
+            certificates,
+            running: Running::default(),
+            uptime: Arc::default(),
+        }
     }
 
     /// Gives the configuration in force.

@@ -9,6 +9,7 @@ pub use apply::{Applied, Handle, Proposal};
 pub(crate) use upkeep::REMEMBERED;
 
 use crate::{
+    certificates::Certificates,
     configurations::Configurations,
     decide::{self, Decide, Decided},
     error::Error,
@@ -25,7 +26,7 @@ use crate::{
 };
 use axum::{Router, middleware};
 use cliproxy_domain::ReplicaId;
-use cliproxy_host::{Clock, Listener, Net, ServeOptions, serve};
+use cliproxy_host::{Clock, Listener, Net, ServeOptions, Tls, serve, serve_tls};
 use cliproxy_observe::Metrics;
 use cliproxy_store::Store;
 use hyper::{Request, body::Incoming, service::service_fn};
@@ -66,7 +67,7 @@ impl ControlPlane {
     /// # Errors
     ///
     /// Fails when the store does not answer, when an address cannot be listened on, and when nodes would be
-    /// listened for on other than a loopback address.
+    /// listened for in the clear on other than a loopback address without the operator's word.
     pub async fn build(
         settings: Settings,
         store: Arc<dyn Store>,
@@ -74,7 +75,8 @@ impl ControlPlane {
         net: Arc<dyn Net>,
         metrics: &Metrics,
     ) -> Result<Self, Error> {
-        if !settings.nodes_listen.ip().to_canonical().is_loopback() {
+        let open = settings.tls.is_none() && !settings.allow_plaintext;
+        if open && !settings.nodes_listen.ip().to_canonical().is_loopback() {
             return Err(Error::NodesListenOpen { address: settings.nodes_listen });
         }
         let state = Arc::new(State::load(store, clock).await?);
@@ -82,6 +84,9 @@ impl ControlPlane {
         let (nodes, nodes_at) = listen(&*net, "control_plane.nodes_listen", settings.nodes_listen).await?;
         let plane_metrics = PlaneMetrics::new();
         metrics.register(|registry| plane_metrics.register(registry));
+        if let Some(tls) = &settings.tls {
+            metrics.register(|registry| tls.metrics().register(registry));
+        }
         let (publish, reload) = (Arc::<Publish>::default(), Arc::<Notify>::default());
         let (decide, decided) = Decide::new(
             Arc::clone(&state),
@@ -185,6 +190,7 @@ impl ControlPlane {
             let _ = leading.await;
             resigned.cancel();
         });
+        let certificates = Certificates::new(settings.tls.clone());
         let context = grpc::Context {
             state: Arc::clone(&state),
             publish,
@@ -192,11 +198,12 @@ impl ControlPlane {
             decide,
             metrics: metrics.clone(),
             cp_id: settings.cp_id.as_str().into(),
+            certificates: certificates.clone(),
             closing: shutdown.clone(),
             streams: TaskTracker::new(),
         };
         let drain = settings.drain;
-        let operations = Operations::new(state, context.decide.clone(), configurations);
+        let operations = Operations::new(state, context.decide.clone(), configurations, certificates);
         serve_all(settings, context, operations, all_metrics, operators, nodes, shutdown).await;
 
         // The services are gone and with them the senders: what was handed in is committed and the loops end.
@@ -252,7 +259,7 @@ async fn serve_all(
     let operator_options = ServeOptions { drain: settings.drain, ..ServeOptions::default() };
     let (cut_operators, cut_nodes, ()) = tokio::join!(
         serve_router(operators, operator_options, shutdown.clone(), for_operators),
-        serve_router(nodes, node_options, shutdown.clone(), for_nodes),
+        serve_nodes(nodes, settings.tls, node_options, shutdown.clone(), for_nodes),
         watchdog::run(state, metrics, health, shutdown),
     );
     if cut_operators + cut_nodes > 0 {
@@ -277,6 +284,27 @@ async fn serve_router(
         })
     })
     .await
+}
+
+/// Serves nodes: over TLS, where each request carries what the node's certificate says, and the files of the
+/// certificates are followed meanwhile; in the clear without.
+async fn serve_nodes(
+    listener: Box<dyn Listener>,
+    tls: Option<Arc<Tls>>,
+    options: ServeOptions,
+    shutdown: CancellationToken,
+    router: Router,
+) -> usize {
+    let Some(tls) = tls else { return serve_router(listener, options, shutdown, router).await };
+    let serving = serve_tls(listener, Arc::clone(&tls), options, shutdown.clone(), move |peer, presented| {
+        let router = router.clone();
+        service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(Arc::clone(&presented));
+            router.clone().oneshot(request)
+        })
+    });
+    tokio::join!(serving, tls.follow(shutdown)).0
 }
 
 #[cfg(test)]

@@ -1,15 +1,19 @@
 //! What a control plane is told at its start.
 
-use cliproxy_host::Entropy;
-use std::{net::SocketAddr, time::Duration};
+use cliproxy_host::{Entropy, Tls};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 /// What a control plane is told at its start.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where operators are answered, on REST and gRPC alike. Port 0 finds a free one.
     pub listen: SocketAddr,
-    /// Where nodes connect; a loopback address, as there is no mutual TLS yet. Port 0 finds a free one.
+    /// Where nodes connect; without TLS a loopback address, unless the operator insists. Port 0 finds a free one.
     pub nodes_listen: SocketAddr,
+    /// What this replica proves itself to nodes by, and whom it lets in. In the clear without.
+    pub tls: Option<Arc<Tls>>,
+    /// Whether nodes of other machines may connect in the clear: the operator insists on it.
+    pub allow_plaintext: bool,
     /// Who may ask; empty: whoever is on this machine.
     pub admin_tokens: Vec<AdminToken>,
     /// The name of this replica, for people.
@@ -35,6 +39,8 @@ impl Settings {
         Self {
             listen,
             nodes_listen,
+            tls: None,
+            allow_plaintext: false,
             admin_tokens: Vec::new(),
             cp_id: cp_id.into(),
             node_keep_alive: (Duration::from_millis(250), Duration::from_millis(250)),

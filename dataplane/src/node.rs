@@ -16,7 +16,7 @@ use crate::{
     upstream::{PoolError, UpstreamError, Upstreams},
 };
 use cliproxy_domain::{ConfigId, NodeId, Snapshot};
-use cliproxy_host::{Clock, Disk, Entropy, Listener, Net, ServeOptions};
+use cliproxy_host::{Clock, Disk, Entropy, Listener, Net, Presented, ServeOptions, Tls};
 use cliproxy_observe::{access_log::AccessLog, metrics::Metrics};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::{Notify, mpsc};
@@ -39,7 +39,9 @@ pub struct Settings {
     pub admin_tokens: Vec<AdminToken>,
     /// Where control planes are; none for a node that runs alone from its file.
     pub endpoints: Vec<String>,
-    /// The node's name, when the operator gives one.
+    /// What the node proves itself to control planes by.
+    pub tls: Option<Arc<Tls>>,
+    /// The node's name, when the operator gives one. A node with a certificate has the name that is in it.
     pub name: Option<NodeId>,
     /// The version of the program.
     pub build: String,
@@ -74,6 +76,17 @@ pub enum BuildError {
     /// The data directory cannot be used.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The node was given another name than its certificate has.
+    #[error(
+        "the node's name is {name}, and its certificate is of {certified}: control planes would refuse it; leave the \
+         name out, or have a certificate signed for it"
+    )]
+    Name {
+        /// The name that the operator gives.
+        name: NodeId,
+        /// The name in the certificate.
+        certified: NodeId,
+    },
     /// The TLS library cannot be set up.
     #[error(transparent)]
     Pool(#[from] PoolError),
@@ -95,6 +108,7 @@ pub struct DataPlane {
     judge: Arc<Judge>,
     reporter: Arc<Reporter>,
     recent: Arc<Recent>,
+    tls: Option<Arc<Tls>>,
     /// There is no control plane to report to.
     alone: bool,
 }
@@ -123,7 +137,8 @@ impl DataPlane {
             Some((address, path)) => Some((listen_on(&net, address).await?.0, path)),
             None => None,
         };
-        let identity = Identity::next(&*disk, &entropy, settings.name)?;
+        let certified = settings.tls.as_ref().map(|tls| tls.own());
+        let identity = Identity::next(&*disk, &entropy, name(settings.name, certified)?)?;
         let first_ticket = xxh3_64(identity.node.as_str().as_bytes());
         let live = Arc::new(Live::new(Upstreams::new(Arc::clone(&net))?, first_ticket));
         let (urgent, urgent_events) = mpsc::channel(URGENT_QUEUE);
@@ -136,6 +151,9 @@ impl DataPlane {
             Arc::clone(&clock),
         ));
         let recent = Arc::new(Recent::default());
+        if let Some(tls) = &settings.tls {
+            metrics.register(|registry| tls.metrics().register(registry));
+        }
         let alone = settings.endpoints.is_empty();
         let link = Arc::new(ControlLink::new(!alone));
         let (record, record_queue) = mpsc::channel(RECORD_QUEUE);
@@ -207,6 +225,7 @@ impl DataPlane {
             health,
             link,
             metrics: sync_metrics,
+            tls: settings.tls.clone(),
             net,
             clock: Arc::clone(&clock),
             disk,
@@ -229,6 +248,7 @@ impl DataPlane {
             judge,
             reporter,
             recent,
+            tls: settings.tls,
             alone,
         })
     }
@@ -260,6 +280,10 @@ impl DataPlane {
         let (stop_sync, stop_metrics) = (CancellationToken::new(), CancellationToken::new());
         let sync = self.sync.run(stop_sync.clone(), Arc::clone(&self.recent), self.judge);
         let (sync, prober) = (tokio::spawn(sync), tokio::spawn(self.prober.run(stop_sync.clone())));
+        let certificates = self.tls.map(|tls| {
+            let stop = stop_sync.clone();
+            tokio::spawn(async move { tls.follow(stop).await })
+        });
         let metrics = self.metrics.map(|(listener, path)| {
             tokio::spawn(listen::metrics(listener, path, stop_metrics.clone(), Arc::clone(&self.ops)))
         });
@@ -289,10 +313,19 @@ impl DataPlane {
         stop_metrics.cancel();
         // They end by their tokens; a panic in one was logged by the runtime.
         let _ = tokio::join!(sync, prober);
-        if let Some(metrics) = metrics {
-            let _ = metrics.await;
+        for task in [metrics, certificates].into_iter().flatten() {
+            let _ = task.await;
         }
         cut
+    }
+}
+
+/// Gives the name that the node is to have: what its certificate says, where it has one.
+fn name(given: Option<NodeId>, certified: Option<Presented>) -> Result<Option<NodeId>, BuildError> {
+    let certified = certified.map(|own| NodeId::from(own.identity.name()));
+    match (given, certified) {
+        (Some(name), Some(certified)) if name != certified => Err(BuildError::Name { name, certified }),
+        (given, certified) => Ok(certified.or(given)),
     }
 }
 

@@ -23,6 +23,7 @@ mod report;
 mod session;
 mod standby;
 mod subscribe;
+mod way;
 
 pub use health::{HealthWords, Judgement};
 pub use identity::{Identity, IdentityError};
@@ -33,7 +34,7 @@ pub use report::Reporter;
 
 use crate::{live::Live, ops::Recent, probe::Judge};
 use cliproxy_domain::{NodeId, RequestRecord, UrgentEvent};
-use cliproxy_host::{Clock, Disk, Entropy, Net};
+use cliproxy_host::{Clock, Disk, Entropy, Net, Tls};
 use connect::Dialer;
 use link::SILENCE;
 use moving::Ways;
@@ -45,6 +46,7 @@ use std::{net::SocketAddr, sync::Arc};
 use subscribe::{Subscriber, SubscriberParts};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use way::Way;
 
 /// What the node's side needs.
 pub struct SyncParts {
@@ -72,6 +74,8 @@ pub struct SyncParts {
     pub link: Arc<ControlLink>,
     /// What metrics show of it.
     pub metrics: SyncMetrics,
+    /// What it proves itself to control planes by.
+    pub tls: Option<Arc<Tls>>,
     /// The seams.
     pub net: Arc<dyn Net>,
     /// The seams.
@@ -103,12 +107,12 @@ impl Sync {
     /// Prepares the node's side, and puts the last known good configuration in force when the disk holds one.
     pub fn build(parts: SyncParts) -> Self {
         let SyncParts { endpoints, identity, live, reporter, urgent, records, observer, .. } = parts;
-        let SyncParts { health, link, metrics, net, clock, entropy, .. } = parts;
+        let SyncParts { health, link, metrics, tls, net, clock, entropy, .. } = parts;
         let pace = Arc::new(Pace::new(Arc::clone(&clock)));
         let ways = Ways {
             standby: Standby::new(metrics.clone()),
             places: Places::new(identity.node.clone(), endpoints, Arc::clone(&net)),
-            dialer: Arc::new(Dialer::new(net, Arc::clone(&pace))),
+            dialer: Arc::new(Dialer::new(Way::new(net, tls), Arc::clone(&pace))),
             pace,
             entropy,
             clock: Arc::clone(&clock),

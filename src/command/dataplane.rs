@@ -1,6 +1,7 @@
 //! `cliproxy dataplane`: a node that serves clients, configured by a control plane or by its own file.
 
 use super::{
+    link,
     reload::{self, Follow},
     setup::{self, Loaded, NodeOptions},
     signals,
@@ -9,6 +10,7 @@ use crate::cli::Dataplane;
 use cliproxy_config::{Config, Load};
 use cliproxy_dataplane::live::Live;
 use cliproxy_domain::{ConfigId, Snapshot};
+use cliproxy_host::tls::Role;
 use cliproxy_observe::metrics::Metrics;
 use std::sync::Arc;
 
@@ -20,8 +22,11 @@ pub async fn run(arguments: &Dataplane) -> anyhow::Result<()> {
     let shutdown = signals::shutdown()?;
     let metrics = Metrics::new();
     let alone = runs_alone(&config);
+    let endpoints = if alone { Vec::new() } else { config.control_plane.endpoints.clone() };
+    link::warn_of_open_endpoints(&endpoints);
     let options = NodeOptions {
-        endpoints: if alone { Vec::new() } else { config.control_plane.endpoints.clone() },
+        endpoints,
+        tls: if alone { None } else { link::tls(&config, Role::Node)? },
         name: arguments.node_name.clone().map(Into::into),
         // A node with a control plane starts from what that last said; its file is for the very first start.
         initial: (!config.snapshot.providers.is_empty()).then(|| config.snapshot.clone()),

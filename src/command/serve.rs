@@ -1,7 +1,7 @@
 //! `cliproxy serve`: both planes in one process, talking gRPC over loopback as they do in a cluster.
 
 use super::{
-    reload,
+    link, reload,
     setup::{self, Loaded, NodeOptions},
     signals,
 };
@@ -44,10 +44,15 @@ pub async fn both(
 ) -> anyhow::Result<()> {
     let metrics = Metrics::new();
     let config = loaded.config.clone();
+    link::refuse_tls(&config)?;
     let (control, configuration) = setup::control_plane(loaded, request, &metrics).await?;
     let addresses = control.addresses();
-    let options =
-        NodeOptions { endpoints: vec![format!("http://{}", addresses.nodes)], name: None, initial: None };
+    let options = NodeOptions {
+        endpoints: vec![format!("http://{}", addresses.nodes)],
+        tls: None,
+        name: None,
+        initial: None,
+    };
     let node = setup::data_plane(&config, data_dir, options, &metrics, log).await?;
     let stop_control = CancellationToken::new();
     let reloading = tokio::spawn(reload::follow(configuration, control.reload_wanted(), shutdown.clone()));

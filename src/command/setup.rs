@@ -1,6 +1,6 @@
 //! What the processes have in common: the configuration, the log, and the two planes made of them.
 
-use super::{configuration::Configuration, store};
+use super::{configuration::Configuration, link, store};
 use crate::{
     cli::{Clients, Common},
     terminal,
@@ -13,7 +13,7 @@ use cliproxy_dataplane::{
 };
 use cliproxy_domain::{NodeId, Snapshot};
 use cliproxy_host::{
-    Clock, Entropy, ServeOptions, SteadyClock, SystemClock, SystemDisk, SystemNet, clock::uptime,
+    Clock, Entropy, ServeOptions, SteadyClock, SystemClock, SystemDisk, SystemNet, Tls, clock::uptime, tls,
 };
 use cliproxy_observe::{
     logging::{self, LogGuard, LogSettings},
@@ -111,6 +111,8 @@ pub fn install_tls_provider() {
 pub struct NodeOptions {
     /// Where control planes are.
     pub endpoints: Vec<String>,
+    /// What the node proves itself to control planes by.
+    pub tls: Option<Arc<Tls>>,
     /// The node's name.
     pub name: Option<NodeId>,
     /// What to serve until a control plane says otherwise.
@@ -145,6 +147,7 @@ pub async fn data_plane(
             .map(|token| AdminToken { name: token.name.clone(), sha256: token.sha256 })
             .collect(),
         endpoints: options.endpoints,
+        tls: options.tls,
         name: options.name,
         build: BUILD.to_owned(),
         initial: options.initial,
@@ -174,6 +177,8 @@ pub async fn control_plane(
         format!("cp-{:08x}", Entropy::from_system().next_u64() >> 32),
     );
     settings.node_keep_alive = NODE_KEEP_ALIVE;
+    settings.tls = link::tls(config, tls::Role::ControlPlane)?;
+    settings.allow_plaintext = config.control_plane.allow_plaintext;
     settings.admin_tokens = config
         .server
         .admin_tokens
@@ -186,6 +191,7 @@ pub async fn control_plane(
         })
         .collect();
     let plane = ControlPlane::build(settings, store, clock(), Arc::new(SystemNet), metrics).await?;
+    link::warn_of_open_listener(config, plane.addresses().nodes);
     let handle = plane.handle();
     let configuration = Configuration::start(request, loaded, handle.clone()).await?;
     let Addresses { operators, nodes } = plane.addresses();

@@ -4,7 +4,7 @@ mod hello;
 mod outbox;
 mod session;
 
-use super::Context;
+use super::{Context, caller::Caller};
 use cliproxy_proto::v1::{LookRequest, LookResponse, SyncDown, SyncUp, sync_server::Sync};
 use session::Session;
 use tokio::sync::mpsc;
@@ -33,9 +33,9 @@ impl Sync for SyncService {
         request: Request<Streaming<SyncUp>>,
     ) -> Result<Response<Self::SubscribeStream>, Status> {
         let (down, messages) = mpsc::channel(DOWN);
-        let context = self.0.clone();
+        let (context, caller) = (self.0.clone(), Caller::of(&request));
         self.0.streams.spawn(async move {
-            if let Err(status) = subscribe(&context, request.into_inner(), &down).await {
+            if let Err(status) = subscribe(&context, &caller, request.into_inner(), &down).await {
                 let _ = tokio::time::timeout(super::HELLO, down.send(Err(status))).await;
             }
         });
@@ -55,6 +55,7 @@ impl Sync for SyncService {
 
 async fn subscribe(
     context: &Context,
+    caller: &Caller,
     mut up: Streaming<SyncUp>,
     down: &mpsc::Sender<Result<SyncDown, Status>>,
 ) -> Result<(), Status> {
@@ -64,6 +65,8 @@ async fn subscribe(
         status = &mut over => return Err(status),
         node = hello::receive(&mut up) => node?,
     };
+    caller.speaks_for(&node.node, &context.metrics)?;
+    let _shown = caller.validity().map(|validity| context.certificates.shown(&node.node, validity));
     let mut session = Session::open(context, node).await;
     let result = tokio::select! {
         status = &mut over => Err(status),

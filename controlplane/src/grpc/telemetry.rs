@@ -2,7 +2,7 @@
 
 mod observe;
 
-use super::{Context, HELLO, node_id};
+use super::{Context, HELLO, caller::Caller, node_id};
 use crate::ingest::{Report, Reporter};
 use cliproxy_domain::{Incarnation, Seq};
 use cliproxy_proto::{
@@ -38,9 +38,9 @@ impl Telemetry for TelemetryService {
         request: Request<Streaming<ReportUp>>,
     ) -> Result<Response<Self::ReportStream>, Status> {
         let (down, answers) = mpsc::channel(ANSWERS);
-        let context = self.0.clone();
+        let (context, caller) = (self.0.clone(), Caller::of(&request));
         self.0.streams.spawn(async move {
-            let run = report(&context, request.into_inner(), &down);
+            let run = report(&context, &caller, request.into_inner(), &down);
             finish(&context, run, &down).await;
         });
         Ok(Response::new(ReceiverStream::new(answers)))
@@ -51,16 +51,16 @@ impl Telemetry for TelemetryService {
         request: Request<Streaming<UrgentEvent>>,
     ) -> Result<Response<Self::EventsStream>, Status> {
         let (down, answers) = mpsc::channel(ANSWERS);
-        let context = self.0.clone();
+        let (context, caller) = (self.0.clone(), Caller::of(&request));
         self.0.streams.spawn(async move {
-            let run = events(&context, request.into_inner(), &down);
+            let run = events(&context, &caller, request.into_inner(), &down);
             finish(&context, run, &down).await;
         });
         Ok(Response::new(ReceiverStream::new(answers)))
     }
 
     async fn observe(&self, request: Request<ObserveRequest>) -> Result<Response<ObserveResponse>, Status> {
-        observe::take(&self.0, request.into_inner()).await?;
+        observe::take(&self.0, &Caller::of(&request), request.into_inner()).await?;
         Ok(Response::new(ObserveResponse {}))
     }
 }
@@ -85,10 +85,12 @@ async fn finish<T>(context: &Context, run: impl Future<Output = Result<(), Statu
 /// Runs one report stream to its end. A batch is acknowledged when it is committed, never before.
 async fn report(
     context: &Context,
+    caller: &Caller,
     mut up: Streaming<ReportUp>,
     down: &Down<ReportDown>,
 ) -> Result<(), Status> {
     let (reporter, oldest_unacked) = report_hello(&mut up).await?;
+    caller.speaks_for(&reporter.node, &context.metrics)?;
     let incarnation = reporter.incarnation;
     let history = context.state.history().0;
     let mut report = context.ingest.open(reporter, oldest_unacked).await;
@@ -144,6 +146,7 @@ async fn take_batch(report: &Report, message: ReportUp, incarnation: Incarnation
 /// Runs one stream of urgent events to its end. An event is acknowledged when it is stored.
 async fn events(
     context: &Context,
+    caller: &Caller,
     mut up: Streaming<UrgentEvent>,
     down: &Down<EventAck>,
 ) -> Result<(), Status> {
@@ -160,6 +163,7 @@ async fn events(
             message = up.message(), if open && waiting < ANSWERS => match message? {
                 Some(message) => match event_from_wire(&message) {
                     Ok(event) => {
+                        caller.speaks_for(&event.node, &context.metrics)?;
                         waiting += 1;
                         context.decide.on_event(event, stored.clone()).await;
                     }

@@ -1,11 +1,13 @@
 //! What needs somebody's attention now.
 
 use super::{Operations, providers::judged};
+use crate::certificates::Expiring;
 use cliproxy_domain::{
     HealthState, WallTime,
     status::{Alert, AlertsStatus, Source},
 };
 use cliproxy_engine::{Outlook, ProviderOutlook, status::all_rejected};
+use cliproxy_host::tls::Expiry;
 
 const CRITICAL: &str = "critical";
 const WARNING: &str = "warning";
@@ -27,6 +29,7 @@ impl Operations {
         }
         alerts.extend(providers(&self.state.outlook(), now));
         alerts.extend(self.refusals());
+        alerts.extend(self.certificates(now));
         alerts.sort_by_key(|alert| alert.severity != CRITICAL);
         AlertsStatus { source: Source::Cluster, as_of: now, alerts }
     }
@@ -50,6 +53,42 @@ impl Operations {
         }
         alerts
     }
+
+    /// Tells of certificates that expire, and of new ones that this replica cannot use.
+    fn certificates(&self, now: WallTime) -> Vec<Alert> {
+        let mut alerts: Vec<_> =
+            self.certificates.expiring(now).iter().map(|it| of_certificate(it, now)).collect();
+        alerts.extend(self.certificates.refused().map(|why| Alert {
+            name: "certificate_refused",
+            severity: WARNING,
+            provider: None,
+            since: None,
+            message: format!("the control plane goes on by its certificates of before: {why}"),
+        }));
+        alerts
+    }
+}
+
+fn of_certificate(expiring: &Expiring, now: WallTime) -> Alert {
+    let Expiring { node, file, expiry, not_after } = expiring;
+    let whose = match (node, file) {
+        (Some(node), _) => format!("the certificate that node {node} is connected by"),
+        (None, Some(file)) => format!("the control plane's {file}"),
+        (None, None) => "the control plane's certificate".to_owned(),
+    };
+    let (name, severity, message) = match expiry {
+        Expiry::Expired => (
+            "certificate_expired",
+            CRITICAL,
+            format!("{whose} has expired; replace it: new connections fail"),
+        ),
+        near => {
+            let severity = if *near == Expiry::Urgent { CRITICAL } else { WARNING };
+            let hours = not_after.since(now).as_secs() / 3600;
+            ("certificate_expiring", severity, format!("{whose} expires in {hours} h; renew it"))
+        }
+    };
+    Alert { name, severity, provider: None, since: None, message }
 }
 
 /// Tells of providers that do not answer, or that take none of their credentials.

@@ -1,10 +1,12 @@
 //! A gRPC connection to a control plane, through the node's network seam.
 
-use super::pace::{Pace, Pings};
-use cliproxy_host::Net;
+use super::{
+    pace::{Pace, Pings},
+    way::Way,
+};
 use cliproxy_proto::RETRY_PUSHBACK;
 use hyper_util::rt::TokioIo;
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 use tonic::transport::{Channel, Endpoint, Uri};
 
 /// Why a session ended.
@@ -35,7 +37,11 @@ impl From<tonic::Status> for SessionError {
         let after = status.metadata().get(RETRY_PUSHBACK).and_then(|value| value.to_str().ok());
         match after.and_then(|text| text.parse().ok()) {
             Some(ms) => Self::Later { after: Duration::from_millis(ms).min(LONGEST_LATER), said },
-            None => Self::Status(said),
+            // What came of the connection, such as a certificate that the control plane refuses.
+            None => Self::Status(match status.source() {
+                Some(source) => format!("{said}: {}", error_chain(source)),
+                None => said,
+            }),
         }
     }
 }
@@ -52,35 +58,32 @@ pub(super) struct Uplink {
 
 /// Opens connections, as patient as the node is at that time.
 pub(super) struct Dialer {
-    net: Arc<dyn Net>,
+    way: Way,
     pace: Arc<Pace>,
 }
 
 impl Dialer {
-    pub(super) fn new(net: Arc<dyn Net>, pace: Arc<Pace>) -> Self {
-        Self { net, pace }
+    pub(super) fn new(way: Way, pace: Arc<Pace>) -> Self {
+        Self { way, pace }
     }
 
     pub(super) async fn dial(&self, endpoint: &str) -> Result<Uplink, SessionError> {
-        let channel = connect(&self.net, endpoint, self.pace.pings()).await?;
+        let channel = connect(&self.way, endpoint, self.pace.pings()).await?;
         Ok(Uplink { endpoint: endpoint.to_owned(), channel })
     }
 }
 
-async fn connect(net: &Arc<dyn Net>, endpoint: &str, pings: Pings) -> Result<Channel, SessionError> {
+async fn connect(way: &Way, endpoint: &str, pings: Pings) -> Result<Channel, SessionError> {
     let target = Endpoint::from_shared(endpoint.to_owned())
         .map_err(|error| SessionError::Address(error.to_string()))?
         .connect_timeout(CONNECT)
         .http2_keep_alive_interval(pings.every)
         .keep_alive_timeout(pings.within)
         .keep_alive_while_idle(true);
-    let net = Arc::clone(net);
+    let way = way.clone();
     let connector = tower::service_fn(move |uri: Uri| {
-        let net = Arc::clone(&net);
-        async move {
-            let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-            net.connect(host, uri.port_u16().unwrap_or(80)).await.map(TokioIo::new)
-        }
+        let way = way.clone();
+        async move { way.open(&uri).await.map(TokioIo::new) }
     });
     let connecting = tokio::time::timeout(CONNECT, target.connect_with_connector(connector));
     match connecting.await {

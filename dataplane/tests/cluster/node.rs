@@ -99,6 +99,7 @@ impl Node {
             serve: ServeOptions::default(),
             admin_tokens: Vec::new(),
             endpoints: endpoints.iter().map(|endpoint| (*endpoint).to_owned()).collect(),
+            tls: None,
             name: Some("me".into()),
             build: "test".into(),
             initial,

@@ -115,6 +115,7 @@ impl Node {
             serve: ServeOptions::default(),
             admin_tokens: Vec::new(),
             endpoints: Vec::new(),
+            tls: None,
             name: Some("node-1".into()),
             build: "test".into(),
             initial: Some(snapshot),

@@ -26,8 +26,9 @@ const BESIDE_THE_STAGES: [(&str, &[&str]); 9] = [
 
 /// What the modules of the control plane may name: a fact travels from `grpc` or `http` inwards, and `plane`
 /// puts them together.
-const CONTROL_PLANE: [(&str, &[&str]); 14] = [
+const CONTROL_PLANE: [(&str, &[&str]); 15] = [
     ("backoff", &[]),
+    ("certificates", &[]),
     ("error", &[]),
     ("metrics", &[]),
     ("settings", &[]),
@@ -37,9 +38,9 @@ const CONTROL_PLANE: [(&str, &[&str]); 14] = [
     ("lead", &["backoff", "decide", "metrics", "publish", "state"]),
     ("ingest", &["backoff", "decide", "metrics", "state"]),
     ("configurations", &["Applied", "error"]),
-    ("operations", &["configurations", "decide", "error", "state"]),
+    ("operations", &["certificates", "configurations", "decide", "error", "state"]),
     ("http", &["operations", "settings", "state"]),
-    ("grpc", &["decide", "ingest", "metrics", "operations", "publish", "state"]),
+    ("grpc", &["certificates", "decide", "ingest", "metrics", "operations", "publish", "state"]),
     ("plane", ANY),
 ];
 

@@ -1,6 +1,6 @@
 //! Observations: probes that ended, and requests that are kept for explaining.
 
-use super::super::{Context, node_id};
+use super::super::{Context, caller::Caller, node_id};
 use cliproxy_domain::{NodeId, RequestRecord};
 use cliproxy_proto::{convert::telemetry::probe_from_wire, v1, v1::ObserveRequest};
 use cliproxy_store::StoredRequest;
@@ -14,8 +14,9 @@ const MAX_PROBES: usize = 1_024;
 const MAX_RECORD_BYTES: usize = 64 * 1024;
 
 /// Takes what one node observed.
-pub(super) async fn take(context: &Context, request: ObserveRequest) -> Result<(), Status> {
+pub(super) async fn take(context: &Context, caller: &Caller, request: ObserveRequest) -> Result<(), Status> {
     let node = node_id(&request.node_id)?;
+    caller.speaks_for(&node, &context.metrics)?;
     if request.requests.len() > MAX_RECORDS {
         return Err(Status::invalid_argument(format!(
             "ObserveRequest.requests has {} records; send at most {MAX_RECORDS} in one call",
