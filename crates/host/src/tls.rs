@@ -19,7 +19,7 @@ mod material;
 mod metrics;
 mod verify;
 
-pub use certificate::{CertificateFault, Expiry, Presented, Validity};
+pub use certificate::{CertificateFault, Expiry, Presented, Signer, Validity};
 pub use files::{File, Paths, TlsError};
 pub use handshake::{HANDSHAKE, HandshakeError};
 pub use identity::{Identity, IdentityFault, Role};

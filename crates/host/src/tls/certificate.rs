@@ -1,8 +1,8 @@
 //! What a certificate says: who it is of, and from when to when.
 
-use super::identity::{Identity, IdentityFault};
+use super::identity::{Identity, IdentityFault, trust_domain};
 use cliproxy_domain::WallTime;
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, UnixTime, pem::PemObject as _};
 use std::time::Duration;
 use webpki::EndEntityCert;
 
@@ -46,6 +46,31 @@ impl Presented {
         let [uri] = uris[..] else { return Err(CertificateFault::Names { count: uris.len() }) };
         let validity = Validity::read(certificate).ok_or(CertificateFault::Unreadable)?;
         Ok(Self { identity: uri.parse()?, validity })
+    }
+}
+
+/// What the certificate of one that signs says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// The trust domain that it signs for.
+    pub trust_domain: String,
+    /// From when to when it holds.
+    pub validity: Validity,
+}
+
+impl Signer {
+    /// Reads the first certificate of a bundle in PEM, whose one URI name is the trust domain alone (X509-SVID 3.1).
+    ///
+    /// # Errors
+    /// When there is none, or it names no trust domain: SPIFFE does not demand that a signer does.
+    pub fn read_pem(pem: &[u8]) -> Result<Self, CertificateFault> {
+        let certificate = CertificateDer::from_pem_slice(pem).map_err(|_| CertificateFault::Unreadable)?;
+        let parsed = EndEntityCert::try_from(&certificate).map_err(|_| CertificateFault::Unreadable)?;
+        let uris: Vec<&str> = parsed.valid_uri_names().take(16).collect();
+        let [uri] = uris[..] else { return Err(CertificateFault::Names { count: uris.len() }) };
+        let trust_domain = trust_domain(uri)?.to_owned();
+        let validity = Validity::read(&certificate).ok_or(CertificateFault::Unreadable)?;
+        Ok(Self { trust_domain, validity })
     }
 }
 

@@ -116,6 +116,12 @@ impl fmt::Display for Identity {
     }
 }
 
+/// Takes the trust domain of a URI that names it alone.
+pub(super) fn trust_domain(uri: &str) -> Result<&str, IdentityFault> {
+    let domain = uri.strip_prefix(SCHEME).filter(|domain| is_trust_domain(domain));
+    domain.ok_or_else(|| IdentityFault { uri: uri.chars().take(600).collect() })
+}
+
 /// SPIFFE-ID 2.1: small letters, digits, dots, dashes and underscores.
 fn is_trust_domain(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
