@@ -12,7 +12,8 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 pub fn tls(config: &Config, role: Role) -> anyhow::Result<Option<Arc<Tls>>> {
     let Some(Files { ca, cert, key }) = &config.control_plane.tls else { return Ok(None) };
     let paths = Paths { ca: text(ca)?, cert: text(cert)?, key: text(key)? };
-    // Relative paths start at the working directory, as all of the configuration's.
+    // Relative paths start at the working directory, as all of the configuration's. The clock is the machine's own:
+    // certificates go by the calendar, also when it is set right after the start.
     let disk = Arc::new(SystemDisk::new(""));
     let tls = Tls::load(disk, paths, role, Arc::new(SystemClock))?;
     let own = tls.own();

@@ -17,6 +17,7 @@ pub async fn run(world: Arc<World>, name: String, start: u32) -> turmoil::Result
         serve: ServeOptions::default(),
         admin_tokens: Vec::new(),
         endpoints: world.endpoints(&name),
+        tls: None,
         name: Some(name.as_str().into()),
         build: "simulated".into(),
         initial: None,
