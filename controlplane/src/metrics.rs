@@ -24,7 +24,7 @@ pub(crate) struct PlaneMetrics {
     pub(crate) config_unmade: Gauge,
     /// 1 while this replica leads.
     pub(crate) leading: Gauge,
-    /// The epoch of the lease under which this replica leads, or led last; 0 where there is no other replica.
+    /// The epoch of the lease as this replica knows it; 0 where there is no other replica.
     pub(crate) leader_epoch: Gauge,
     /// Replicas that are heard of now, this one included.
     pub(crate) replicas: Gauge,
@@ -130,7 +130,11 @@ impl PlaneMetrics {
             ("config_version", "Number of the configuration in force", &self.config_version),
             ("config_unmade", "1 while the newest configuration cannot be made here", &self.config_unmade),
             ("leading", "1 while this replica does what one does for all", &self.leading),
-            ("leader_epoch", "Epoch under which this replica leads, or led last", &self.leader_epoch),
+            (
+                "leader_epoch",
+                "Epoch under which whoever leads does so, as far as is known here",
+                &self.leader_epoch,
+            ),
             ("replicas", "Replicas that are heard of now, this one included", &self.replicas),
         ];
         for (name, help, gauge) in gauges {

@@ -24,7 +24,7 @@ impl Decide {
             return Decided::default();
         }
         let decided = match (event.kind, Blame::of_kind(event.kind)) {
-            _ if self.is_stale(&event) => Decided::default(),
+            _ if self.is_older_than_a_word(&event) => self.pass_over(&event),
             (UrgentKind::Recovered, _) => self.on_recovered(&mut desk, &turn, &event),
             (_, Some(blame)) => {
                 self.state.outbox.event(&event, turn.now);
@@ -40,23 +40,25 @@ impl Decide {
 
     /// Tells whether an operator spoke after the event's request had started. A verdict on a rest, and a wish to find
     /// out about one, tell that rest's epoch: what he said of less than it is no later word on it.
-    pub(super) fn is_stale(&self, event: &UrgentEvent) -> bool {
+    pub(super) fn is_older_than_a_word(&self, event: &UrgentEvent) -> bool {
         let spoken = match (event.kind, &event.rest) {
             (UrgentKind::Recovered | UrgentKind::PermitWanted, Some((key, _))) => {
                 self.state.hints.epoch_over(key)
             }
             _ => self.state.hints.epoch(&event.subject),
         };
-        if event.seen_epoch >= spoken {
-            return false;
-        }
+        event.seen_epoch < spoken
+    }
+
+    /// Ignores an event that is older than an operator's word.
+    fn pass_over(&self, event: &UrgentEvent) -> Decided {
         self.metrics.stale_events.inc();
         tracing::debug!(
-            provider = %event.subject.provider, node = %event.node, seen_epoch = event.seen_epoch, spoken,
+            provider = %event.subject.provider, node = %event.node, seen_epoch = event.seen_epoch,
             age_ms = event.age.as_millis(),
             "an event is older than an operator's word and is ignored"
         );
-        true
+        Decided::default()
     }
 
     fn on_failure(

@@ -20,7 +20,7 @@ impl Decide {
         let Some(turn) = self.turn() else { return Decided::default() };
         let Some(provider) = events::configured(&turn, event) else { return Decided::default() };
         let mut desk = self.memory.desk.lock();
-        if !desk.counted.insert(&event.id) || self.is_stale(event) {
+        if !desk.counted.insert(&event.id) || self.is_older_than_a_word(event) {
             return Decided::default();
         }
         let leads = self.state.leading.term(self.state.clock.now()).is_some();

@@ -68,6 +68,7 @@ async fn won(lead: &Lead, candidate: &Candidate) -> (u64, Instant) {
             Ok(lease) if lease.holder == candidate.replica.as_str() => return (lease.epoch, sent),
             Ok(lease) => {
                 lead.state.fleet.led(lease.epoch);
+                lead.metrics.leader_epoch.set(i64::try_from(lease.epoch).unwrap_or(i64::MAX));
                 lease.left.clamp(Duration::from_millis(10), RENEW)
             }
             Err(error) => {

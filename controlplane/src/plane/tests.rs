@@ -11,6 +11,7 @@ mod node;
 mod observe;
 mod operations;
 mod permits;
+mod replicas;
 mod report;
 mod rests;
 mod signals;

@@ -20,7 +20,7 @@ const PAGE: u32 = 16;
 /// How many posts of before the start tell whether there are others.
 const BEFORE: u64 = 32;
 /// How long it takes at most until all others have said which nodes they have.
-const SETTLE: Duration = Duration::from_millis(1_500);
+const SETTLE: Duration = Duration::from_millis(1_200);
 /// How long hints that are never stored hold without being said again: three times as long as it takes to say them.
 const UNSAID: Duration = Duration::from_secs(15);
 
@@ -54,6 +54,7 @@ pub(super) async fn run(replicas: &Replicas, end: &CancellationToken) {
                 false
             }
             _ = tick.tick() => true,
+            () = tokio::time::sleep(follow.settles_in().unwrap_or(EVERY)) => false,
         };
         let late = || Err(StoreError::Unavailable("no answer within 5 s".to_owned()));
         let look = tokio::select! {
@@ -104,6 +105,12 @@ impl Follow<'_> {
         }
     }
 
+    /// Gives how long it is to be waited for the others still; `None` when not at all.
+    fn settles_in(&self) -> Option<Duration> {
+        let settles = self.settles.filter(|_| !self.replicas.settled.is_cancelled())?;
+        Some(settles.saturating_duration_since(self.replicas.state.clock.now()))
+    }
+
     fn tell_fleet(&self) {
         let others = self.peers.others();
         self.replicas.metrics.replicas.set(i64::try_from(others.len()).unwrap_or(i64::MAX).saturating_add(1));
@@ -135,13 +142,16 @@ impl Follow<'_> {
     /// Finds out whether there may be others, of which it is then waited to hear. What was posted before this replica was
     /// there is not taken for news.
     async fn first_look(&mut self) -> Result<u64, StoreError> {
-        let state = &self.replicas.state;
+        let Replicas { state, me, .. } = self.replicas;
         let newest = state.store.newest_post().await?;
         let page = u32::try_from(BEFORE).unwrap_or(u32::MAX);
         let before = state.store.posts_since(newest.saturating_sub(BEFORE), page).await?;
         let mut seen = Peers::default();
         let now = state.clock.now();
         for posted in before.unwrap_or_default() {
+            if posted.replica == me.replica {
+                continue;
+            }
             if let Ok(post) = from_bytes(&posted.body, state.clock.wall(), |_| ()) {
                 seen.heard_before(&posted.replica, &post, now);
             }

@@ -115,14 +115,28 @@ impl Plane {
     }
 
     pub(super) async fn start_with(settings: Settings, store: MemoryStore, net: Arc<dyn Net>) -> Self {
-        let clock = Arc::new(TestClock::default());
+        Self::start_by(Arc::new(TestClock::default()), settings, store, net).await
+    }
+
+    /// Starts a replica on a connection to a database that others use too, all going by the same clock.
+    pub(super) async fn replica(name: &str, store: MemoryStore, clock: &Arc<TestClock>) -> Self {
+        let settings = Settings { cp_id: name.to_owned(), ..settings() };
+        Self::start_by(Arc::clone(clock), settings, store, Arc::new(SystemNet)).await
+    }
+
+    async fn start_by(
+        clock: Arc<TestClock>,
+        settings: Settings,
+        store: MemoryStore,
+        net: Arc<dyn Net>,
+    ) -> Self {
         let metrics = Metrics::new();
         let plane = ControlPlane::build(settings, Arc::new(store.clone()), clock.clone(), net, &metrics)
             .await
             .unwrap();
         let (at, handle, state) = (plane.addresses(), plane.handle(), Arc::clone(&plane.state));
         let (decide, reload) = (plane.decide.clone(), plane.reload_wanted());
-        let texts = Arc::new(Texts::new(plane.handle()));
+        let texts = Arc::new(Texts::new(plane.handle(), store.doorbell().is_some()));
         let plane = plane.with_configurations(texts.clone());
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(plane.run(shutdown.clone()));
@@ -157,6 +171,13 @@ impl Plane {
         let query = AuditQuery { provider: Some(provider.into()), limit: 1_000, ..AuditQuery::default() };
         let entries = self.store.audit(query).await.unwrap();
         entries.into_iter().rev().map(|entry| entry.action).collect()
+    }
+
+    /// Ends as a process that is killed does: nothing is said any more.
+    pub(super) async fn kill(self) {
+        self.store.connection_faults().set_unavailable(true);
+        self.task.abort();
+        let _ = self.task.await;
     }
 
     /// Shuts down and waits for the end.

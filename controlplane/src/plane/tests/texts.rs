@@ -1,8 +1,10 @@
 //! A configuration whose text is `attempts: N`, kept in memory.
 
 use super::harness::{snapshot_with_attempts, within};
-use crate::{Applied, Checked, Configurations, Handle, NewText, Reading, Refused, Replaced, Shown};
-use cliproxy_domain::{ConfigId, configuring::ConfigMistake};
+use crate::{
+    Applied, Author, Checked, Configurations, Handle, NewText, Proposal, Reading, Refused, Replaced, Shown,
+};
+use cliproxy_domain::{ConfigId, Snapshot, configuring::ConfigMistake};
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,10 +15,14 @@ use tokio::sync::Notify;
 /// The texts of a control plane.
 pub(super) struct Texts {
     handle: Handle,
+    /// Whether texts are left with the store for other replicas.
+    shared: bool,
     turn: tokio::sync::Mutex<()>,
     known: Mutex<Known>,
     /// When set, a change waits for it before it is put in force.
     gate: Mutex<Option<Arc<Notify>>>,
+    /// Told when a change waits at the gate.
+    held: Notify,
 }
 
 #[derive(Default)]
@@ -27,8 +33,15 @@ struct Known {
 }
 
 impl Texts {
-    pub(super) fn new(handle: Handle) -> Self {
-        Self { handle, turn: tokio::sync::Mutex::default(), known: Mutex::default(), gate: Mutex::default() }
+    pub(super) fn new(handle: Handle, shared: bool) -> Self {
+        Self {
+            handle,
+            shared,
+            turn: tokio::sync::Mutex::default(),
+            known: Mutex::default(),
+            gate: Mutex::default(),
+            held: Notify::new(),
+        }
     }
 
     /// From now on the file cannot be written.
@@ -48,9 +61,35 @@ impl Texts {
         gate
     }
 
+    /// Waits until a change waits at the gate.
+    pub(super) async fn is_held(&self) {
+        within(self.held.notified()).await;
+    }
+
     /// Gives what stands in the file.
     pub(super) fn text(&self) -> String {
         self.known.lock().text.clone()
+    }
+
+    fn proposal(&self, snapshot: Snapshot, new: &NewText, in_force: ConfigId) -> Proposal {
+        let (text, follows) = match self.shared {
+            true => (Some(new.text.clone()), Some(in_force)),
+            false => (None, None),
+        };
+        Proposal { snapshot, text, follows, author: new.author.clone() }
+    }
+
+    /// Puts the newest text of the store in force.
+    async fn adopt(&self) {
+        let newest =
+            self.handle.numbered(1).await.ok().and_then(|newest| newest.first().map(|newest| newest.id));
+        let Some(id) = newest else { return };
+        let Ok(Some(text)) = self.handle.text(id).await else { return };
+        match read("store", &text) {
+            Ok(checked) => self.handle.adopt(id, checked.snapshot).await.unwrap(),
+            Err(error) => self.handle.withhold(id, &error.to_string()).await,
+        }
+        self.known.lock().text = text;
     }
 
     async fn carry_out(&self, new: NewText) -> Result<Replaced, Refused> {
@@ -65,9 +104,10 @@ impl Texts {
         }
         let gate = self.gate.lock().clone();
         if let Some(gate) = gate {
+            self.held.notify_one();
             within(gate.notified()).await;
         }
-        let applied: Applied = self.handle.change(checked.snapshot, &new.author).await?;
+        let applied: Applied = self.handle.propose(self.proposal(checked.snapshot, &new, in_force)).await?;
         let mut known = self.known.lock();
         known.kept.insert(applied.config, new.text.clone());
         known.text = new.text;
@@ -117,5 +157,19 @@ impl Configurations for Texts {
 
     fn kept_text(&self, id: ConfigId) -> Reading<'_, Option<String>> {
         Box::pin(async move { self.known.lock().kept.get(&id).cloned() })
+    }
+
+    fn take_up(&self) -> Reading<'_, ()> {
+        Box::pin(self.adopt())
+    }
+
+    fn number_again(&self) -> Reading<'_, ()> {
+        Box::pin(async {
+            let (_turn, text) = (self.turn.lock().await, self.text());
+            let Ok(checked) = read("store", &text) else { return };
+            let author = Author::file("the store has another history");
+            let new = Proposal { snapshot: checked.snapshot, text: Some(text), follows: None, author };
+            self.handle.propose(new).await.unwrap();
+        })
     }
 }

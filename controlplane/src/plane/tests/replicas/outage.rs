@@ -1,0 +1,78 @@
+//! The store is away, or goes back to an earlier state.
+
+use super::*;
+use cliproxy_domain::HistoryId;
+use cliproxy_proto::{convert::telemetry::event_to_wire, v1};
+use cliproxy_store::Store;
+use std::time::Duration;
+use tonic::Code;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_replica_without_its_store_tells_its_own_nodes_and_all_of_it_is_stored_in_the_end() {
+    let (pair, one, two) = Pair::start().await.with_nodes().await;
+    let again = TestNode::connect(&pair.a, "node-3").await;
+    pair.a.store.connection_faults().set_unavailable(true);
+    let mut events = open_events(pair.a.as_node().await).await;
+    for (i, credential) in ["main", "spare"].into_iter().enumerate() {
+        events.say(event_to_wire(&event(&format!("event-{i}"), credential, MINUTE))).await;
+    }
+    for credential in ["main", "spare"] {
+        for node in [&one, &again] {
+            node.learns(|node| node.rest(&credential_key(credential)).is_some()).await;
+        }
+    }
+    assert!(two.rest(&credential_key("main")).is_none(), "nobody told it");
+    assert!(pair.store.event_ids().is_empty(), "nothing is acknowledged");
+    pair.a.store.connection_faults().heal();
+    for i in 0..2 {
+        assert_eq!(events.next().await.event_id, format!("event-{i}"));
+    }
+    two.learns(|node| node.rest(&credential_key("spare")).is_some()).await;
+    assert!(two.rest(&credential_key("main")).is_some());
+    pair.stop().await;
+}
+
+#[tokio::test]
+async fn nodes_of_a_replica_that_is_cut_off_from_the_store_are_gone_after_three_seconds_and_come_back() {
+    let (pair, one, two) = Pair::start().await.with_nodes().await;
+    pair.a.store.connection_faults().set_unavailable(true);
+    eventually(async || pair.b.state.nodes.connected_now().len() == 1).await;
+    assert_eq!(pair.a.state.nodes.connected_now().len(), 2, "whoever is cut off cannot know");
+    pair.a.store.connection_faults().heal();
+    eventually(async || pair.b.state.nodes.connected_now().len() == 2).await;
+    drop((one, two));
+    pair.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_failover_that_lost_commits_streams_end_and_what_was_lost_is_stored_again() {
+    let (pair, mut one, two) = Pair::start().await.with_nodes().await;
+    let savepoint = pair.store.savepoint();
+    one.tells(event("event-1", "main", MINUTE)).await;
+    two.learns(|node| node.rest(&credential_key("main")).is_some()).await;
+    let mut stream = open_sync(pair.b.as_node().await).await;
+    let hello = v1::Hello { node_id: "node-9".into(), ..Default::default() };
+    stream.say(v1::SyncUp { message: Some(v1::sync_up::Message::Hello(hello)) }).await;
+    pair.store.roll_back(&savepoint, HistoryId("history-2".into()));
+    let status = loop {
+        if let Err(status) = stream.result().await {
+            break status;
+        }
+    };
+    assert_eq!(status.code(), Code::Aborted);
+    eventually(async || stored_rests(&pair.store).await.1.len() == 1).await;
+    let three = TestNode::connect(&pair.b, "node-3").await;
+    three.learns(|node| node.rest(&credential_key("main")).is_some()).await;
+    assert_eq!(pair.b.handle.history(), HistoryId("history-2".into()));
+    eventually(async || pair.a.handle.history() == HistoryId("history-2".into())).await;
+    // One leads again, and numbers go on.
+    let mut four = TestNode::connect(&pair.a, "node-4").await;
+    four.tells(event("event-2", "spare", MINUTE)).await;
+    three.learns(|node| node.rest(&credential_key("spare")).is_some()).await;
+    eventually(async || leads(&pair.a) != leads(&pair.b)).await;
+    assert_eq!(pair.store.history().await.unwrap(), HistoryId("history-2".into()));
+    drop((one, two));
+    pair.stop().await;
+}
