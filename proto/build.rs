@@ -3,7 +3,8 @@
 use prost::Message;
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
+    "cliproxy/control/v1/failover.proto",
     "cliproxy/control/v1/sync.proto",
     "cliproxy/control/v1/telemetry.proto",
     "cliproxy/control/v1/ops.proto",

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod hints;
+pub mod peers;
 pub mod replica;
 pub mod status;
 pub mod telemetry;
