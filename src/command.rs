@@ -6,6 +6,7 @@ mod configuration;
 mod controlplane;
 mod dataplane;
 mod demo;
+mod failover;
 mod healthcheck;
 mod link;
 mod reload;

@@ -3,11 +3,13 @@
 mod caller;
 mod ops;
 mod relay;
+mod role;
 mod sync;
 mod telemetry;
 
 pub(crate) use ops::OpsService;
 pub(crate) use relay::RelayService;
+pub(crate) use role::RoleService;
 pub(crate) use sync::SyncService;
 pub(crate) use telemetry::TelemetryService;
 
@@ -59,13 +61,14 @@ impl Context {
     }
 }
 
-/// Makes the services for nodes: state, ledger and events, the relay of operators' calls to `rest`, health. No
+/// Makes the services for nodes: state, ledger and events, the relay of operators' calls to `rest`, roles of pairs, health. No
 /// reflection: a node knows the contract. No operations in gRPC: nobody checks there who asks.
 pub(crate) fn for_nodes(context: &Context, rest: axum::Router, health: HealthReporter) -> Routes {
     Routes::default()
         .add_service(v1::sync_server::SyncServer::new(SyncService::new(context.clone())))
         .add_service(v1::telemetry_server::TelemetryServer::new(TelemetryService::new(context.clone())))
         .add_service(v1::relay_server::RelayServer::new(RelayService::new(rest)))
+        .add_service(v1::role_server::RoleServer::new(RoleService::new(context.clone())))
         .add_service(health_server(health))
 }
 
@@ -122,6 +125,7 @@ pub(crate) async fn set_health(reporter: &HealthReporter, serving: bool) {
         v1::telemetry_server::SERVICE_NAME,
         v1::operations_server::SERVICE_NAME,
         v1::relay_server::SERVICE_NAME,
+        v1::role_server::SERVICE_NAME,
     ];
     for service in services {
         reporter.set_service_status(service, status).await;

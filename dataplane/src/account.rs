@@ -18,7 +18,7 @@ use crate::{
     route::Decided,
 };
 use cliproxy_domain::{
-    Cooldown, Dialect, Exclusion, LedgerKey, ModelName, NodeId, RequestId, TokenUsage, UrgentEvent,
+    ConfigId, Cooldown, Dialect, Exclusion, LedgerKey, ModelName, NodeId, RequestId, TokenUsage, UrgentEvent,
     UrgentKind, WallTime,
 };
 use cliproxy_engine::{Excluded, Why};
@@ -83,17 +83,9 @@ impl Accounts {
         }
         let latency = self.clock.now().saturating_duration_since(record.started);
         self.keep(record, ending, latency);
-        let provider = ending.served.as_ref().map_or(NONE, |served| served.target.provider.as_str());
-        let model = ending.served.as_ref().map_or(OTHER, |served| served.target.model.as_str());
-        let handles = self.handles.get(provider, model);
-        match ending.error_type {
-            None => handles.success(latency),
-            // What the gateway refuses is counted here. The providers' errors were counted with their attempts, and a
-            // client that left is nobody's error.
-            Some(error_type) if ending.served.is_none() && error_type != CLIENT_GONE => {
-                handles.failure(error_type);
-            }
-            Some(_) => handles.failed(),
+        // What another gateway answered, that one counts: here it would be a second request.
+        if !ending.forwarded {
+            self.count(ending, latency);
         }
         let outcome = match ending.error_type {
             None => Outcome::Success,
@@ -108,7 +100,23 @@ impl Accounts {
             latency,
             input_tokens: ending.usage.input,
             output_tokens: ending.usage.output,
+            served_by: ending.forwarded.then_some("backup"),
         });
+    }
+
+    fn count(&self, ending: &Ending, latency: Duration) {
+        let provider = ending.served.as_ref().map_or(NONE, |served| served.target.provider.as_str());
+        let model = ending.served.as_ref().map_or(OTHER, |served| served.target.model.as_str());
+        let handles = self.handles.get(provider, model);
+        match ending.error_type {
+            None => handles.success(latency),
+            // What the gateway refuses is counted here. The providers' errors were counted with their attempts, and a
+            // client that left is nobody's error.
+            Some(error_type) if ending.served.is_none() && error_type != CLIENT_GONE => {
+                handles.failure(error_type);
+            }
+            Some(_) => handles.failed(),
+        }
     }
 }
 
@@ -242,6 +250,11 @@ impl Record {
         self.legs.clone()
     }
 
+    /// Gives the configuration that the request was decided on; none where it came to no decision.
+    pub fn config(&self) -> Option<ConfigId> {
+        self.decided.as_ref().map(|decided| decided.known.config)
+    }
+
     /// Notes the status that the client gets.
     pub fn status(&mut self, status: u16) {
         self.status = status;
@@ -257,7 +270,7 @@ impl Record {
 
     /// Closes the record of a request whose client has gone.
     pub fn close_as_gone(&mut self, served: Option<crate::encode::Served>, usage: TokenUsage) {
-        self.close(&Ending { served, usage, error_type: Some(CLIENT_GONE), own: false });
+        self.close(&Ending { served, usage, error_type: Some(CLIENT_GONE), own: false, forwarded: false });
     }
 }
 

@@ -5,11 +5,13 @@
 
 mod body;
 mod endpoint;
+mod hop;
 pub mod models;
 mod session;
 
 pub use body::BodyLimits;
 pub use endpoint::{CallEndpoint, Endpoint, GeminiPath, UpstreamPath, dialect_of, endpoint};
+pub use hop::Hop;
 
 use crate::refusal::Refusal;
 use bytes::Bytes;

@@ -2,6 +2,7 @@
 
 mod body;
 mod headers;
+mod relayed;
 mod stream;
 
 pub use body::{BodyError, Ending, ReplyBody, Served};
@@ -10,12 +11,15 @@ use crate::{
     attempt::{Exhausted, Reply, Source},
     decode::{Call, Delivery},
     refusal::Refusal,
+    upstream::Place,
 };
 use bytes::Bytes;
 use cliproxy_dialects::{ErrorReply, Framing, encode, form::Refused, translate::encode_count_reply};
 use cliproxy_domain::{AttemptError, Dialect, ErrorClass, Failure, NodeId, RequestId};
-use headers::{answer_headers, set, stream_headers};
+use headers::{answer_headers, relayed_headers, set, stream_headers};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use hyper::body::Incoming;
+use relayed::Relayed;
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use stream::ClientStream;
 
@@ -140,6 +144,26 @@ pub fn estimate(call: &Call, node: &NodeId, tokens: u64) -> Response<ReplyBody> 
     set(response.headers_mut(), "x-cliproxy-warnings", "input_tokens=estimated");
     response
 }
+
+/// Passes on what another gateway answered in this one's place; it breaks off when nothing more comes for `idle`.
+pub fn relayed(
+    answer: Response<Incoming>,
+    place: Place,
+    id: &RequestId,
+    idle: Duration,
+) -> Response<ReplyBody> {
+    let (head, body) = answer.into_parts();
+    let error_type = head.status.is_client_error().then_some("invalid_request");
+    let mut response = Response::new(ReplyBody::relayed(Relayed::new(body, place, idle), error_type));
+    *response.status_mut() = head.status;
+    *response.headers_mut() = relayed_headers(&head.headers);
+    set(response.headers_mut(), "x-request-id", id.as_str());
+    set(response.headers_mut(), SERVED_BY, "backup");
+    response
+}
+
+/// Says that another node answered.
+const SERVED_BY: &str = "x-cliproxy-served-by";
 
 /// Encodes what the gateway itself refuses.
 pub fn refused(dialect: Dialect, id: &RequestId, node: &NodeId, refusal: &Refusal) -> Response<ReplyBody> {

@@ -13,8 +13,8 @@
 //! | [`account`] | ledger rows | usage, metrics, the access log, hang-ups |
 //!
 //! [`pipeline`] is the only place that names them all. Beside the path: [`live`] is what the node knows now,
-//! [`sync`] keeps that true and reports upwards, [`probe`] asks providers whether they are well, [`ops`] answers
-//! operators.
+//! [`sync`] keeps that true and reports upwards, [`probe`] asks providers whether they are well, [`failover`] is what nodes
+//! do for each other, [`ops`] answers operators.
 #![deny(missing_docs)]
 
 pub mod account;
@@ -22,6 +22,7 @@ pub mod attempt;
 pub mod authenticate;
 pub mod decode;
 pub mod encode;
+pub mod failover;
 pub mod listen;
 pub mod live;
 pub mod node;
@@ -33,4 +34,5 @@ pub mod route;
 pub mod sync;
 pub mod upstream;
 
+pub use failover::{FailoverSettings, Part, Way};
 pub use node::{BuildError, DataPlane, Seams, Settings};

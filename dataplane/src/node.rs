@@ -5,6 +5,7 @@ use crate::{
     attempt::Attempter,
     authenticate::Admission,
     decode::BodyLimits,
+    failover::{CONNECT, Failover, FailoverParts, FailoverSettings},
     listen,
     live::Live,
     ops::{AdminToken, Ops, OpsParts, Recent},
@@ -47,6 +48,8 @@ pub struct Settings {
     pub build: String,
     /// What to serve until a control plane says otherwise, when the disk holds nothing.
     pub initial: Option<Snapshot>,
+    /// How the node stands in for others, if it does.
+    pub failover: Option<FailoverSettings>,
 }
 
 /// What a node takes from the machine.
@@ -111,6 +114,7 @@ pub struct DataPlane {
     tls: Option<Arc<Tls>>,
     /// There is no control plane to report to.
     alone: bool,
+    failover: Arc<Failover>,
 }
 
 /// Urgent events that wait for the control plane at most.
@@ -140,7 +144,9 @@ impl DataPlane {
         let certified = settings.tls.as_ref().map(|tls| tls.own());
         let identity = Identity::next(&*disk, &entropy, name(settings.name, certified)?)?;
         let first_ticket = xxh3_64(identity.node.as_str().as_bytes());
-        let live = Arc::new(Live::new(Upstreams::new(Arc::clone(&net))?, first_ticket));
+        let upstreams = Upstreams::new(Arc::clone(&net))?;
+        let to_gateways = upstreams.pool(CONNECT);
+        let live = Arc::new(Live::new(upstreams, first_ticket));
         let (urgent, urgent_events) = mpsc::channel(URGENT_QUEUE);
         let ledger = Arc::new(Ledger::default());
         let sync_metrics = SyncMetrics::registered(&metrics);
@@ -156,6 +162,17 @@ impl DataPlane {
         }
         let alone = settings.endpoints.is_empty();
         let link = Arc::new(ControlLink::new(!alone));
+        let failover = Arc::new(Failover::new(FailoverParts {
+            settings: settings.failover,
+            node: identity.node.clone(),
+            live: Arc::clone(&live),
+            link: Arc::clone(&link),
+            pool: to_gateways,
+            metrics: metrics.clone(),
+            net: Arc::clone(&net),
+            clock: Arc::clone(&clock),
+            entropy: entropy.clone(),
+        }));
         let (record, record_queue) = mpsc::channel(RECORD_QUEUE);
         let records = Arc::new(Records::new(record));
         let accounts = Arc::new(Accounts::new(
@@ -199,6 +216,7 @@ impl DataPlane {
             recent: Arc::clone(&recent),
             judge: Arc::clone(&judge),
             records,
+            failover: Arc::clone(&failover),
             node: identity.node.clone(),
             clock: Arc::clone(&clock),
         });
@@ -208,6 +226,7 @@ impl DataPlane {
             live: Arc::clone(&live),
             attempter,
             accounts,
+            failover: Arc::clone(&failover),
             node: identity.node.clone(),
             clock: Arc::clone(&clock),
             entropy: entropy.clone(),
@@ -250,6 +269,7 @@ impl DataPlane {
             recent,
             tls: settings.tls,
             alone,
+            failover,
         })
     }
 
@@ -287,6 +307,11 @@ impl DataPlane {
         let metrics = self.metrics.map(|(listener, path)| {
             tokio::spawn(listen::metrics(listener, path, stop_metrics.clone(), Arc::clone(&self.ops)))
         });
+        let (stop_failover, failover) = (CancellationToken::new(), Arc::clone(&self.failover));
+        let failing_over = {
+            let stop = stop_failover.clone();
+            tokio::spawn(async move { failover.run(stop).await })
+        };
         let ops = Arc::clone(&self.ops);
         let unready = {
             let shutdown = shutdown.clone();
@@ -299,6 +324,9 @@ impl DataPlane {
             listen::clients(self.clients, self.serve, shutdown, self.pipeline, self.ops),
             unready
         );
+        stop_failover.cancel();
+        // It ends by its token, once the role is given up.
+        let _ = failing_over.await;
         // All requests have ended: what they used goes up before the session does.
         self.reporter.close_last_window(&self.recent);
         let settled = async {

@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod health;
 mod metrics;
 mod own;
 mod path;
@@ -15,6 +16,7 @@ pub use recent::Recent;
 
 use crate::{
     account::Records,
+    failover::{Failover, HINTS},
     live::Live,
     probe::Judge,
     sync::{ControlLink, Relayed},
@@ -36,13 +38,7 @@ use metrics::{AnsweredBy, OpsMetrics};
 use own::{Asked, Remembered};
 use path::{NoOperation, OPERATIONS, Operation};
 use serde::Serialize;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 /// What the operators' side of a node needs.
 pub struct OpsParts {
@@ -60,6 +56,8 @@ pub struct OpsParts {
     pub judge: Arc<Judge>,
     /// What it keeps of requests.
     pub records: Arc<Records>,
+    /// How it stands among other nodes.
+    pub failover: Arc<Failover>,
     /// Its name.
     pub node: NodeId,
     /// The seams.
@@ -76,24 +74,16 @@ pub struct Ops {
     recent: Arc<Recent>,
     judge: Arc<Judge>,
     records: Arc<Records>,
+    failover: Arc<Failover>,
     node: NodeId,
     clock: Arc<dyn Clock>,
     remembered: Remembered,
-    draining: AtomicBool,
 }
 
 /// The answer of `/`.
 #[derive(Serialize)]
 struct Service {
     service: &'static str,
-}
-
-/// The answer of `/health`.
-#[derive(Serialize)]
-struct Health {
-    status: &'static str,
-    control_plane: String,
-    config: u64,
 }
 
 /// The answer of `/ready`.
@@ -111,7 +101,7 @@ const ASK: Duration = Duration::from_secs(2);
 impl Ops {
     /// Answers from what the node knows and what its link to the control plane brings.
     pub fn new(parts: OpsParts) -> Self {
-        let OpsParts { tokens, metrics, live, link, recent, judge, records, node, clock } = parts;
+        let OpsParts { tokens, metrics, live, link, recent, judge, records, failover, node, clock } = parts;
         Self {
             access: Access::new(tokens),
             calls: OpsMetrics::registered(&metrics),
@@ -121,21 +111,21 @@ impl Ops {
             recent,
             judge,
             records,
+            failover,
             node,
             clock,
             remembered: Remembered::default(),
-            draining: AtomicBool::new(false),
         }
     }
 
     /// Tells whether a path is for operators.
     pub fn serves(path: &str) -> bool {
-        matches!(path, "/" | "/health" | "/ready" | "/metrics") || path.starts_with(OPERATIONS)
+        matches!(path, "/" | "/health" | "/ready" | "/metrics" | HINTS) || path.starts_with(OPERATIONS)
     }
 
     /// From now on the node is not ready: load balancers should go elsewhere.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.failover.drain();
     }
 
     /// Answers one request.
@@ -152,6 +142,11 @@ impl Ops {
                 error.into_answer()
             });
         }
+        if path == HINTS {
+            return health::told(&self.failover, peer, &head, body)
+                .await
+                .unwrap_or_else(ApiError::into_answer);
+        }
         if !matches!(path, "/" | "/health" | "/ready" | "/metrics") {
             return Self::not_found(path);
         }
@@ -161,7 +156,7 @@ impl Ops {
         match path {
             // Agents ask this of a base URL to see that something is there.
             "/" => document(StatusCode::OK, &Service { service: "cliproxy" }),
-            "/health" => self.health(),
+            "/health" => self.health(head.uri.query().unwrap_or_default()),
             "/ready" => self.ready(),
             _ => self.metrics(),
         }
@@ -194,6 +189,12 @@ impl Ops {
             headers: &head.headers,
             body,
         };
+        // Each node stands elsewhere among the others, and sees them with its own eyes.
+        if operation == Operation::Failover {
+            let answer = own::answer(self, &operation, &asked)?;
+            self.calls.count(AnsweredBy::Node);
+            return Ok(answer);
+        }
         // What this node served it knows best, and at once.
         if let Operation::Request(id) = &operation
             && let Some(answer) = own::request(self, id)
@@ -225,16 +226,8 @@ impl Ops {
         self.link.ask(request, ASK + waits_for_nodes(operation, &asked.body)).await
     }
 
-    fn health(&self) -> Answer {
-        let config = self.live.known().map_or(0, |known| known.config.0);
-        document(
-            StatusCode::OK,
-            &Health { status: "ok", control_plane: self.link.describe(self.clock.now()), config },
-        )
-    }
-
     fn ready(&self) -> Answer {
-        let (ready, reason) = if self.draining.load(Ordering::Relaxed) {
+        let (ready, reason) = if self.failover.is_draining() {
             (false, "draining")
         } else if self.live.known().is_none() {
             (false, "no configuration yet")

@@ -4,21 +4,30 @@ use crate::{
     account::{AccountedBody, Accounts, Record},
     attempt::{Attempter, Legs},
     authenticate::{Admission, authenticate},
-    decode::{self, BodyLimits, Call, Delivery, Endpoint, decode, endpoint},
+    decode::{self, BodyLimits, Call, Delivery, Endpoint, Hop, decode, endpoint},
     encode::{self, ReplyBody},
+    failover::{
+        Failover,
+        forward::{Asked, Forwarded},
+    },
     live::Live,
     refusal::Refusal,
-    route::{Forms, Route, route},
+    route::{Forms, NOT_READY, Route, route},
 };
 use cliproxy_domain::{NodeId, Operation, RequestId};
 use cliproxy_host::{Clock, Entropy, Peer};
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use std::{sync::Arc, time::Duration};
 
 /// How long a stream's head is held back for its first event. Within it an error still has its HTTP status and a
 /// failure can go elsewhere unseen; beyond it the client is kept alive.
 const HEAD_WAIT: Duration = Duration::from_secs(10);
+
+/// The number of the configuration that an answer was made with.
+const CONFIG: HeaderName = HeaderName::from_static("x-cliproxy-config");
+/// Says that no control plane has been heard for a minute.
+const CONTROL_PLANE: HeaderName = HeaderName::from_static("x-cliproxy-control-plane");
 
 /// The stages and what they need.
 pub struct Pipeline {
@@ -32,6 +41,8 @@ pub struct Pipeline {
     pub attempter: Arc<Attempter>,
     /// Closes the records.
     pub accounts: Arc<Accounts>,
+    /// Has the way to the backup of what cannot be served here.
+    pub failover: Arc<Failover>,
     /// The node's name, shown to clients.
     pub node: NodeId,
     /// The node's clock.
@@ -47,7 +58,8 @@ impl Pipeline {
         let id = decode::request_id(request.headers(), || [self.entropy.next_u64(), self.entropy.next_u64()]);
         // Opened first, so that no request leaves without a record.
         let mut record = Record::open(&self.accounts, id.clone(), started);
-        let response = self.answer(peer, request, &id, started, &mut record).await;
+        let mut response = self.answer(peer, request, &id, started, &mut record).await;
+        self.sign(&mut response, &record);
         record.status(response.status().as_u16());
         response.map(|body| AccountedBody::new(body, record))
     }
@@ -83,6 +95,12 @@ impl Pipeline {
             }
             Ok(Endpoint::Call(endpoint)) => endpoint,
         };
+        let hop = Hop::of(&head.headers);
+        let started = Hop::began(hop.as_ref(), started);
+        let asked = self
+            .failover
+            .may_forward(hop.as_ref())
+            .then(|| Asked { method: head.method.clone(), uri: head.uri.clone() });
         let affinity = self.live.known().map(|known| known.snapshot.policy.session_affinity);
         let affinity = affinity.unwrap_or_default();
         let call = match decode(endpoint, head, body, id.clone(), started, &self.body_limits, affinity).await
@@ -91,11 +109,22 @@ impl Pipeline {
             Err(refusal) => return refuse(refusal),
         };
         record.asked(call.dialect, &call.model);
+        if self.failover.is_draining()
+            && let Some(response) = self.forward(asked.as_ref(), &call).await
+        {
+            return response;
+        }
         // Decided once, on one configuration; the attempts follow its order.
         match route(&self.live, &call, &self.node, self.clock.wall()) {
             Ok(route) => {
                 let legs = record.decided(&route.decided);
-                self.attempt(call, route, legs).await
+                self.attempt(call, route, legs, asked).await
+            }
+            Err(refusal) if refusal.code == Some(NOT_READY) => {
+                match self.forward(asked.as_ref(), &call).await {
+                    Some(response) => response,
+                    None => refuse(refusal),
+                }
             }
             // None of its providers counts: a guess, marked as one, is more use than an error.
             Err(refusal) if call.operation == Operation::CountTokens && refusal.is_of_capability() => {
@@ -108,7 +137,13 @@ impl Pipeline {
         }
     }
 
-    async fn attempt(&self, call: Arc<Call>, route: Route, legs: Legs) -> Response<ReplyBody> {
+    async fn attempt(
+        &self,
+        call: Arc<Call>,
+        route: Route,
+        legs: Legs,
+        asked: Option<Asked>,
+    ) -> Response<ReplyBody> {
         let mut attempt = Box::pin(Arc::clone(&self.attempter).serve(Arc::clone(&call), route, legs));
         let served = match call.delivery {
             Delivery::Whole => attempt.await,
@@ -119,7 +154,37 @@ impl Pipeline {
         };
         match served {
             Ok(reply) => encode::reply(&call, &self.node, reply),
-            Err(exhausted) => encode::exhausted(&call, &self.node, exhausted),
+            Err(exhausted) => {
+                // Everything is out, tried or not: the backup may have what this node has not.
+                let all_out = exhausted.unavailable.is_some() || exhausted.soonest.is_some();
+                let asked = asked.as_ref().filter(|_| all_out);
+                match self.forward(asked, &call).await {
+                    Some(response) => response,
+                    None => encode::exhausted(&call, &self.node, exhausted),
+                }
+            }
+        }
+    }
+
+    /// Has the backup answer a call in this node's place; none when it does not.
+    async fn forward(&self, asked: Option<&Asked>, call: &Call) -> Option<Response<ReplyBody>> {
+        let asked = asked?;
+        let timeouts = self.live.known().map(|known| known.snapshot.policy.timeouts).unwrap_or_default();
+        let taken = self.clock.now().saturating_duration_since(call.started);
+        let left = timeouts.total.saturating_sub(taken);
+        let Forwarded { answer, place } = self.failover.forward(asked, call, left).await?;
+        Some(encode::relayed(answer, place, &call.id, timeouts.idle))
+    }
+
+    /// Says what the answer was made with, unless another node has said it.
+    fn sign(&self, response: &mut Response<ReplyBody>, record: &Record) {
+        let config = record.config().or_else(|| self.live.known().map(|known| known.config));
+        let headers = response.headers_mut();
+        if let Some(config) = config {
+            headers.entry(CONFIG).or_insert_with(|| HeaderValue::from(config.0));
+        }
+        if self.failover.is_stale() {
+            headers.entry(CONTROL_PLANE).or_insert(HeaderValue::from_static("stale"));
         }
     }
 

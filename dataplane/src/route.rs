@@ -155,11 +155,14 @@ pub fn route(live: &Live, call: &Call, node: &NodeId, now: WallTime) -> Result<R
     Ok(Route { decided: Arc::new(decided), forms: Forms::default() })
 }
 
+/// The code of the refusal while there is no configuration.
+pub const NOT_READY: &str = "not_ready";
+
 fn not_ready() -> Refusal {
     Refusal {
         retry_after: Some(Duration::from_secs(1)),
         ..Refusal::new(ErrorClass::Overloaded, "this node has no configuration yet: try again shortly")
-            .with_code("not_ready")
+            .with_code(NOT_READY)
     }
 }
 

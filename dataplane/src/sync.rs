@@ -20,6 +20,7 @@ mod observe;
 mod pace;
 mod places;
 mod report;
+mod role;
 mod session;
 mod standby;
 mod subscribe;
@@ -31,6 +32,7 @@ pub use link::{ControlLink, Relayed};
 pub use metrics::SyncMetrics;
 pub use observe::Observer;
 pub use report::Reporter;
+pub use role::Held;
 
 use crate::{live::Live, ops::Recent, probe::Judge};
 use cliproxy_domain::{NodeId, RequestRecord, UrgentEvent};

@@ -8,7 +8,7 @@ mod request;
 mod translated;
 
 pub use pool::{Place, Pool, PoolError, SendError};
-pub(crate) use request::stops_here;
+pub(crate) use request::{stops_at_a_gateway, stops_here};
 pub use translated::Written;
 
 use arc_swap::ArcSwap;
@@ -138,6 +138,12 @@ impl Upstreams {
     /// `tls`'s to say: always both.
     pub fn with_tls(net: Arc<dyn Net>, tls: Arc<rustls::ClientConfig>) -> Self {
         Self { net, tls, pools: ArcSwap::default() }
+    }
+
+    /// Makes connections to wherever they are asked for, opened within `connect`: for other gateways, which no
+    /// configuration of providers knows.
+    pub fn pool(&self, connect: Duration) -> Pool {
+        Pool::new(Arc::clone(&self.net), Arc::clone(&self.tls), connect)
     }
 
     /// Makes the upstreams of a whole configuration.

@@ -29,6 +29,8 @@ pub async fn run(arguments: &Dataplane) -> anyhow::Result<()> {
         tls: if alone { None } else { link::tls(&config, Role::Node)? },
         name: arguments.node_name.clone().map(Into::into),
         // A node with a control plane starts from what that last said; its file is for the very first start.
+        // One that the file does not name is this machine's own.
+        shares_control_plane: config.control_plane.endpoints_given,
         initial: (!config.snapshot.providers.is_empty()).then(|| config.snapshot.clone()),
     };
     let node =

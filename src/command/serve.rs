@@ -6,7 +6,7 @@ use super::{
     signals,
 };
 use crate::cli::Clients;
-use cliproxy_config::Load;
+use cliproxy_config::{Database, Load};
 use cliproxy_controlplane::Addresses;
 use cliproxy_dataplane::live::Live;
 use cliproxy_observe::{logging::LogGuard, metrics::Metrics};
@@ -52,6 +52,8 @@ pub async fn both(
         tls: None,
         name: None,
         initial: None,
+        // A file is one process's own; several have a server in common.
+        shares_control_plane: matches!(config.control_plane.database, Database::Postgres { .. }),
     };
     let node = setup::data_plane(&config, data_dir, options, &metrics, log).await?;
     let stop_control = CancellationToken::new();

@@ -1,6 +1,6 @@
 //! What the processes have in common: the configuration, the log, and the two planes made of them.
 
-use super::{configuration::Configuration, link, store};
+use super::{configuration::Configuration, failover, link, store};
 use crate::{
     cli::{Clients, Common},
     terminal,
@@ -117,6 +117,8 @@ pub struct NodeOptions {
     pub name: Option<NodeId>,
     /// What to serve until a control plane says otherwise.
     pub initial: Option<Snapshot>,
+    /// Whether the control plane is that of other nodes as well.
+    pub shares_control_plane: bool,
 }
 
 /// Builds a data plane that keeps its files under `data_dir/node`.
@@ -151,6 +153,7 @@ pub async fn data_plane(
         name: options.name,
         build: BUILD.to_owned(),
         initial: options.initial,
+        failover: failover::settings(config, options.shares_control_plane),
     };
     let seams = Seams {
         clock: clock(),

@@ -16,7 +16,8 @@ async fn the_reference_lists_every_metric_with_its_kind() {
     let checks = json!({"interval": "200ms", "timeout": "100ms"});
     let config = Config::new()
         .provider("openai", "openai", "http://127.0.0.1:9")
-        .set(&["server", "operations", "health_check"], checks);
+        .set(&["server", "operations", "health_check"], checks)
+        .set(&["server", "failover"], json!({"mode": "active_passive", "backup_url": "http://127.0.0.1:9"}));
     let gateway = Launch::new(CLIPROXY, "serve").config(config).ready().await;
     let client = gateway.client().await;
     // A family without a series is not shown. One translated call, to a provider that is not there, a call of an
@@ -75,6 +76,8 @@ async fn the_reference_names_every_field_of_the_operations_endpoints() {
             assert!(shown.is_subset(&probes), "{path} shows {shown:?}");
         }
     }
+    let shown = fields(&node.get("/v0/operations/failover").await.json());
+    assert!(shown.is_subset(&listed("Other nodes, as a node sees them", "field")), "{shown:?}");
 }
 
 /// Paths that operators read, with the fields that the page describes, and one that is shown of what rests.

@@ -156,6 +156,9 @@ pub struct RequestRecord {
     pub api: String,
     /// `success`, or the error in the words of the metrics.
     pub outcome: String,
+    /// `backup` where another node answered in this one's place; it has the record of how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_by: Option<String>,
     /// The status that the client got; 0 when it had gone.
     pub status: u16,
     /// How long it took.

@@ -38,6 +38,8 @@ pub struct AccessEntry<'a> {
     pub input_tokens: u64,
     /// Tokens of the answer.
     pub output_tokens: u64,
+    /// Who answered in this node's place, if another one did.
+    pub served_by: Option<&'a str>,
 }
 
 /// Writes entries to the process's log, in its format. Clones are cheap and share the place.
@@ -121,6 +123,9 @@ impl AccessEntry<'_> {
         line.number("input", self.input_tokens);
         line.number("output", self.output_tokens);
         line.close();
+        if let Some(served_by) = self.served_by {
+            line.text("served_by", served_by);
+        }
         if let Outcome::Failed { error_type } = self.outcome {
             line.text("error_type", error_type);
         }

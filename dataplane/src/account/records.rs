@@ -74,7 +74,8 @@ impl Accounts {
     /// Keeps a request that ended, where it is one of those that are kept. What nobody could read, as a body that is no
     /// JSON or a path that is not there, is not: there was nothing to decide.
     pub(super) fn keep(&self, record: &Record, ending: &Ending, latency: Duration) {
-        let told = record.sampled || ending.error_type.is_some() || record.legs.is_eventful();
+        let told =
+            record.sampled || ending.forwarded || ending.error_type.is_some() || record.legs.is_eventful();
         let Some(dialect) = record.asked.filter(|_| told) else { return };
         let decision = record.decided.as_ref().map(|decided| decided.explain(&record.model, &self.node));
         let kept = self.records.keep(RequestRecord {
@@ -83,6 +84,7 @@ impl Accounts {
             at: record.at,
             api: dialect.as_str().to_owned(),
             outcome: ending.error_type.unwrap_or("success").to_owned(),
+            served_by: ending.forwarded.then(|| "backup".to_owned()),
             status: record.status,
             latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
             decision,
@@ -104,6 +106,7 @@ mod tests {
             at: WallTime(0),
             api: "anthropic".into(),
             outcome: "success".into(),
+            served_by: None,
             status: 200,
             latency_ms: 1,
             decision: None,

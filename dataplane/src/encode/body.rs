@@ -1,6 +1,6 @@
 //! The body of a response to a client, which knows at its end how the request went.
 
-use super::stream::ClientStream;
+use super::{relayed::Relayed, stream::ClientStream};
 use bytes::Bytes;
 use cliproxy_domain::{Target, TokenUsage};
 use http_body::{Body, Frame, SizeHint};
@@ -29,15 +29,27 @@ pub struct Ending {
     pub error_type: Option<&'static str>,
     /// Whether this is a document of the gateway's own, which is not counted as a request to a provider.
     pub own: bool,
+    /// Whether another gateway answered, whose books have the request.
+    pub forwarded: bool,
 }
 
 impl Ending {
     pub(super) fn answered(served: Served, usage: TokenUsage) -> Self {
-        Self { served: Some(served), usage, error_type: None, own: false }
+        Self { served: Some(served), usage, error_type: None, own: false, forwarded: false }
     }
 
     pub(super) fn failed(served: Option<Served>, error_type: &'static str) -> Self {
-        Self { served, usage: TokenUsage::default(), error_type: Some(error_type), own: false }
+        Self {
+            served,
+            usage: TokenUsage::default(),
+            error_type: Some(error_type),
+            own: false,
+            forwarded: false,
+        }
+    }
+
+    pub(super) fn forwarded(error_type: Option<&'static str>) -> Self {
+        Self { served: None, usage: TokenUsage::default(), error_type, own: false, forwarded: true }
     }
 }
 
@@ -45,6 +57,9 @@ impl Ending {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the provider's answer broke off: {0}")]
 pub struct BodyError(pub(super) String);
+
+/// The word for an answer of another gateway that broke off.
+const BROKE_OFF: &str = "stream_broken";
 
 /// A response's body.
 pub struct ReplyBody {
@@ -55,6 +70,8 @@ pub struct ReplyBody {
 enum Kind {
     Whole(Option<Bytes>),
     Stream(Box<ClientStream>),
+    /// With why the request failed, as the other gateway's status tells it.
+    Relayed(Box<Relayed>, Option<&'static str>),
 }
 
 impl ReplyBody {
@@ -63,8 +80,19 @@ impl ReplyBody {
     }
 
     pub(super) fn document(body: Bytes) -> Self {
-        let ending = Ending { served: None, usage: TokenUsage::default(), error_type: None, own: true };
+        let ending = Ending {
+            served: None,
+            usage: TokenUsage::default(),
+            error_type: None,
+            own: true,
+            forwarded: false,
+        };
         Self::whole(body, ending)
+    }
+
+    pub(super) fn relayed(relayed: Relayed, error_type: Option<&'static str>) -> Self {
+        let ending = relayed.is_over().then(|| Ending::forwarded(error_type));
+        Self { kind: Kind::Relayed(Box::new(relayed), error_type), ending }
     }
 
     pub(super) fn stream(stream: ClientStream) -> Self {
@@ -88,6 +116,8 @@ impl ReplyBody {
                 self.ending.clone().map(|ending| (ending.served, ending.usage)).unwrap_or_default()
             }
             Kind::Stream(stream) => stream.so_far(),
+            // Whoever answered has counted it.
+            Kind::Relayed(..) => Default::default(),
         }
     }
 }
@@ -110,17 +140,31 @@ impl Body for ReplyBody {
                 }
                 polled.map(|piece| piece.map(|piece| piece.map(Frame::data)))
             }
+            Kind::Relayed(relayed, error_type) => {
+                let polled = relayed.poll_piece(cx);
+                if this.ending.is_none() {
+                    let broke = matches!(polled, Poll::Ready(Some(Err(_)))).then_some(BROKE_OFF);
+                    let is_over = relayed.is_over() || broke.is_some();
+                    this.ending = is_over.then(|| Ending::forwarded(broke.or(*error_type)));
+                }
+                polled.map(|piece| piece.map(|piece| piece.map(Frame::data)))
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.kind, Kind::Whole(None))
+        match &self.kind {
+            Kind::Whole(body) => body.is_none(),
+            Kind::Stream(_) => false,
+            Kind::Relayed(relayed, _) => relayed.is_over(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64)),
             Kind::Stream(_) => SizeHint::default(),
+            Kind::Relayed(relayed, _) => relayed.size_hint(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The headers of an answer on its way to the client.
 
-use crate::upstream::stops_here;
+use crate::upstream::{stops_at_a_gateway, stops_here};
 use cliproxy_dialects::Framing;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -17,6 +17,20 @@ pub(super) fn answer_headers(upstream: &HeaderMap) -> HeaderMap {
         if name == "x-request-id" {
             headers.insert("x-upstream-request-id", value.clone());
         } else if !NOT_PASSED.contains(name) && !stops_here(name, &connection) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers
+}
+
+/// Takes over the headers of another gateway's answer: all that is not of the connection to it. What it says of itself, as
+/// its name and its configuration, is true of the answer.
+pub(super) fn relayed_headers(other: &HeaderMap) -> HeaderMap {
+    let connection = other.get_all(header::CONNECTION);
+    let mut headers = HeaderMap::with_capacity(other.len() + 2);
+    for (name, value) in other {
+        let own = name.as_str().starts_with("x-cliproxy-");
+        if own || !stops_at_a_gateway(name, &connection) && *name != header::DATE {
             headers.append(name.clone(), value.clone());
         }
     }

@@ -49,6 +49,7 @@ pub(super) fn answer(ops: &Ops, operation: &Operation, asked: &Asked<'_>) -> Res
         Operation::Providers => no_parameters(asked).map(|()| shown(&providers::status(ops))),
         Operation::Cooldowns => no_parameters(asked).map(|()| shown(&cooldowns::status(ops))),
         Operation::LoadBalancing => no_parameters(asked).map(|()| shown(&balancing::status(ops))),
+        Operation::Failover => no_parameters(asked).map(|()| shown(&ops.failover.shown())),
         Operation::Explain => Ok(shown(&explain::explanation(ops, &query(asked)?)?)),
         Operation::Change(verb, provider) if ops.link.is_alone() => {
             no_parameters(asked)?;

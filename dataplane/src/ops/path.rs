@@ -19,6 +19,8 @@ pub(super) enum Operation {
     LoadBalancing,
     /// `GET explain`
     Explain,
+    /// `GET failover`
+    Failover,
     /// `GET requests/{id}`
     Request(String),
     /// `POST providers/{provider}/{verb}`
@@ -51,6 +53,7 @@ impl Operation {
             ["cooldown", "status"] => (GET, Operation::Cooldowns),
             ["load_balancing", "status"] => (GET, Operation::LoadBalancing),
             ["explain"] => (GET, Operation::Explain),
+            ["failover"] => (GET, Operation::Failover),
             ["requests", id] if !id.is_empty() => (GET, Operation::Request(decoded(id)?)),
             ["quotas" | "nodes" | "alerts" | "audit"] | ["config", "history"] => (GET, cluster(MAX_BODY)),
             ["config"] => ("GET, HEAD, PUT", cluster(MAX_CONFIG)),
@@ -131,6 +134,7 @@ mod tests {
             ("HEAD", "cooldown/status", Ok(Operation::Cooldowns)),
             ("GET", "load_balancing/status", Ok(Operation::LoadBalancing)),
             ("GET", "explain", Ok(Operation::Explain)),
+            ("GET", "failover", Ok(Operation::Failover)),
             ("GET", "requests/req-1", Ok(Operation::Request("req-1".to_owned()))),
             (
                 "POST",

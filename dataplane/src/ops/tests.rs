@@ -1,9 +1,13 @@
 use super::*;
-use crate::{sync::HealthWords, upstream::Upstreams};
+use crate::{
+    failover::{CONNECT, FailoverParts},
+    sync::HealthWords,
+    upstream::Upstreams,
+};
 use cliproxy_domain::{
     Alias, AliasTarget, ConfigId, Credential, Provider, ProviderKind, Secret, Snapshot, Target, Timeouts,
 };
-use cliproxy_host::{SystemClock, SystemNet};
+use cliproxy_host::{Entropy, SystemClock, SystemNet};
 use serde_json::{Value, json};
 
 const HERE: &str = "127.0.0.1:50000";
@@ -48,11 +52,25 @@ fn node(alone: bool, tokens: Vec<AdminToken>) -> Ops {
     let live = Arc::new(Live::new(Upstreams::new(Arc::new(SystemNet)).unwrap(), 0));
     live.adopt(ConfigId(3), snapshot()).unwrap();
     let health = Arc::new(HealthWords::new(Arc::clone(&live)));
+    let upstreams = Upstreams::new(Arc::new(SystemNet)).unwrap();
+    let (link, metrics) = (Arc::new(ControlLink::new(!alone)), Metrics::new());
+    let failover = Failover::new(FailoverParts {
+        settings: None,
+        node: "me".into(),
+        live: Arc::clone(&live),
+        link: Arc::clone(&link),
+        pool: upstreams.pool(CONNECT),
+        metrics: metrics.clone(),
+        net: Arc::new(SystemNet),
+        clock: Arc::new(SystemClock),
+        entropy: Entropy::seeded(1),
+    });
     Ops::new(OpsParts {
         tokens,
-        metrics: Metrics::new(),
-        link: Arc::new(ControlLink::new(!alone)),
+        metrics,
+        link,
         recent: Arc::default(),
+        failover: Arc::new(failover),
         records: Arc::new(Records::new(tokio::sync::mpsc::channel(1).0)),
         judge: Arc::new(Judge::new(Arc::clone(&live), health, "me".into(), alone)),
         node: "me".into(),

@@ -70,7 +70,7 @@ impl ControlLink {
     /// Hands an operator's call on. None when the control plane is not connected, or does not answer `within` the time;
     /// a call that changes something may then have been carried out.
     pub async fn ask(&self, request: AskRequest, within: Duration) -> Option<Relayed> {
-        let channel = Channel::clone(&*self.channel.load_full()?);
+        let channel = self.channel()?;
         let mut client = RelayClient::new(channel).max_decoding_message_size(MAX_ANSWER);
         let answer = tokio::time::timeout(within, client.ask(request)).await;
         let answer = match answer {
@@ -86,6 +86,11 @@ impl ControlLink {
             content_type: HeaderValue::try_from(answer.content_type).ok()?,
             body: answer.body.into(),
         })
+    }
+
+    /// Gives the connection, once there is one.
+    pub(super) fn channel(&self) -> Option<Channel> {
+        self.channel.load_full().map(|channel| Channel::clone(&channel))
     }
 
     pub(super) fn connecting(&self, channel: Channel) {
@@ -108,7 +113,8 @@ impl ControlLink {
         self.state.lock().connected = false;
     }
 
-    pub(super) fn last_heard(&self) -> Option<Instant> {
+    /// Tells when the control plane was last heard; none before it ever was.
+    pub fn last_heard(&self) -> Option<Instant> {
         self.state.lock().last_heard
     }
 

@@ -12,9 +12,8 @@ use http::{
 use http_body_util::Full;
 use std::borrow::Cow;
 
-/// Headers that concern one connection alone (RFC 9110 §7.6.1), or that the gateway sets itself, or that carry
-/// the client's own key.
-const NOT_FORWARDED: [HeaderName; 17] = [
+/// Headers that concern one connection alone (RFC 9110 §7.6.1).
+const OF_A_CONNECTION: [HeaderName; 12] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     header::PROXY_AUTHENTICATE,
@@ -27,6 +26,10 @@ const NOT_FORWARDED: [HeaderName; 17] = [
     header::HOST,
     header::CONTENT_LENGTH,
     header::EXPECT,
+];
+
+/// Headers that the gateway sets itself for a provider, or that carry the client's own key.
+const NOT_FORWARDED: [HeaderName; 5] = [
     header::COOKIE,
     header::AUTHORIZATION,
     header::ACCEPT_ENCODING,
@@ -56,9 +59,14 @@ fn concerns_the_client(name: &HeaderName) -> bool {
     )
 }
 
-/// Tells whether a header of either side stops at the gateway. `connection` are its message's own.
+/// Tells whether a header stops between a client and a provider. `connection` are its message's own.
 pub(crate) fn stops_here(name: &HeaderName, connection: &GetAll<'_, HeaderValue>) -> bool {
-    NOT_FORWARDED.contains(name)
+    NOT_FORWARDED.contains(name) || stops_at_a_gateway(name, connection)
+}
+
+/// Tells whether a header goes no further than to the next gateway, be it one of ours. `connection` are its message's own.
+pub(crate) fn stops_at_a_gateway(name: &HeaderName, connection: &GetAll<'_, HeaderValue>) -> bool {
+    OF_A_CONNECTION.contains(name)
         || name.as_str().starts_with("x-cliproxy-")
         || connection
             .iter()

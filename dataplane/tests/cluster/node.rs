@@ -103,6 +103,7 @@ impl Node {
             name: Some("me".into()),
             build: "test".into(),
             initial,
+            failover: None,
         };
         let seams = Seams {
             clock: Arc::new(PausedClock),

@@ -8,6 +8,7 @@ mod alone;
 mod arrays;
 mod cooldown;
 mod endings;
+mod forwarding;
 mod half_open;
 mod hang_ups;
 mod hedging;

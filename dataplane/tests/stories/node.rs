@@ -2,7 +2,7 @@
 
 use crate::network::MemoryNet;
 use cliproxy_dataplane::{
-    DataPlane, Seams, Settings, authenticate::Admission, decode::BodyLimits, live::Live,
+    DataPlane, FailoverSettings, Seams, Settings, authenticate::Admission, decode::BodyLimits, live::Live,
 };
 use cliproxy_domain::{
     Alias, AliasTarget, ConfigId, Cooldown, CooldownDurations, Credential, HealthCheck, Hint, ModelName,
@@ -106,6 +106,15 @@ pub fn in_turn(providers: Vec<Provider>) -> Snapshot {
 impl Node {
     /// Starts a node without a control plane.
     pub async fn start(net: &MemoryNet, snapshot: Snapshot) -> Self {
+        Self::start_among(net, snapshot, None).await
+    }
+
+    /// Starts a node without a control plane that stands in for others.
+    pub async fn start_among(
+        net: &MemoryNet,
+        snapshot: Snapshot,
+        failover: Option<FailoverSettings>,
+    ) -> Self {
         let metrics = Metrics::new();
         let settings = Settings {
             listen: ([127, 0, 0, 1], 0).into(),
@@ -119,6 +128,7 @@ impl Node {
             name: Some("node-1".into()),
             build: "test".into(),
             initial: Some(snapshot),
+            failover,
         };
         let seams = Seams {
             clock: Arc::new(StoryClock::default()),

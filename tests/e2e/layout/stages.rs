@@ -10,14 +10,16 @@ const STAGES: [&str; 6] = ["authenticate", "decode", "route", "attempt", "encode
 const BELOW_THE_STAGES: [&str; 3] = ["refusal", "live", "upstream"];
 
 /// What the other modules of the data plane may name. `pipeline` and `node` put the rest together.
-const BESIDE_THE_STAGES: [(&str, &[&str]); 9] = [
+const BESIDE_THE_STAGES: [(&str, &[&str]); 10] = [
     ("refusal", &[]),
     // A provider's request is made from the call.
     ("upstream", &["decode"]),
     ("live", &["upstream"]),
     // The entry. `account` only for the type of the body that the pipeline gives.
     ("listen", &["account", "ops", "pipeline"]),
-    ("ops", &["account", "live", "probe", "sync"]),
+    // What it hands on is a call as it came.
+    ("failover", &["decode", "live", "sync", "upstream"]),
+    ("ops", &["account", "failover", "live", "probe", "sync"]),
     ("probe", &["live", "ops", "sync", "upstream"]),
     ("sync", &["account", "live", "ops", "probe"]),
     ("pipeline", ANY),

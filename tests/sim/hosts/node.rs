@@ -21,6 +21,7 @@ pub async fn run(world: Arc<World>, name: String, start: u32) -> turmoil::Result
         name: Some(name.as_str().into()),
         build: "simulated".into(),
         initial: None,
+        failover: None,
     };
     let seams = Seams {
         clock: world.steady(&name),

@@ -25,6 +25,7 @@ const GUIDE: AccessEntry<'static> = AccessEntry {
     latency: Duration::from_millis(450),
     input_tokens: 100,
     output_tokens: 50,
+    served_by: None,
 };
 
 fn written(format: Format, level: Level, entries: &[AccessEntry<'_>]) -> String {
@@ -33,6 +34,13 @@ fn written(format: Format, level: Level, entries: &[AccessEntry<'_>]) -> String 
     entries.iter().for_each(|entry| log.write(entry));
     drop(guard);
     String::from_utf8(memory.0.lock().clone()).unwrap()
+}
+
+#[test]
+fn a_request_that_another_node_answered_says_so() {
+    let forwarded = AccessEntry { provider: "", served_by: Some("backup"), ..GUIDE };
+    let line = written(Format::Text, Level::Info, &[forwarded]);
+    assert!(line.ends_with("tokens.output=50 served_by=backup\n"), "{line}");
 }
 
 #[test]

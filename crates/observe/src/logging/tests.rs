@@ -175,6 +175,7 @@ fn init_logs_to_the_file_and_refuses_a_second_log() {
         latency: std::time::Duration::ZERO,
         input_tokens: 0,
         output_tokens: 0,
+        served_by: None,
     });
     assert!(matches!(init(settings, || 0), Err(LogError::AlreadyInstalled)));
     assert_eq!(guard.lost_lines(), 0);

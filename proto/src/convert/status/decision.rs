@@ -28,6 +28,7 @@ pub fn request_to_wire(status: &RequestStatus) -> v1::GetRequestResponse {
             at_ms: request.at.0,
             api: request.api.clone(),
             outcome: request.outcome.clone(),
+            served_by: request.served_by.clone().unwrap_or_default(),
             status: request.status.into(),
             latency_ms: request.latency_ms,
             decision: request.decision.as_ref().map(decision_to_wire),

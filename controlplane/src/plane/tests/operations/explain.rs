@@ -11,6 +11,7 @@ pub(super) fn record(id: &str) -> RequestRecord {
         at: START,
         api: "openai_chat".into(),
         outcome: "rate_limit".into(),
+        served_by: None,
         status: 429,
         latency_ms: 12,
         decision: None,

@@ -1,0 +1,210 @@
+//! What a primary cannot serve goes to its backup, once.
+
+use crate::{
+    network::MemoryNet,
+    node::{Answer, Node, in_turn, post, provider},
+    script::{CHAT, Script, Step, chat, chunk, chunked_events, document, limited, send},
+};
+use cliproxy_dataplane::{FailoverSettings, Part, Way};
+use cliproxy_domain::ProviderKind;
+use cliproxy_host::{Clock as _, SystemClock};
+use std::time::Duration;
+
+const CHAT_PATH: &str = "/v1/chat/completions";
+const ASK: &str = r#"{"model":"m"}"#;
+const STREAM: &str = r#"{"model":"m","stream":true}"#;
+/// What a waiting backup says of its health.
+const WELL: &str = r#"{"status":"ok","node":"node-2","role":"passive","draining":false}"#;
+
+fn primary() -> Option<FailoverSettings> {
+    Some(FailoverSettings {
+        way: Way::Pair {
+            name: "http://backup".to_owned(),
+            part: Part::Primary,
+            other: Some("http://backup".to_owned()),
+        },
+        check_interval: Duration::from_secs(10),
+        timeout: Duration::from_secs(30),
+        shares_control_plane: false,
+    })
+}
+
+/// A primary whose only provider rests for a minute after one request, and a backup that is asked for its health first
+/// and answers everything else with `answers`.
+async fn pair(net: &MemoryNet, answers: Vec<Vec<Step>>) -> (Node, Script, Script) {
+    let up = Script::play(net, "up", vec![limited(60)]);
+    let health = vec![document("200 OK", WELL)];
+    let backup = Script::play(net, "backup", health.into_iter().chain(answers).collect());
+    let node = Node::start_among(net, in_turn(vec![provider("up", ProviderKind::OpenAi)]), primary()).await;
+    while backup.requests().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // The answer to the check has to be read as well.
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    (node, up, backup)
+}
+
+/// Gives the requests that are no checks and no words about rests.
+fn asked(backup: &Script) -> Vec<String> {
+    let of_clients = |request: &String| request.starts_with("POST /v1/");
+    backup.requests().into_iter().filter(of_clients).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_for_which_everything_is_out_is_answered_by_the_backup_as_the_client_sent_it() {
+    let net = MemoryNet::new();
+    let (node, up, backup) = pair(&net, vec![chat()]).await;
+    let mut request = post("/v1/chat/completions?beta=1", ASK);
+    for (name, value) in [
+        ("authorization", "Bearer the-clients-own"),
+        ("x-request-id", "mine-1"),
+        ("idempotency-key", "once"),
+        ("x-session-id", "s"),
+    ] {
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+    let answer = Answer::read(node.open(request).await).await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, CHAT));
+    assert_eq!(answer.headers["x-cliproxy-served-by"], "backup");
+    assert_eq!(answer.headers["x-request-id"], "mine-1");
+    assert_eq!(up.requests().len(), 1, "its own provider was tried first");
+    let asked = asked(&backup);
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    let (head, body) = asked[0].split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("POST /v1/chat/completions?beta=1 HTTP/1.1\r\n"), "{head}");
+    for line in [
+        "authorization: Bearer the-clients-own",
+        "x-request-id: mine-1",
+        "idempotency-key: once",
+        "x-session-id: s",
+        "x-cliproxy-hop: 1",
+        "host: backup",
+    ] {
+        assert!(head.lines().any(|found| found == line), "{line}: {head}");
+    }
+    assert!(head.contains("x-cliproxy-elapsed-ms: "), "{head}");
+    assert_eq!(body, ASK);
+    assert_eq!(node.metric("cliproxy_forwarded_total{result=\"answered\"}"), 1);
+    assert!(!node.metrics().contains("cliproxy_requests_total{provider=\"none\""), "{}", node.metrics());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_rests_already_is_not_called_before_the_backup_is() {
+    let net = MemoryNet::new();
+    let (node, up, backup) = pair(&net, vec![chat()]).await;
+    for _ in 0..3 {
+        assert_eq!(node.ask(CHAT_PATH, ASK).await.status, 200);
+    }
+    assert_eq!((up.requests().len(), asked(&backup).len()), (1, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_handed_on_is_not_handed_on_again() {
+    let net = MemoryNet::new();
+    let (node, _, backup) = pair(&net, vec![chat()]).await;
+    let mut request = post(CHAT_PATH, ASK);
+    request.headers_mut().insert("x-cliproxy-hop", "1".parse().unwrap());
+    let answer = Answer::read(node.open(request).await).await;
+    assert_eq!(answer.status, 429);
+    assert!(!answer.headers.contains_key("x-cliproxy-served-by"));
+    assert!(asked(&backup).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_that_cannot_serve_either_leaves_the_client_with_the_first_refusal() {
+    for (refusal, result) in [
+        (limited(7), "refused"),
+        (document("503 Service Unavailable", "{}"), "refused"),
+        (document("403 Forbidden", "{}"), "refused"),
+        (vec![], "unreachable"),
+    ] {
+        let net = MemoryNet::new();
+        let (node, _, _backup) = pair(&net, vec![refusal]).await;
+        let answer = node.ask(CHAT_PATH, ASK).await;
+        assert_eq!(answer.status, 429, "{result}");
+        assert_eq!(answer.headers["retry-after"], "60", "this node's own rest, not the backup's");
+        assert!(!answer.headers.contains_key("x-cliproxy-served-by"));
+        assert_eq!(node.metric(&format!("cliproxy_forwarded_total{{result=\"{result}\"}}")), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mistake_of_the_client_is_told_in_the_backups_words() {
+    let net = MemoryNet::new();
+    let (node, ..) = pair(&net, vec![document("422 Unprocessable Entity", r#"{"error":"so"}"#)]).await;
+    let answer = node.ask(CHAT_PATH, ASK).await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (422, r#"{"error":"so"}"#));
+    assert_eq!(node.metric("cliproxy_forwarded_total{result=\"answered\"}"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_that_was_not_well_at_its_last_check_is_not_asked() {
+    let net = MemoryNet::new();
+    Script::play(&net, "up", vec![limited(60)]);
+    let backup = Script::play(&net, "backup", vec![document("500 Internal Server Error", "")]);
+    let node = Node::start_among(&net, in_turn(vec![provider("up", ProviderKind::OpenAi)]), primary()).await;
+    while backup.requests().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(node.ask(CHAT_PATH, ASK).await.status, 429);
+    assert!(asked(&backup).is_empty());
+    assert_eq!(node.metric("cliproxy_forwarded_total{result=\"unhealthy\"}"), 1);
+    assert_eq!(node.metric("cliproxy_peer_up{peer=\"http://backup\"}"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_pass_through_and_break_as_they_break_there() {
+    let net = MemoryNet::new();
+    let whole = [chunked_events(), chunk("data: 1\n\n"), chunk("data: [DONE]\n\n"), send("0\r\n\r\n")];
+    let (node, ..) = pair(&net, vec![whole.to_vec()]).await;
+    let answer = node.ask(CHAT_PATH, STREAM).await;
+    assert!(answer.complete);
+    assert_eq!(answer.body, "data: 1\n\ndata: [DONE]\n\n");
+    assert_eq!(answer.headers["x-cliproxy-served-by"], "backup");
+
+    let net = MemoryNet::new();
+    let (node, ..) = pair(&net, vec![vec![chunked_events(), chunk("data: 1\n\n")]]).await;
+    let answer = node.ask(CHAT_PATH, STREAM).await;
+    assert!(!answer.complete, "what broke there breaks here");
+    assert_eq!(answer.body, "data: 1\n\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_that_falls_silent_in_its_answer_is_given_up_after_the_idle_timeout() {
+    let net = MemoryNet::new();
+    let (node, ..) = pair(&net, vec![vec![chunked_events(), chunk("data: 1\n\n"), Step::Hang]]).await;
+    let asked = SystemClock.now();
+    let answer = node.ask(CHAT_PATH, STREAM).await;
+    assert!(!answer.complete);
+    let took = (SystemClock.now() - asked).as_secs();
+    assert!((120..=240).contains(&took), "{took}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_handed_on_keeps_the_time_that_it_has_used_up() {
+    let net = MemoryNet::new();
+    Script::play(&net, "up", vec![vec![Step::Hang]]);
+    let node = Node::start(&net, in_turn(vec![provider("up", ProviderKind::OpenAi)])).await;
+    let mut request = post(CHAT_PATH, ASK);
+    request.headers_mut().insert("x-cliproxy-hop", "1".parse().unwrap());
+    // Ten minutes are the whole of its time.
+    request.headers_mut().insert("x-cliproxy-elapsed-ms", "590000".parse().unwrap());
+    let asked = SystemClock.now();
+    assert_eq!(Answer::read(node.open(request).await).await.status, 504);
+    let took = (SystemClock.now() - asked).as_secs();
+    assert!((9..=11).contains(&took), "{took}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_backup_answered_is_in_the_record_of_the_request() {
+    let net = MemoryNet::new();
+    let (node, ..) = pair(&net, vec![chat()]).await;
+    let mut request = post(CHAT_PATH, ASK);
+    request.headers_mut().insert("x-request-id", "mine-1".parse().unwrap());
+    Answer::read(node.open(request).await).await;
+    let told = node.get("/v0/operations/requests/mine-1").await;
+    let record: serde_json::Value = serde_json::from_str(&told.body).unwrap();
+    let record = &record["request"];
+    assert_eq!((&record["outcome"], &record["served_by"]), (&"success".into(), &"backup".into()), "{record}");
+    assert_eq!(record["attempts"][0]["outcome"], "rate_limit", "{record}");
+}
