@@ -1,6 +1,6 @@
 //! The audit log, and what operators' calls were answered.
 
-use crate::{fault::Fault, sql, text};
+use crate::{fault::Fault, millis, sql, text};
 use cliproxy_domain::{AuditEntry, AuditQuery, ProviderName, WallTime};
 use cliproxy_store::{Outcome, RETAINED_AUDIT, RETAINED_OUTCOMES};
 use sqlx::{PgConnection, Row, postgres::PgRow};
@@ -27,11 +27,7 @@ pub(crate) async fn write(connection: &mut PgConnection, entries: &[AuditEntry])
         .bind(texts(|entry| &entry.after))
         .execute(&mut *connection)
         .await?;
-    let newest: Option<i64> = sqlx::query_scalar(sql::NEWEST_AUDIT).fetch_one(&mut *connection).await?;
-    if let Some(newest) = newest {
-        let horizon = WallTime(newest).minus(RETAINED_AUDIT);
-        sqlx::query(sql::FORGET_AUDIT).bind(horizon.0).execute(connection).await?;
-    }
+    sqlx::query(sql::FORGET_AUDIT).bind(millis(RETAINED_AUDIT)).execute(connection).await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Health checks by the minute.
 
-use crate::{fault::Fault, sql, text, usage::join_halves};
+use crate::{fault::Fault, millis, sql, text, usage::join_halves};
 use cliproxy_domain::{ProviderName, WallTime};
 use cliproxy_store::{CheckCount, RETAINED_CHECKS, ledger::CELL_MAX};
 use sqlx::PgConnection;
@@ -19,11 +19,7 @@ pub(crate) async fn record(connection: &mut PgConnection, checks: &[CheckCount])
         .bind(sums.values().map(|(_, passed)| passed.cast_signed()).collect::<Vec<_>>())
         .execute(&mut *connection)
         .await?;
-    let newest: Option<i64> = sqlx::query_scalar(sql::NEWEST_CHECK).fetch_one(&mut *connection).await?;
-    if let Some(newest) = newest {
-        let horizon = WallTime(newest).minus(RETAINED_CHECKS);
-        sqlx::query(sql::FORGET_CHECKS).bind(horizon.0).execute(connection).await?;
-    }
+    sqlx::query(sql::FORGET_CHECKS).bind(millis(RETAINED_CHECKS)).execute(connection).await?;
     Ok(())
 }
 

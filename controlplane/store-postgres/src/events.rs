@@ -1,10 +1,9 @@
 //! Urgent events.
 
-use crate::{fault::Fault, sql, text};
+use crate::{fault::Fault, millis, sql, text};
 use cliproxy_domain::{UrgentEvent, UrgentKind, WallTime};
 use cliproxy_store::RETAINED_EVENTS;
 use sqlx::PgConnection;
-use std::time::Duration;
 
 /// Writes events, each id once, and forgets what is too old. The caller commits.
 pub(crate) async fn record(
@@ -48,11 +47,6 @@ async fn add(connection: &mut PgConnection, events: &[UrgentEvent], now: WallTim
 
 pub(crate) async fn ids(connection: &mut PgConnection) -> Result<Vec<String>, Fault> {
     Ok(sqlx::query_scalar(sql::EVENT_IDS).fetch_all(connection).await?)
-}
-
-/// Gives whole milliseconds; what passes 292 million years is cut to that.
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn kind_text(kind: UrgentKind) -> &'static str {

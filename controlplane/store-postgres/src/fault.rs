@@ -29,6 +29,8 @@ mod code {
     pub(super) const DEADLOCK_DETECTED: &str = "40P01";
     /// Also a lock that was waited for longer than `lock_timeout`.
     pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
+    pub(super) const ADMIN_SHUTDOWN: &str = "57P01";
+    pub(super) const CRASH_SHUTDOWN: &str = "57P02";
     pub(super) const DATA_CORRUPTED: &str = "XX001";
     pub(super) const INDEX_CORRUPTED: &str = "XX002";
     /// Values that do not fit their column or cannot be read.
@@ -48,6 +50,16 @@ impl Fault {
             code_of(error).as_deref(),
             Some(code::SERIALIZATION_FAILURE | code::DEADLOCK_DETECTED | code::LOCK_NOT_AVAILABLE)
         )
+    }
+
+    /// Tells whether the connection was lost, so that the server rolled back whatever was done on it.
+    pub(crate) fn is_of_a_dead_connection(&self) -> bool {
+        let Fault::Sql(error) = self else { return false };
+        match error {
+            sqlx::Error::Io(_) => true,
+            _ => code_of(error)
+                .is_some_and(|code| code == code::ADMIN_SHUTDOWN || code == code::CRASH_SHUTDOWN),
+        }
     }
 
     /// Tells whether the connection still does what it is told, so that it can roll back.

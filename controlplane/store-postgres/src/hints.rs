@@ -1,6 +1,6 @@
 //! The hint line: the newest value of every key, and the log of their changes.
 
-use crate::{fault::Fault, ring, sql, text};
+use crate::{fault::Fault, sql, text};
 use cliproxy_domain::{Hint, HintKey, HintVersion, WallTime};
 use cliproxy_store::{
     HintChange,
@@ -18,18 +18,9 @@ pub(crate) async fn merge(
     if incoming.is_empty() {
         return Ok(Vec::new());
     }
-    let newest: i64 = sqlx::query_scalar(sql::HINT_VERSION).fetch_one(&mut *connection).await?;
-    let mut current = read(connection, incoming).await?;
-    let newest = HintVersion(newest.cast_unsigned());
+    let (newest, mut current) = read(connection, incoming).await?;
     let changes = hints::merge_and_number(&mut current, newest, incoming.to_vec());
-    if let Some(last) = changes.last() {
-        write(connection, &changes).await?;
-        let version = last.version.0.cast_signed();
-        sqlx::query(sql::SET_HINT_VERSION).bind(version).execute(&mut *connection).await?;
-        let forgotten = hints::forgotten_up_to(last.version).0.cast_signed();
-        sqlx::query(sql::FORGET_CHANGES).bind(forgotten).execute(&mut *connection).await?;
-        ring(connection, &format!("log {version}")).await?;
-    }
+    write(connection, &changes).await?;
     Ok(changes)
 }
 
@@ -79,41 +70,48 @@ pub(crate) async fn changes_since(
     Ok(Some(changes))
 }
 
-/// Reads the stored values of the keys of `hints`.
-async fn read(connection: &mut PgConnection, hints: &[Hint]) -> Result<BTreeMap<HintKey, Hint>, Fault> {
+/// Reads the newest version, and the stored values of the keys of `hints`.
+async fn read(
+    connection: &mut PgConnection,
+    hints: &[Hint],
+) -> Result<(HintVersion, BTreeMap<HintKey, Hint>), Fault> {
     let keys: BTreeSet<HintKey> = hints.iter().map(Hint::key).collect();
     let (kinds, keys): (Vec<&str>, Vec<String>) = keys
         .iter()
         .filter_map(stored::RowKey::of)
         .map(|row| (row.kind, text::key(&row.key).into_owned()))
         .unzip();
-    let rows: Vec<(String, String)> =
-        sqlx::query_as(sql::HINTS_OF).bind(kinds).bind(keys).fetch_all(connection).await?;
+    let mut newest = HintVersion(0);
     let mut current = BTreeMap::new();
-    for (kind, body) in &rows {
-        let hint = of_row(kind, body)?;
-        current.insert(hint.key(), hint);
+    for row in &sqlx::query(sql::HINTS_OF).bind(kinds).bind(keys).fetch_all(connection).await? {
+        newest = HintVersion(row.try_get::<i64, _>(0)?.cast_unsigned());
+        if let Some(kind) = row.try_get::<Option<String>, _>(1)? {
+            let hint = of_row(&kind, row.try_get(2)?)?;
+            current.insert(hint.key(), hint);
+        }
     }
-    Ok(current)
+    Ok((newest, current))
 }
 
 /// Writes the merged values, of each key the last, and all of them to the log.
 async fn write(connection: &mut PgConnection, changes: &[HintChange]) -> Result<(), Fault> {
+    let Some(newest) = changes.last().map(|change| change.version) else { return Ok(()) };
+    let forgotten = hints::forgotten_up_to(newest);
     let rows: Vec<(HintVersion, stored::Row)> =
         changes.iter().filter_map(|change| Some((change.version, stored::Row::of(&change.hint)?))).collect();
-    let newest: BTreeMap<(&str, String), &stored::Row> =
+    let values: BTreeMap<(&str, String), &stored::Row> =
         rows.iter().map(|(_, row)| ((row.key.kind, text::key(&row.key.key).into_owned()), row)).collect();
-    sqlx::query(sql::SET_HINTS)
-        .bind(newest.keys().map(|(kind, _)| *kind).collect::<Vec<_>>())
-        .bind(newest.keys().map(|(_, key)| key.clone()).collect::<Vec<_>>())
-        .bind(newest.values().map(|row| row.body.as_str()).collect::<Vec<_>>())
-        .bind(newest.values().map(|row| row.settled_at.map(|time| time.0)).collect::<Vec<_>>())
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query(sql::ADD_CHANGES)
-        .bind(rows.iter().map(|(version, _)| version.0.cast_signed()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, row)| row.key.kind).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, row)| row.body.as_str()).collect::<Vec<_>>())
+    let logged: Vec<_> = rows.iter().filter(|(version, _)| *version > forgotten).collect();
+    sqlx::query(sql::WRITE_CHANGES)
+        .bind(values.keys().map(|(kind, _)| *kind).collect::<Vec<_>>())
+        .bind(values.keys().map(|(_, key)| key.as_str()).collect::<Vec<_>>())
+        .bind(values.values().map(|row| row.body.as_str()).collect::<Vec<_>>())
+        .bind(values.values().map(|row| row.settled_at.map(|time| time.0)).collect::<Vec<_>>())
+        .bind(logged.iter().map(|(version, _)| version.0.cast_signed()).collect::<Vec<_>>())
+        .bind(logged.iter().map(|(_, row)| row.key.kind).collect::<Vec<_>>())
+        .bind(logged.iter().map(|(_, row)| row.body.as_str()).collect::<Vec<_>>())
+        .bind(forgotten.0.cast_signed())
+        .bind(newest.0.cast_signed())
         .execute(connection)
         .await?;
     Ok(())

@@ -1,6 +1,6 @@
 //! Leases, by the database's clock.
 
-use crate::{fault::Fault, ring, sql, text};
+use crate::{fault::Fault, millis, ring, sql, text};
 use cliproxy_domain::{Fence, Lease, LeaseName};
 use sqlx::PgConnection;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub(crate) async fn lead(
     sqlx::query(sql::LEAD)
         .bind(text::key(&lease.0))
         .bind(text::plain(holder))
-        .bind(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
+        .bind(millis(ttl))
         .execute(&mut *connection)
         .await?;
     let query = sqlx::query_as(sql::LEASE).bind(text::key(&lease.0));

@@ -9,7 +9,7 @@ use cliproxy_store::{
     ledger::{self, Books, Marks, Position, Settled},
 };
 use rows::Rows;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Row};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A cursor as its row is named: the node, and the bits of the incarnation read as signed.
@@ -34,7 +34,7 @@ pub(crate) async fn apply(
     now: WallTime,
 ) -> Result<Applied, Fault> {
     let keys: BTreeSet<RowKey> = nodes.iter().map(row_key).collect();
-    let known = lock_cursors(connection, &keys).await?;
+    let (known, marks) = lock_cursors(connection, &keys).await?;
     let unknown: BTreeSet<RowKey> = keys.into_iter().filter(|key| !known.contains_key(key)).collect();
     if !unknown.is_empty() {
         return Ok(Applied::Unknown(unknown));
@@ -43,7 +43,7 @@ pub(crate) async fn apply(
         let position = known.get(&row_key(input)).copied().flatten()?;
         Some(((input.node.clone(), input.incarnation), position))
     });
-    let books = Books { cursors: cursors.collect(), marks: read_marks(connection).await? };
+    let books = Books { cursors: cursors.collect(), marks };
     let settled = ledger::settle(nodes, &books, now);
     write_sums(connection, &settled).await?;
     move_cursors(connection, &settled, now).await?;
@@ -70,32 +70,37 @@ fn columns(keys: &BTreeSet<RowKey>) -> (Vec<String>, Vec<i64>) {
     keys.iter().cloned().unzip()
 }
 
-/// Gives the cursors that have a row: none where nothing is counted yet.
+/// Gives the cursors that have a row, none where nothing is counted yet; and the marks, if there is any row.
 async fn lock_cursors(
     connection: &mut PgConnection,
     keys: &BTreeSet<RowKey>,
-) -> Result<BTreeMap<RowKey, Option<Position>>, Fault> {
+) -> Result<(BTreeMap<RowKey, Option<Position>>, Marks), Fault> {
     let (nodes, incarnations) = columns(keys);
-    let query = sqlx::query_as(sql::CURSORS).bind(nodes).bind(incarnations);
-    let rows: Vec<(String, i64, Option<i64>, Option<i64>)> = query.fetch_all(connection).await?;
-    let position = |last: i64, late_before: Option<i64>| Position {
-        last: Seq(last.cast_unsigned()),
-        late_before: late_before.map(WallTime),
-    };
-    let cursor = |(node, incarnation, last, late_before): (_, _, Option<i64>, _)| {
-        ((node, incarnation), last.map(|last| position(last, late_before)))
-    };
-    Ok(rows.into_iter().map(cursor).collect())
+    let query = sqlx::query(sql::CURSORS).bind(nodes).bind(incarnations);
+    let mut cursors = BTreeMap::new();
+    let mut marks = Marks::default();
+    for row in &query.fetch_all(connection).await? {
+        let late_before: Option<i64> = row.try_get(3)?;
+        let position = row
+            .try_get::<Option<i64>, _>(2)?
+            .map(|last| Position { last: Seq(last.cast_unsigned()), late_before: late_before.map(WallTime) });
+        cursors.insert((row.try_get(0)?, row.try_get(1)?), position);
+        marks = marks_of(row.try_get(4)?, row.try_get(5)?, row.try_get(6)?);
+    }
+    Ok((cursors, marks))
 }
 
 pub(crate) async fn read_marks(connection: &mut PgConnection) -> Result<Marks, Fault> {
-    let (rolled_to, minutes_from, purged_to): (i64, i64, Option<i64>) =
-        sqlx::query_as(sql::MARKS).fetch_one(connection).await?;
-    Ok(Marks {
+    let (rolled_to, minutes_from, purged_to) = sqlx::query_as(sql::MARKS).fetch_one(connection).await?;
+    Ok(marks_of(rolled_to, minutes_from, purged_to))
+}
+
+fn marks_of(rolled_to: i64, minutes_from: i64, purged_to: Option<i64>) -> Marks {
+    Marks {
         rolled_to: WallTime(rolled_to),
         minutes_from: WallTime(minutes_from),
         purged_to: purged_to.map(WallTime),
-    })
+    }
 }
 
 async fn write_sums(connection: &mut PgConnection, settled: &Settled) -> Result<(), Fault> {

@@ -37,13 +37,17 @@ use doorbell::Doorbell;
 use fault::Fault;
 use server::Server;
 use sqlx::{PgConnection, PgPool};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Mutex;
 
 /// A store over one Postgres database.
 #[derive(Debug)]
 pub struct PostgresStore {
     pool: PgPool,
     server: Arc<Server>,
+    /// Held by whoever will lock what is numbered, so that callers of one process wait here, for as long as it takes,
+    /// and not at the server, which lets nobody wait long.
+    numbering: Mutex<()>,
     /// None when other replicas are not listened to.
     doorbell: Option<Doorbell>,
 }
@@ -75,4 +79,9 @@ impl PostgresStore {
 async fn ring(connection: &mut PgConnection, what: &str) -> Result<(), Fault> {
     sqlx::query(sql::RING).bind(what).execute(connection).await?;
     Ok(())
+}
+
+/// Gives whole milliseconds; what passes 292 million years is cut to that.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -16,13 +16,16 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::time::timeout;
+use tokio::{sync::Mutex, time::timeout};
 
 /// The oldest version that is supported, as the server numbers them.
 const OLDEST_VERSION: u32 = 140_000;
 
 /// How long a caller waits for a connection; longer than a transaction waits for locks.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a connection must have been idle to be tried before it is used.
+const LONG_IDLE: Duration = Duration::from_secs(1);
 
 /// How long one attempt to connect may take at the start.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -75,20 +78,29 @@ impl PostgresStore {
         let server = Arc::new(Server::new(place));
         let pool = pool(settings.connections, &server).connect_lazy_with(options.clone());
         let doorbell = settings.listen.then(|| Doorbell::start(options));
-        let store = PostgresStore { pool, server, doorbell };
+        let store = PostgresStore { pool, server, numbering: Mutex::default(), doorbell };
         // The first connection of the pool checks which history it is.
         store.read((), |_, ()| Box::pin(async { Ok(()) })).await?;
         Ok(store)
     }
 }
 
-/// Connections are checked before they are used, and when they were idle, as the server may have been restarted.
+/// Connections are checked before they are used for the first time, and when they were idle for a while, as the server may
+/// have been restarted.
 fn pool(connections: u32, server: &Arc<Server>) -> PgPoolOptions {
     let server = Arc::clone(server);
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(true)
+        .test_before_acquire(false)
+        .before_acquire(|connection, known| {
+            Box::pin(async move {
+                if known.idle_for >= LONG_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .after_connect(move |connection, _| {
             let server = Arc::clone(&server);
             Box::pin(async move { server.check(connection).await })

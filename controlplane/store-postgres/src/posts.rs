@@ -1,6 +1,6 @@
 //! What replicas tell each other.
 
-use crate::{fault::Fault, ring, sql, text};
+use crate::{fault::Fault, sql, text};
 use cliproxy_domain::ReplicaId;
 use cliproxy_store::{Post, RETAINED_POSTS};
 use sqlx::{PgConnection, Row};
@@ -11,19 +11,11 @@ pub(crate) async fn add(
     replica: &ReplicaId,
     body: &[u8],
 ) -> Result<u64, Fault> {
-    // Locks the number until the commit.
-    let number: i64 = sqlx::query_scalar(sql::NEXT_POST).fetch_one(&mut *connection).await?;
-    sqlx::query(sql::ADD_POST)
-        .bind(number)
+    let query = sqlx::query_scalar::<_, i64>(sql::ADD_POST)
         .bind(text::plain(replica.as_str()))
         .bind(body)
-        .execute(&mut *connection)
-        .await?;
-    let number = number.cast_unsigned();
-    let forgotten = number.saturating_sub(RETAINED_POSTS);
-    sqlx::query(sql::FORGET_POSTS).bind(forgotten.cast_signed()).execute(&mut *connection).await?;
-    ring(connection, &format!("post {number}")).await?;
-    Ok(number)
+        .bind(RETAINED_POSTS.cast_signed());
+    Ok(query.fetch_one(connection).await?.cast_unsigned())
 }
 
 pub(crate) async fn newest(connection: &mut PgConnection) -> Result<u64, Fault> {

@@ -45,9 +45,7 @@ statements! {
     /// The lock keeps the lease from going to another before the commit.
     FENCE = "SELECT epoch FROM lease WHERE name = $1 AND holder = $2 AND epoch = $3 FOR SHARE";
 
-    NEXT_POST = "UPDATE post_number SET newest = newest + 1 RETURNING newest";
-    ADD_POST = "INSERT INTO post (number, replica, body) VALUES ($1, $2, $3)";
-    FORGET_POSTS = "DELETE FROM post WHERE number <= $1";
+    ADD_POST = include_str!("../queries/add_post.sql");
     NEWEST_POST = "SELECT newest FROM post_number";
     /// At least one row, with the newest number, whether or not a post follows.
     POSTS = "SELECT n.newest, p.number, p.replica, p.body FROM post_number n LEFT JOIN
@@ -69,10 +67,14 @@ statements! {
     ADD_CONFIG_ENTRIES = "INSERT INTO config_entry (config_id, kind, key, hash)
         SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::bigint[])";
 
-    /// Sorted, so that transactions that lock several take them in the same order.
-    CURSORS = "SELECT c.node_id, c.incarnation, c.last_seq, c.late_before_ms FROM telemetry_cursor c
+    /// With the marks of usage, which whoever reads this has locked. Sorted, so that transactions that lock several rows
+    /// take them in the same order.
+    CURSORS = "SELECT c.node_id, c.incarnation, c.last_seq, c.late_before_ms, m.rolled_to_ms, m.minutes_from_ms,
+            m.purged_to_ms
+        FROM telemetry_cursor c
         JOIN unnest($1::text[], $2::bigint[]) AS k (node_id, incarnation)
             ON c.node_id = k.node_id AND c.incarnation = k.incarnation
+        CROSS JOIN usage_mark m
         ORDER BY c.node_id, c.incarnation FOR UPDATE OF c";
     ADD_CURSORS = "INSERT INTO telemetry_cursor (node_id, incarnation, last_seq, updated_ms)
         SELECT k.node_id, k.incarnation, NULL, $3 FROM unnest($1::text[], $2::bigint[]) AS k (node_id, incarnation)
@@ -117,19 +119,15 @@ statements! {
     FORGET_CURSORS = include_str!("../queries/forget_cursors.sql");
     FORGET_NODES = "DELETE FROM node WHERE last_seen_ms < $1";
 
-    HINT_VERSION = "SELECT log_version FROM cp_meta";
-    SET_HINT_VERSION = "UPDATE cp_meta SET log_version = $1";
-    HINTS_OF = "SELECT h.kind, h.body FROM hint h
-        JOIN unnest($1::text[], $2::text[]) AS k (kind, key) ON h.kind = k.kind AND h.key = k.key";
+    /// At least one row, with the newest version, whether or not one of these hints is known.
+    HINTS_OF = "SELECT m.log_version, h.kind, h.body
+        FROM cp_meta m LEFT JOIN (
+            hint h JOIN unnest($1::text[], $2::text[]) AS k (kind, key) ON h.kind = k.kind AND h.key = k.key
+        ) ON TRUE";
     /// At least one row, with the newest version.
     HINTS = "SELECT m.log_version, h.kind, h.body FROM cp_meta m LEFT JOIN hint h ON TRUE";
-    SET_HINTS = "INSERT INTO hint (kind, key, body, settled_ms)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
-        ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body, settled_ms = excluded.settled_ms";
+    WRITE_CHANGES = include_str!("../queries/write_changes.sql");
     FORGET_HINTS = "DELETE FROM hint WHERE settled_ms < $1";
-    ADD_CHANGES = "INSERT INTO change_log (version, kind, body)
-        SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])";
-    FORGET_CHANGES = "DELETE FROM change_log WHERE version <= $1";
     /// At least one row, with the newest version, whether or not a change follows.
     CHANGES = "SELECT m.log_version, l.version, l.kind, l.body FROM cp_meta m LEFT JOIN
         (SELECT version, kind, body FROM change_log WHERE version > $1 ORDER BY version LIMIT $2) l ON TRUE
@@ -140,8 +138,7 @@ statements! {
     EVENT_IDS = "SELECT event_id FROM event ORDER BY event_id";
 
     ADD_AUDIT = include_str!("../queries/add_audit.sql");
-    NEWEST_AUDIT = "SELECT max(at_ms) FROM audit";
-    FORGET_AUDIT = "DELETE FROM audit WHERE at_ms < $1";
+    FORGET_AUDIT = "DELETE FROM audit WHERE at_ms < (SELECT max(at_ms) FROM audit) - $1";
     AUDIT = "SELECT audit_id, at_ms, actor, origin, action, provider, subject, reason, before_value, after_value
         FROM audit
         WHERE ($1::text IS NULL OR provider = $1) AND ($2::text IS NULL OR action = $2)
@@ -158,8 +155,7 @@ statements! {
         ON CONFLICT (minute_ms, provider) DO UPDATE SET
             checks = least(counted.checks, 9223372036854775807 - excluded.checks) + excluded.checks,
             passed = least(counted.passed, 9223372036854775807 - excluded.passed) + excluded.passed";
-    NEWEST_CHECK = "SELECT max(minute_ms) FROM check_1m";
-    FORGET_CHECKS = "DELETE FROM check_1m WHERE minute_ms < $1";
+    FORGET_CHECKS = "DELETE FROM check_1m WHERE minute_ms < (SELECT max(minute_ms) FROM check_1m) - $1";
     /// In halves, as usage is.
     CHECKS = "SELECT provider, sum(checks >> 32)::bigint, sum(checks & 4294967295)::bigint,
             sum(passed >> 32)::bigint, sum(passed & 4294967295)::bigint

@@ -30,14 +30,14 @@ impl PostgresStore {
         let given = Arc::new(nodes);
         for _ in 0..TRIES {
             let applied =
-                self.write(Beginning::COUNTING, (Arc::clone(&given), now), |connection, (nodes, now)| {
+                self.write(Beginning::Counting, (Arc::clone(&given), now), |connection, (nodes, now)| {
                     Box::pin(ledger::apply(connection, nodes, *now))
                 });
             match applied.await? {
                 Applied::Done(answers) => return Ok(answers),
                 // In a transaction of its own: in this one, locks would be taken out of order.
                 Applied::Unknown(keys) => {
-                    self.write(Beginning::PLAIN, (keys, now), |connection, (keys, now)| {
+                    self.write(Beginning::Plain, (keys, now), |connection, (keys, now)| {
                         Box::pin(ledger::add_cursors(connection, keys, *now))
                     })
                     .await?;
@@ -74,21 +74,21 @@ impl Store for PostgresStore {
     }
 
     fn lead(&self, lease: LeaseName, holder: String, ttl: Duration) -> StoreFuture<'_, Lease> {
-        Box::pin(self.write(Beginning::PLAIN, (lease, holder, ttl), |connection, (lease, holder, ttl)| {
+        Box::pin(self.write(Beginning::Plain, (lease, holder, ttl), |connection, (lease, holder, ttl)| {
             Box::pin(leases::lead(connection, lease, holder, *ttl))
         }))
     }
 
     fn resign(&self, fence: Fence) -> StoreFuture<'_, ()> {
         Box::pin(
-            self.write(Beginning::PLAIN, fence, |connection, fence| {
+            self.write(Beginning::Plain, fence, |connection, fence| {
                 Box::pin(leases::resign(connection, fence))
             }),
         )
     }
 
     fn post(&self, replica: ReplicaId, body: Vec<u8>) -> StoreFuture<'_, u64> {
-        Box::pin(self.write(Beginning::PLAIN, (replica, body), |connection, (replica, body)| {
+        Box::pin(self.write(Beginning::Plain, (replica, body), |connection, (replica, body)| {
             Box::pin(posts::add(connection, replica, body))
         }))
     }
@@ -104,7 +104,7 @@ impl Store for PostgresStore {
     }
 
     fn ping(&self) -> StoreFuture<'_, ()> {
-        Box::pin(self.write(Beginning::PLAIN, (), |connection, ()| {
+        Box::pin(self.write(Beginning::Plain, (), |connection, ()| {
             Box::pin(async {
                 sqlx::query(sql::PING).execute(connection).await?;
                 Ok(())
@@ -130,7 +130,7 @@ impl Store for PostgresStore {
 
     fn put_config(&self, new: NewConfig) -> StoreFuture<'_, ConfigId> {
         Box::pin(
-            self.write(Beginning::NUMBERING, new, |connection, new| Box::pin(config::put(connection, new))),
+            self.write(Beginning::Numbering, new, |connection, new| Box::pin(config::put(connection, new))),
         )
     }
 
@@ -161,13 +161,13 @@ impl Store for PostgresStore {
     }
 
     fn record_events(&self, events: Vec<UrgentEvent>, now: WallTime) -> StoreFuture<'_, ()> {
-        Box::pin(self.write(Beginning::PLAIN, (events, now), |connection, (events, now)| {
+        Box::pin(self.write(Beginning::Plain, (events, now), |connection, (events, now)| {
             Box::pin(events::record(connection, events, *now))
         }))
     }
 
     fn change(&self, change: Change) -> StoreFuture<'_, Vec<HintChange>> {
-        Box::pin(self.write(Beginning::NUMBERING, change, |connection, change| {
+        Box::pin(self.write(Beginning::Numbering, change, |connection, change| {
             Box::pin(write_change(connection, change))
         }))
     }
@@ -183,7 +183,7 @@ impl Store for PostgresStore {
     }
 
     fn forget_cooldowns(&self, ended_before: WallTime, fence: Option<Fence>) -> StoreFuture<'_, ()> {
-        Box::pin(self.write(Beginning::NUMBERING, (ended_before, fence), |connection, (before, fence)| {
+        Box::pin(self.write(Beginning::Numbering, (ended_before, fence), |connection, (before, fence)| {
             Box::pin(async {
                 leases::check(connection, fence.as_ref()).await?;
                 hints::forget(connection, *before).await
@@ -200,7 +200,7 @@ impl Store for PostgresStore {
     }
 
     fn record_checks(&self, checks: Vec<CheckCount>, fence: Option<Fence>) -> StoreFuture<'_, ()> {
-        Box::pin(self.write(Beginning::PLAIN, (checks, fence), |connection, (checks, fence)| {
+        Box::pin(self.write(Beginning::Plain, (checks, fence), |connection, (checks, fence)| {
             Box::pin(async {
                 leases::check(connection, fence.as_ref()).await?;
                 checks::record(connection, checks).await
@@ -213,7 +213,7 @@ impl Store for PostgresStore {
     }
 
     fn record_requests(&self, requests: Vec<StoredRequest>, now: WallTime) -> StoreFuture<'_, ()> {
-        Box::pin(self.write(Beginning::PLAIN, (requests, now), |connection, (requests, now)| {
+        Box::pin(self.write(Beginning::Plain, (requests, now), |connection, (requests, now)| {
             Box::pin(requests::record(connection, requests, *now))
         }))
     }
@@ -224,7 +224,7 @@ impl Store for PostgresStore {
 
     fn see_node(&self, node: NodeRecord) -> StoreFuture<'_, ()> {
         Box::pin(
-            self.write(Beginning::PLAIN, node, |connection, node| Box::pin(nodes::see(connection, node))),
+            self.write(Beginning::Plain, node, |connection, node| Box::pin(nodes::see(connection, node))),
         )
     }
 

@@ -22,26 +22,26 @@ impl PostgresStore {
     pub(crate) async fn tidy_up(&self, now: WallTime, fence: Option<Fence>) -> Result<(), StoreError> {
         let given = || (now, fence.clone());
         for _ in 0..MAX_ROLLED_HOURS {
-            let rolled = self.write(Beginning::ROLLING, given(), |connection, given| {
+            let rolled = self.write(Beginning::Rolling, given(), |connection, given| {
                 Box::pin(roll_up_one(connection, given))
             });
             if rolled.await? == Done::All {
                 break;
             }
         }
-        self.write(Beginning::ROLLING, given(), |connection, given| {
+        self.write(Beginning::Rolling, given(), |connection, given| {
             Box::pin(forget_cursors(connection, given))
         })
         .await?;
         loop {
-            let forgotten = self.write(Beginning::PLAIN, given(), |connection, given| {
+            let forgotten = self.write(Beginning::Plain, given(), |connection, given| {
                 Box::pin(forget_minutes(connection, given))
             });
             if forgotten.await? == Done::All {
                 break;
             }
         }
-        self.write(Beginning::PLAIN, given(), |connection, given| {
+        self.write(Beginning::Plain, given(), |connection, given| {
             Box::pin(forget_the_rest(connection, given))
         })
         .await

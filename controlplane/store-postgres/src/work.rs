@@ -7,8 +7,10 @@ use crate::{
 use cliproxy_store::StoreError;
 use sqlx::{Executor, PgConnection, Postgres, pool::PoolConnection};
 use std::{future::Future, pin::Pin, time::Duration};
+use tokio::sync::MutexGuard;
 
-/// How often a transaction is tried that stood in another's way. Each try waits for locks half a second at most.
+/// How often a transaction is tried that stood in another's way, or got a connection that had died in the pool. Each try
+/// waits for locks half a second at most.
 const TRIES: u32 = 3;
 
 /// How long the server may take for all statements of a transaction. Each of them it ends by itself after two seconds:
@@ -24,26 +26,35 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long it may take to roll back, before the connection is given up.
 const ROLLBACK_PATIENCE: Duration = Duration::from_millis(500);
 
-/// How a transaction begins.
-#[derive(Clone, Copy)]
-pub(crate) struct Beginning {
-    /// The statements: `BEGIN`, and a lock where one is to be taken first, in one message.
-    sql: &'static str,
-    patience: Duration,
+/// How a transaction begins: with `BEGIN`, and the lock that is to be taken before anything is read, in one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// Takes no lock.
+    Plain,
+    /// Locks what counts configurations and changes.
+    Numbering,
+    /// Keeps usage from being rolled up meanwhile.
+    Counting,
+    /// Keeps usage from being counted meanwhile.
+    Rolling,
 }
 
 impl Beginning {
-    /// Takes no lock.
-    pub(crate) const PLAIN: Self = Self { sql: "BEGIN", patience: PATIENCE };
-    /// Locks what counts configurations and changes.
-    pub(crate) const NUMBERING: Self =
-        Self { sql: "BEGIN; SELECT singleton FROM cp_meta FOR UPDATE", patience: PATIENCE };
-    /// Keeps usage from being rolled up meanwhile.
-    pub(crate) const COUNTING: Self =
-        Self { sql: "BEGIN; SELECT pg_advisory_xact_lock_shared(6018373921)", patience: LONG_PATIENCE };
-    /// Keeps usage from being counted meanwhile.
-    pub(crate) const ROLLING: Self =
-        Self { sql: "BEGIN; SELECT pg_advisory_xact_lock(6018373921)", patience: LONG_PATIENCE };
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Plain => "BEGIN",
+            Self::Numbering => "BEGIN; SELECT singleton FROM cp_meta FOR UPDATE",
+            Self::Counting => "BEGIN; SELECT pg_advisory_xact_lock_shared(6018373921)",
+            Self::Rolling => "BEGIN; SELECT pg_advisory_xact_lock(6018373921)",
+        }
+    }
+
+    fn patience(self) -> Duration {
+        match self {
+            Self::Plain | Self::Numbering => PATIENCE,
+            Self::Counting | Self::Rolling => LONG_PATIENCE,
+        }
+    }
 }
 
 /// What is done on a connection with what is given, as often as it takes: a function, so that nothing of a failed try is
@@ -61,6 +72,10 @@ impl PostgresStore {
         given: A,
         what: Statements<A, T>,
     ) -> Result<T, StoreError> {
+        let _turn = match beginning {
+            Beginning::Numbering => Some(self.turn().await?),
+            _ => None,
+        };
         let mut tried = 1;
         loop {
             let fault = match self.try_write(beginning, &given, what).await {
@@ -68,12 +83,22 @@ impl PostgresStore {
                 Err(Commit::Unknown(why)) => return Err(StoreError::CommitUnknown(why)),
                 Err(Commit::Refused(fault)) => fault,
             };
-            if !fault.is_collision() || tried == TRIES {
+            if tried == TRIES || !(fault.is_collision() || fault.is_of_a_dead_connection()) {
                 return Err(fault.into());
             }
-            tracing::debug!(%fault, tried, "a transaction stood in another's way");
+            tracing::debug!(%fault, tried, "a transaction is tried again");
             tried += 1;
         }
+    }
+
+    /// Waits until no other caller of this process is at it.
+    async fn turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+        let Ok(turn) = tokio::time::timeout(PATIENCE, self.numbering.lock()).await else {
+            return Err(StoreError::Unavailable(format!(
+                "changes before this one took longer than {PATIENCE:?}"
+            )));
+        };
+        Ok(turn)
     }
 
     async fn try_write<A: Send + Sync, T: Send>(
@@ -83,8 +108,8 @@ impl PostgresStore {
         what: Statements<A, T>,
     ) -> Result<T, Commit> {
         let mut work = Work::on(self.connection().await.map_err(Commit::Refused)?);
-        let done = in_time(beginning.patience, async {
-            work.connection().execute(beginning.sql).await?;
+        let done = in_time(beginning.patience(), async {
+            work.connection().execute(beginning.sql()).await?;
             what(work.connection(), given).await
         });
         match done.await {
@@ -105,19 +130,24 @@ impl PostgresStore {
         given: A,
         what: Statements<A, T>,
     ) -> Result<T, StoreError> {
-        let mut work = Work::on(self.connection().await?);
-        match in_time(PATIENCE, what(work.connection(), &given)).await {
-            Ok(answer) => {
-                work.release();
-                Ok(answer)
-            }
-            Err(fault) => {
-                // Outside a transaction there is nothing to roll back.
-                if fault.leaves_connection_usable() {
+        let mut tried = 1;
+        loop {
+            let mut work = Work::on(self.connection().await?);
+            let fault = match in_time(PATIENCE, what(work.connection(), &given)).await {
+                Ok(answer) => {
                     work.release();
+                    return Ok(answer);
                 }
-                Err(fault.into())
+                Err(fault) => fault,
+            };
+            // Outside a transaction there is nothing to roll back.
+            if fault.leaves_connection_usable() {
+                work.release();
             }
+            if tried == TRIES || !fault.is_of_a_dead_connection() {
+                return Err(fault.into());
+            }
+            tried += 1;
         }
     }
 
