@@ -1,6 +1,6 @@
 //! Urgent events.
 
-use crate::{fault::Fault, millis, sql, text};
+use crate::{fault::Fault, forget, millis, sql, text};
 use cliproxy_domain::{UrgentEvent, UrgentKind, WallTime};
 use cliproxy_store::RETAINED_EVENTS;
 use sqlx::PgConnection;
@@ -14,7 +14,7 @@ pub(crate) async fn record(
     if !events.is_empty() {
         add(connection, events, now).await?;
     }
-    sqlx::query(sql::FORGET_EVENTS).bind(now.minus(RETAINED_EVENTS).0).execute(connection).await?;
+    forget(connection, sql::FORGET_EVENTS, now.minus(RETAINED_EVENTS)).await?;
     Ok(())
 }
 

@@ -32,6 +32,7 @@ mod work;
 
 pub use open::Settings;
 
+use cliproxy_domain::WallTime;
 use cliproxy_store::StoreError;
 use doorbell::Doorbell;
 use fault::Fault;
@@ -72,6 +73,27 @@ impl PostgresStore {
 
     fn server(&self) -> &Server {
         &self.server
+    }
+}
+
+/// How many rows one statement writes or forgets at most: it must end long before its time is up.
+const MAX_ROWS: usize = 4_096;
+
+/// Forgets rows from before a time, in as many statements as it takes, and gives how many there were. The caller commits.
+async fn forget(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    before: WallTime,
+) -> Result<i64, Fault> {
+    let most = i64::try_from(MAX_ROWS).unwrap_or(i64::MAX);
+    let mut forgotten = 0;
+    loop {
+        let query = sqlx::query(statement).bind(before.0).bind(most);
+        let rows = i64::try_from(query.execute(&mut *connection).await?.rows_affected()).unwrap_or(i64::MAX);
+        forgotten += rows;
+        if rows < most {
+            return Ok(forgotten);
+        }
     }
 }
 

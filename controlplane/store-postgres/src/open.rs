@@ -15,7 +15,7 @@ use sqlx::{
     ConnectOptions, Connection, PgConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{sync::Mutex, time::timeout};
 
 /// The oldest version that is supported, as the server numbers them.
@@ -143,7 +143,8 @@ async fn reach(
 /// Tells whether the server may be there later: it is not listening, or says that it is starting or full.
 fn may_come_up(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) => true,
+        // A certificate that is not trusted is invalid data.
+        sqlx::Error::Io(error) => error.kind() != io::ErrorKind::InvalidData,
         sqlx::Error::Database(said) => {
             // Starting or stopping; too many connections.
             said.code().is_some_and(|code| code.starts_with("57P") || code == "53300")

@@ -1,6 +1,6 @@
 //! Records of requests.
 
-use crate::{fault::Fault, sql, text};
+use crate::{MAX_ROWS, fault::Fault, forget, sql, text};
 use cliproxy_domain::WallTime;
 use cliproxy_store::{MAX_REQUESTS, RETAINED_REQUESTS, StoredRequest};
 use sqlx::PgConnection;
@@ -12,23 +12,36 @@ pub(crate) async fn record(
     now: WallTime,
 ) -> Result<(), Fault> {
     let mut kept: i64 = sqlx::query_scalar(sql::REQUEST_COUNT).fetch_one(&mut *connection).await?;
+    for requests in requests.chunks(MAX_ROWS) {
+        kept += add(connection, requests).await?;
+    }
+    kept -= forget(connection, sql::FORGET_REQUESTS, now.minus(RETAINED_REQUESTS)).await?;
+    let most = i64::try_from(MAX_ROWS).unwrap_or(i64::MAX);
+    loop {
+        let surplus = (kept - i64::from(MAX_REQUESTS)).min(most);
+        if surplus <= 0 {
+            break;
+        }
+        let query = sqlx::query(sql::FORGET_OLDEST_REQUESTS).bind(surplus);
+        match changed(query.execute(&mut *connection).await?.rows_affected()) {
+            // Somebody else deleted rows and did not count.
+            0 => kept = 0,
+            forgotten => kept -= forgotten,
+        }
+    }
+    sqlx::query(sql::SET_REQUEST_COUNT).bind(kept).execute(connection).await?;
+    Ok(())
+}
+
+/// Writes records whose id is new, and gives how many.
+async fn add(connection: &mut PgConnection, requests: &[StoredRequest]) -> Result<i64, Fault> {
     let added = sqlx::query(sql::ADD_REQUESTS)
         .bind(text::keys(requests.iter().map(|request| request.id.as_str())))
         .bind(requests.iter().map(|request| request.at.0).collect::<Vec<_>>())
         .bind(text::plains(requests.iter().map(|request| request.body.as_str())))
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
-    kept += changed(added.rows_affected());
-    let horizon = now.minus(RETAINED_REQUESTS);
-    let forgotten = sqlx::query(sql::FORGET_REQUESTS).bind(horizon.0).execute(&mut *connection).await?;
-    kept -= changed(forgotten.rows_affected());
-    let surplus = kept - i64::from(MAX_REQUESTS);
-    if surplus > 0 {
-        let query = sqlx::query(sql::FORGET_OLDEST_REQUESTS).bind(surplus);
-        kept -= changed(query.execute(&mut *connection).await?.rows_affected());
-    }
-    sqlx::query(sql::SET_REQUEST_COUNT).bind(kept).execute(connection).await?;
-    Ok(())
+    Ok(changed(added.rows_affected()))
 }
 
 fn changed(rows: u64) -> i64 {

@@ -94,14 +94,24 @@ statements! {
     ADD_HOURS = add_to_period!("usage_1h", "hour_ms");
     ADD_DAYS = add_to_period!("usage_1d", "day_ms");
     ADD_LATE = add_to_period!("usage_late", "hour_ms");
-    /// Hours stand in for the minutes that are forgotten.
+    /// Of the hours that lie within the range ($3 is the first that may, $4 the end of the last) their rows, if they are
+    /// rolled up; of the rest the minutes, where they are not forgotten.
     USAGE = sum_by_key!(concat!(
-        "SELECT provider, credential, model, ", counters!(), " FROM usage_1m WHERE minute_ms >= $1 AND minute_ms < $2
-        UNION ALL SELECT provider, credential, model, ", counters!(), "
-        FROM usage_1h WHERE hour_ms >= $1 AND hour_ms < least($2, (SELECT minutes_from_ms FROM usage_mark))"
+        "SELECT provider, credential, model, ", counters!(), " FROM usage_1m
+        WHERE minute_ms >= greatest($1::bigint, (SELECT minutes_from_ms FROM usage_mark)) AND minute_ms < least($2::bigint, $3::bigint)
+        UNION ALL SELECT provider, credential, model, ", counters!(), " FROM usage_1m
+        WHERE minute_ms >= greatest($3::bigint, (SELECT minutes_from_ms FROM usage_mark),
+                least($4::bigint, (SELECT rolled_to_ms FROM usage_mark)))
+            AND minute_ms < $2
+        UNION ALL SELECT provider, credential, model, ", counters!(), " FROM usage_1h
+        WHERE hour_ms >= $1 AND hour_ms < least($2::bigint, (SELECT rolled_to_ms FROM usage_mark))
+            AND (hour_ms < $4 OR hour_ms < (SELECT minutes_from_ms FROM usage_mark))"
     ));
     LATE_USAGE = sum_by_key!("SELECT * FROM usage_late WHERE hour_ms >= $1 AND hour_ms < $2");
-    USAGE_BY_MINUTE = sum_by_period!("SELECT *, minute_ms AS at_ms FROM usage_1m");
+    USAGE_BY_MINUTE = sum_by_period!(
+        "SELECT *, minute_ms AS at_ms FROM usage_1m
+        WHERE minute_ms >= greatest($1::bigint, (SELECT minutes_from_ms FROM usage_mark))"
+    );
     USAGE_BY_HOUR = sum_by_period!(period_rows!("usage_1h", "hour_ms", "3600000"));
     USAGE_BY_DAY = sum_by_period!(period_rows!("usage_1d", "day_ms", "86400000"));
     ANSWERED_SHARE = include_str!("../queries/answered_share.sql");
@@ -111,10 +121,13 @@ statements! {
     ROLL_INTO_DAYS = roll_into!("usage_1d", "day_ms");
     SET_ROLLED_TO = "UPDATE usage_mark SET rolled_to_ms = $1";
     SET_MINUTES_FROM = "UPDATE usage_mark SET minutes_from_ms = $1";
+    /// The oldest first, at most $2, so that a statement ends in time however many there are.
     FORGET_MINUTES = "DELETE FROM usage_1m WHERE ctid = ANY (ARRAY
         (SELECT ctid FROM usage_1m WHERE minute_ms < $1 ORDER BY minute_ms LIMIT $2))";
-    FORGET_HOURS = "DELETE FROM usage_1h WHERE hour_ms < $1";
-    FORGET_LATE = "DELETE FROM usage_late WHERE hour_ms < $1";
+    FORGET_HOURS = "DELETE FROM usage_1h WHERE ctid = ANY (ARRAY
+        (SELECT ctid FROM usage_1h WHERE hour_ms < $1 ORDER BY hour_ms LIMIT $2))";
+    FORGET_LATE = "DELETE FROM usage_late WHERE ctid = ANY (ARRAY
+        (SELECT ctid FROM usage_late WHERE hour_ms < $1 ORDER BY hour_ms LIMIT $2))";
     /// What is only there to be locked was never a cursor.
     FORGET_CURSORS = include_str!("../queries/forget_cursors.sql");
     FORGET_NODES = "DELETE FROM node WHERE last_seen_ms < $1";
@@ -134,7 +147,8 @@ statements! {
         ORDER BY l.version";
 
     ADD_EVENTS = include_str!("../queries/add_events.sql");
-    FORGET_EVENTS = "DELETE FROM event WHERE at_ms < $1";
+    FORGET_EVENTS = "DELETE FROM event WHERE ctid = ANY (ARRAY
+        (SELECT ctid FROM event WHERE at_ms < $1 ORDER BY at_ms LIMIT $2))";
     EVENT_IDS = "SELECT event_id FROM event ORDER BY event_id";
 
     ADD_AUDIT = include_str!("../queries/add_audit.sql");
@@ -165,7 +179,8 @@ statements! {
     REQUEST_COUNT = "SELECT requests FROM request_count FOR UPDATE";
     ADD_REQUESTS = "INSERT INTO request_record (request_id, at_ms, body)
         SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[]) ON CONFLICT (request_id) DO NOTHING";
-    FORGET_REQUESTS = "DELETE FROM request_record WHERE at_ms < $1";
+    FORGET_REQUESTS = "DELETE FROM request_record WHERE ctid = ANY (ARRAY
+        (SELECT ctid FROM request_record WHERE at_ms < $1 ORDER BY at_ms LIMIT $2))";
     FORGET_OLDEST_REQUESTS = "DELETE FROM request_record WHERE request_id IN
         (SELECT request_id FROM request_record ORDER BY at_ms, request_id LIMIT $1)";
     SET_REQUEST_COUNT = "UPDATE request_count SET requests = $1";

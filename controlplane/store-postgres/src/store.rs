@@ -161,7 +161,7 @@ impl Store for PostgresStore {
     }
 
     fn record_events(&self, events: Vec<UrgentEvent>, now: WallTime) -> StoreFuture<'_, ()> {
-        Box::pin(self.write(Beginning::Plain, (events, now), |connection, (events, now)| {
+        Box::pin(self.write(Beginning::Long, (events, now), |connection, (events, now)| {
             Box::pin(events::record(connection, events, *now))
         }))
     }
@@ -213,7 +213,7 @@ impl Store for PostgresStore {
     }
 
     fn record_requests(&self, requests: Vec<StoredRequest>, now: WallTime) -> StoreFuture<'_, ()> {
-        Box::pin(self.write(Beginning::Plain, (requests, now), |connection, (requests, now)| {
+        Box::pin(self.write(Beginning::Long, (requests, now), |connection, (requests, now)| {
             Box::pin(requests::record(connection, requests, *now))
         }))
     }

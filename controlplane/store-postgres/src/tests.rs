@@ -3,6 +3,7 @@ mod history;
 mod locks;
 mod opening;
 mod replicas;
+mod rolling;
 
 use super::*;
 use cliproxy_domain::{

@@ -33,18 +33,37 @@ impl PostgresStore {
             Box::pin(forget_cursors(connection, given))
         })
         .await?;
+        let hours_from = rolling::hours_from(now);
+        let minutes_from =
+            self.read((), |connection, ()| Box::pin(ledger::read_marks(connection))).await?.minutes_from;
+        // Nobody adds to them any more, so that nobody need be kept out meanwhile.
+        self.forget(sql::FORGET_MINUTES, minutes_from, fence.as_ref()).await?;
+        self.forget(sql::FORGET_HOURS, hours_from, fence.as_ref()).await?;
+        self.forget(sql::FORGET_LATE, hours_from, fence.as_ref()).await?;
+        self.write(Beginning::Plain, given(), |connection, given| Box::pin(forget_nodes(connection, given)))
+            .await
+    }
+
+    /// Forgets rows from before a time, part by part.
+    async fn forget(
+        &self,
+        statement: &'static str,
+        before: WallTime,
+        fence: Option<&Fence>,
+    ) -> Result<(), StoreError> {
         loop {
-            let forgotten = self.write(Beginning::Plain, given(), |connection, given| {
-                Box::pin(forget_minutes(connection, given))
+            let given = (statement, before, fence.cloned());
+            let forgotten = self.write(Beginning::Plain, given, |connection, (statement, before, fence)| {
+                Box::pin(async {
+                    leases::check(connection, fence.as_ref()).await?;
+                    let query = sqlx::query(*statement).bind(before.0).bind(MAX_FORGOTTEN.cast_signed());
+                    Ok(query.execute(connection).await?.rows_affected())
+                })
             });
-            if forgotten.await? == Done::All {
-                break;
+            if forgotten.await? < MAX_FORGOTTEN {
+                return Ok(());
             }
         }
-        self.write(Beginning::Plain, given(), |connection, given| {
-            Box::pin(forget_the_rest(connection, given))
-        })
-        .await
     }
 }
 
@@ -86,26 +105,9 @@ async fn forget_cursors(connection: &mut PgConnection, (now, fence): &Given) -> 
     Ok(())
 }
 
-/// Forgets minutes before the mark. Nobody adds to them any more, so that nobody need be kept out meanwhile.
-async fn forget_minutes(connection: &mut PgConnection, (_, fence): &Given) -> Result<Done, Fault> {
+async fn forget_nodes(connection: &mut PgConnection, (now, fence): &Given) -> Result<(), Fault> {
     leases::check(connection, fence.as_ref()).await?;
-    let marks = ledger::read_marks(connection).await?;
-    let query = sqlx::query(sql::FORGET_MINUTES).bind(marks.minutes_from.0).bind(MAX_FORGOTTEN.cast_signed());
-    let forgotten = query.execute(connection).await?.rows_affected();
-    Ok(if forgotten < MAX_FORGOTTEN { Done::All } else { Done::Part })
-}
-
-async fn forget_the_rest(connection: &mut PgConnection, (now, fence): &Given) -> Result<(), Fault> {
-    leases::check(connection, fence.as_ref()).await?;
-    let hours_from = rolling::hours_from(*now);
-    let forgotten = [
-        (sql::FORGET_HOURS, hours_from),
-        (sql::FORGET_LATE, hours_from),
-        (sql::FORGET_NODES, rolling::heard_since(*now)),
-    ];
-    for (statement, before) in forgotten {
-        sqlx::query(statement).bind(before.0).execute(&mut *connection).await?;
-    }
+    sqlx::query(sql::FORGET_NODES).bind(rolling::heard_since(*now).0).execute(connection).await?;
     Ok(())
 }
 

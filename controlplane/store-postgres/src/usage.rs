@@ -14,23 +14,28 @@ pub(crate) async fn sums(
     connection: &mut PgConnection,
     minutes: &Range<WallTime>,
 ) -> Result<Vec<LedgerRow>, Fault> {
-    by_key(connection, sql::USAGE, minutes).await
+    let hour = UsagePeriod::Hour;
+    // The first hour that begins within them.
+    let first = match hour.start_of(minutes.start) {
+        start if start == minutes.start => start,
+        earlier => earlier.plus(hour.length()),
+    };
+    let rows = sqlx::query(sql::USAGE)
+        .bind(minutes.start.0)
+        .bind(minutes.end.0)
+        .bind(first.0)
+        .bind(hour.start_of(minutes.end).0)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(of_key).collect()
 }
 
 pub(crate) async fn late(
     connection: &mut PgConnection,
     hours: &Range<WallTime>,
 ) -> Result<Vec<LedgerRow>, Fault> {
-    by_key(connection, sql::LATE_USAGE, hours).await
-}
-
-async fn by_key(
-    connection: &mut PgConnection,
-    statement: &'static str,
-    within: &Range<WallTime>,
-) -> Result<Vec<LedgerRow>, Fault> {
-    let rows = sqlx::query(statement).bind(within.start.0).bind(within.end.0).fetch_all(connection).await?;
-    rows.iter().map(of_key).collect()
+    let query = sqlx::query(sql::LATE_USAGE).bind(hours.start.0).bind(hours.end.0);
+    query.fetch_all(connection).await?.iter().map(of_key).collect()
 }
 
 fn of_key(row: &PgRow) -> Result<LedgerRow, Fault> {

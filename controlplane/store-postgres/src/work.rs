@@ -31,6 +31,8 @@ const ROLLBACK_PATIENCE: Duration = Duration::from_millis(500);
 pub(crate) enum Beginning {
     /// Takes no lock.
     Plain,
+    /// Takes none either, and has many statements.
+    Long,
     /// Locks what counts configurations and changes.
     Numbering,
     /// Keeps usage from being rolled up meanwhile.
@@ -42,17 +44,20 @@ pub(crate) enum Beginning {
 impl Beginning {
     fn sql(self) -> &'static str {
         match self {
-            Self::Plain => "BEGIN",
+            Self::Plain | Self::Long => "BEGIN",
             Self::Numbering => "BEGIN; SELECT singleton FROM cp_meta FOR UPDATE",
             Self::Counting => "BEGIN; SELECT pg_advisory_xact_lock_shared(6018373921)",
-            Self::Rolling => "BEGIN; SELECT pg_advisory_xact_lock(6018373921)",
+            // Adding up an hour of many keys may take longer than what anyone waits for.
+            Self::Rolling => {
+                "BEGIN; SET LOCAL statement_timeout = '10s'; SELECT pg_advisory_xact_lock(6018373921)"
+            }
         }
     }
 
     fn patience(self) -> Duration {
         match self {
             Self::Plain | Self::Numbering => PATIENCE,
-            Self::Counting | Self::Rolling => LONG_PATIENCE,
+            Self::Long | Self::Counting | Self::Rolling => LONG_PATIENCE,
         }
     }
 }

@@ -1,13 +1,10 @@
 //! Rows of usage as arrays, one for each column, so that one statement writes thousands.
 
-use crate::{fault::Fault, text};
+use crate::{MAX_ROWS, fault::Fault, text};
 use cliproxy_domain::LedgerKey;
 use cliproxy_store::ledger::{COUNTERS, CellKey, PeriodKey, Sums};
 use sqlx::PgConnection;
 use std::{borrow::Cow, collections::BTreeMap};
-
-/// How many rows one statement writes at most: it must end long before its time is up.
-const MAX_ROWS: usize = 4_096;
 
 /// The key of a row, as it is written. Sorted as all transactions lock rows.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
