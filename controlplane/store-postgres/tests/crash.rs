@@ -4,7 +4,7 @@
 
 use cliproxy_domain::{AttemptCounts, Batch, Incarnation, LedgerKey, LedgerRow, Seq, TokenUsage, WallTime};
 use cliproxy_store::{NodeBatches, Store, StoreError};
-use cliproxy_store_postgres::PostgresStore;
+use cliproxy_store_postgres::{PostgresStore, Settings};
 use cliproxy_testkit::{Gate, Postgres, gate::Flow, poll_until};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -148,3 +148,25 @@ const SLOW_COMMITS: &str = "
     CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END $$;
     CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON telemetry_cursor DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION slow()";
+
+#[tokio::test]
+async fn a_server_that_falls_silent_fails_calls_in_time_and_is_used_again_afterwards() {
+    let postgres = Postgres::shared();
+    let database = postgres.scratch_database(None);
+    let url = database.url();
+    let address: SocketAddr = url.split_once('@').unwrap().1.split_once('/').unwrap().0.parse().unwrap();
+    let gate = Gate::start(address).await;
+    let through = url.replace(&address.to_string(), &gate.address().to_string());
+    let settings = Settings { connections: 1, ..Settings::default() };
+    let store = PostgresStore::open_with(&through, settings).await.unwrap();
+    store.ping().await.unwrap();
+
+    gate.let_pass(Flow::Neither);
+    for _ in 0..2 {
+        let silent = tokio::time::timeout(Duration::from_secs(10), store.ping()).await;
+        assert!(matches!(silent, Ok(Err(StoreError::Unavailable(_)))), "{silent:?}");
+    }
+    gate.let_pass(Flow::Both);
+    poll_until("way back", SOON, async || store.ping().await.ok()).await;
+    assert_eq!(store.apply_batches(report(0, Some(1)), NOW).await.unwrap()[0].last.0, 1);
+}
