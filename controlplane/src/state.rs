@@ -1,5 +1,6 @@
 //! What is true now: a fold of the store and of what nodes report.
 
+mod calendar;
 mod checks;
 mod era;
 pub(crate) mod fleet;
@@ -15,6 +16,7 @@ mod rotated;
 pub(crate) mod sample;
 mod traffic;
 
+pub(crate) use calendar::Calendar;
 pub(crate) use checks::Checks;
 pub(crate) use era::Era;
 pub(crate) use fleet::Fleet;
@@ -53,6 +55,8 @@ pub(crate) struct ActiveConfig {
 /// What is true now. Each part has its own lock, held for the length of one look or one change.
 pub(crate) struct State {
     pub(crate) clock: Arc<dyn Clock>,
+    /// The same clock, as what is set by the store's.
+    pub(crate) calendar: Arc<Calendar>,
     pub(crate) store: Arc<dyn Store>,
     eras: Eras,
     /// The configuration that nodes are offered; `None` until one was handed in, as the store keeps no keys, and while
@@ -86,12 +90,16 @@ pub(crate) struct State {
 impl State {
     /// Reads from the store what can be rebuilt: the hints, the nodes, and the traffic of the minute that runs.
     pub(crate) async fn load(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let calendar = Arc::new(Calendar::over(clock));
+        calendar.follow(&*store).await?;
+        let clock: Arc<dyn Clock> = calendar.clone();
         let history = store.history().await?;
         let (version, hints) = store.hints().await?;
         let nodes = store.nodes().await?;
         let traffic = running_minute(&*store, clock.wall()).await?;
         Ok(Self {
             clock,
+            calendar,
             store,
             eras: Eras::new(history),
             config: watch::Sender::new(None),

@@ -71,6 +71,7 @@ impl Follow<'_> {
     async fn look(&mut self, ticked: bool) -> Result<(), StoreError> {
         let state = &self.replicas.state;
         if ticked {
+            state.calendar.follow(&*state.store).await?;
             let history = state.store.history().await?;
             if history != state.history() {
                 self.go_on_in(history).await?;

@@ -37,6 +37,7 @@ statements! {
     /// Rings the doorbells of all replicas, when the transaction is committed.
     RING = "SELECT pg_notify('cliproxy_log', $1)";
 
+    TIME = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
     LEAD = include_str!("../queries/lead.sql");
     LEASE = "SELECT coalesce(holder, ''), epoch,
             greatest(0, end_ms - (extract(epoch FROM clock_timestamp()) * 1000)::bigint)

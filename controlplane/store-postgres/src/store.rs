@@ -103,6 +103,15 @@ impl Store for PostgresStore {
         }))
     }
 
+    fn time(&self) -> StoreFuture<'_, Option<WallTime>> {
+        Box::pin(self.read((), |connection, ()| {
+            Box::pin(async {
+                let now: i64 = sqlx::query_scalar(sql::TIME).fetch_one(connection).await?;
+                Ok(Some(WallTime(now)))
+            })
+        }))
+    }
+
     fn ping(&self) -> StoreFuture<'_, ()> {
         Box::pin(self.write(Beginning::Plain, (), |connection, ()| {
             Box::pin(async {
