@@ -1,11 +1,13 @@
 //! The configuration of a control plane: the text in force, the file that it stands in, and the texts before it.
 //!
 //! A text comes from the file, at the start and whenever that changes, or from an operator, whose text goes into the
-//! file. One change is made at a time, whoever makes it.
+//! file. One change is made at a time, whoever makes it. Where several control planes use one database, texts are left
+//! there instead ([`shared`]).
 
 mod file;
 mod kept;
 mod mistakes;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +15,7 @@ use super::{
     reload::{self, Follow},
     setup::{DEFAULT_FILE, Loaded},
 };
-use cliproxy_config::{Config, Load};
+use cliproxy_config::{Config, Database, Load};
 use cliproxy_controlplane::{
     Applied, ApplyError, Author, Checked, Configurations, Handle, NewText, Reading, Refused, Replaced, Shown,
 };
@@ -38,7 +40,8 @@ pub struct Configuration {
     /// What the keys of the process were at its start, and are until its end.
     started: Config,
     handle: Handle,
-    kept: Kept,
+    /// The texts before; `None` where the database keeps them, for all control planes.
+    kept: Option<Kept>,
     in_force: Mutex<InForce>,
 }
 
@@ -47,6 +50,8 @@ struct InForce {
     /// The file that the text stands in.
     file: Option<PathBuf>,
     text: String,
+    /// The text that the file held when it was last read.
+    file_text: String,
     snapshot: Snapshot,
     needs_restart: Vec<&'static str>,
 }
@@ -58,19 +63,29 @@ impl Configuration {
     /// Fails when the store does not number it.
     pub async fn start(request: Load, loaded: Loaded, handle: Handle) -> Result<Arc<Self>, ApplyError> {
         let Loaded { config, text } = loaded;
+        let is_shared = matches!(config.control_plane.database, Database::Postgres { .. });
         let folder = request.data_dir.join("configs");
         let history = handle.history().to_string();
-        let kept = off_path(move || Kept::open(folder, &history)).await;
-        let applied = handle.change(config.snapshot.clone(), &Author::file("start")).await?;
+        let kept = match is_shared {
+            true => None,
+            false => Some(off_path(move || Kept::open(folder, &history)).await),
+        };
         let in_force = InForce {
             file: request.file.clone(),
             text: text.clone(),
+            file_text: text.clone(),
             snapshot: config.snapshot.clone(),
             needs_restart: Vec::new(),
         };
         let in_force = Mutex::new(in_force);
         let configuration = Self { request, started: config, handle, kept, in_force };
-        configuration.keep(applied.config, text).await;
+        if is_shared {
+            Box::pin(configuration.join()).await?;
+        } else {
+            let snapshot = configuration.started.snapshot.clone();
+            let applied = configuration.handle.change(snapshot, &Author::file("start")).await?;
+            configuration.keep(applied.config, text).await;
+        }
         Ok(Arc::new(configuration))
     }
 
@@ -90,8 +105,11 @@ impl Configuration {
     }
 
     /// Reads the files, and puts in force what changed. What is wrong with them is told in the log.
-    async fn take_up(&self, in_force: &mut InForce, cause: &'static str) {
+    async fn take_up_file(&self, in_force: &mut InForce, cause: &'static str) {
         let Some(loaded) = reload::read(self.request(in_force), cause).await else { return };
+        if self.kept.is_none() {
+            return Box::pin(self.take_up_shared(in_force, loaded, cause)).await;
+        }
         let same = loaded.text == in_force.text && loaded.config.snapshot == in_force.snapshot;
         // Somebody who asks for it is told in any case; the file of a change over the API is not read as another.
         if same && cause != reload::SIGNAL {
@@ -122,7 +140,7 @@ impl Configuration {
 
     /// Keeps a text for a rollback. It is in force by then: where that fails, it only cannot be rolled back to.
     async fn keep(&self, id: ConfigId, text: String) {
-        let kept = self.kept.clone();
+        let Some(kept) = self.kept.clone() else { return };
         if let Err(error) = off_path(move || kept.keep(id, &text)).await {
             tracing::warn!(%error, config = %id, "the text of a configuration is not kept; it cannot be rolled back to");
         }
@@ -135,8 +153,11 @@ impl Configuration {
 
     async fn carry_out(&self, new: NewText) -> Result<Replaced, Refused> {
         let mut in_force = self.in_force.lock().await;
+        if self.kept.is_none() {
+            return Box::pin(self.replace_shared(&mut in_force, new)).await;
+        }
         // What was written by hand comes first: it is numbered and kept, and not lost.
-        self.take_up(&mut in_force, "a change over the API").await;
+        self.take_up_file(&mut in_force, "a change over the API").await;
         let number = self.handle.in_force();
         if let Some(expected) = new.expected.filter(|expected| *expected != number) {
             return Err(Refused::Superseded { expected, in_force: number });
@@ -207,7 +228,7 @@ fn owned(keys: &[&'static str]) -> Vec<String> {
 impl Follow for Arc<Configuration> {
     async fn load_again(&mut self, cause: &'static str) {
         let mut in_force = self.in_force.lock().await;
-        self.take_up(&mut in_force, cause).await;
+        self.take_up_file(&mut in_force, cause).await;
     }
 }
 
@@ -218,7 +239,11 @@ impl Configurations for Configuration {
             let text = in_force.text.clone();
             Shown {
                 text: off_path(move || cliproxy_config::masked(&text)).await,
-                file: in_force.file.as_ref().map(|file| file.display().to_string()),
+                file: in_force
+                    .file
+                    .as_ref()
+                    .filter(|_| self.kept.is_some())
+                    .map(|file| file.display().to_string()),
                 needs_restart: owned(&in_force.needs_restart),
             }
         })
@@ -227,7 +252,10 @@ impl Configurations for Configuration {
     fn check(&self, text: String) -> Reading<'_, Result<Checked, Refused>> {
         Box::pin(async {
             let request = self.request(&*self.in_force.lock().await);
-            let config = self.read("body".to_owned(), text, request).await?;
+            let config = match self.kept {
+                Some(_) => self.read("body".to_owned(), text, request).await?,
+                None => self.read_shared("body".to_owned(), text).await?,
+            };
             let needs_restart = owned(&self.started.needs_restart(&config));
             Ok(Checked { snapshot: config.snapshot, needs_restart, warnings: config.warnings })
         })
@@ -238,12 +266,34 @@ impl Configurations for Configuration {
     }
 
     fn kept(&self) -> Reading<'_, BTreeSet<ConfigId>> {
-        let kept = self.kept.clone();
-        Box::pin(off_path(move || kept.numbers()))
+        match self.kept.clone() {
+            Some(kept) => Box::pin(off_path(move || kept.numbers())),
+            None => Box::pin(self.shared_numbers()),
+        }
     }
 
     fn kept_text(&self, id: ConfigId) -> Reading<'_, Option<String>> {
-        let kept = self.kept.clone();
-        Box::pin(off_path(move || kept.text(id)))
+        match self.kept.clone() {
+            Some(kept) => Box::pin(off_path(move || kept.text(id))),
+            None => Box::pin(async move { self.handle.text(id).await.ok().flatten() }),
+        }
+    }
+
+    fn take_up(&self) -> Reading<'_, ()> {
+        Box::pin(async {
+            if self.kept.is_none() {
+                let mut in_force = self.in_force.lock().await;
+                self.adopt_newest(&mut in_force).await;
+            }
+        })
+    }
+
+    fn number_again(&self) -> Reading<'_, ()> {
+        Box::pin(async {
+            if self.kept.is_none() {
+                let mut in_force = self.in_force.lock().await;
+                self.number_shared_again(&mut in_force).await;
+            }
+        })
     }
 }

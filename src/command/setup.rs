@@ -174,11 +174,13 @@ pub async fn control_plane(
 ) -> anyhow::Result<(ControlPlane, Arc<Configuration>)> {
     let config = &loaded.config;
     let store = store::open(&config.control_plane.database).await?;
+    let made = || format!("cp-{:08x}", Entropy::from_system().next_u64() >> 32);
     let mut settings = cliproxy_controlplane::Settings::new(
         config.control_plane.listen,
         config.control_plane.nodes_listen,
-        format!("cp-{:08x}", Entropy::from_system().next_u64() >> 32),
+        config.control_plane.name.clone().unwrap_or_else(made),
     );
+    settings.advertise_url.clone_from(&config.control_plane.advertise_url);
     settings.node_keep_alive = NODE_KEEP_ALIVE;
     settings.tls = link::tls(config, tls::Role::ControlPlane)?;
     settings.allow_plaintext = config.control_plane.allow_plaintext;

@@ -27,6 +27,18 @@ impl Operations {
                     .to_owned(),
             });
         }
+        if let Some((config, why)) = self.state.unmade.lock().clone() {
+            alerts.push(Alert {
+                name: "configuration_unmade",
+                severity: CRITICAL,
+                provider: None,
+                since: None,
+                message: format!(
+                    "configuration {config} cannot be made by the control plane that answers, and its nodes are offered \
+                     none: {why}"
+                ),
+            });
+        }
         alerts.extend(providers(&self.state.outlook(), now));
         alerts.extend(self.refusals());
         alerts.extend(self.certificates(now));

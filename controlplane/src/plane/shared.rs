@@ -15,6 +15,11 @@ impl Handle {
         self.state.store.configs(limit).await.inspect_err(|_| self.count_error())
     }
 
+    /// Tells whether nodes are offered that configuration.
+    pub fn is_offered(&self, id: ConfigId) -> bool {
+        self.state.offered() == id
+    }
+
     /// Gives the text that a configuration was made of; `None` when the store has none.
     ///
     /// # Errors

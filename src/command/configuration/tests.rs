@@ -1,5 +1,7 @@
 //! Texts that come by hand and over the API, on a store in memory.
 
+mod shared;
+
 use super::*;
 use cliproxy_config::Environment;
 use cliproxy_controlplane::{ControlPlane, Settings};
