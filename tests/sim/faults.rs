@@ -5,7 +5,7 @@ use crate::{
     world::World,
 };
 use cliproxy_domain::HistoryId;
-use cliproxy_store::memory::Savepoint;
+use cliproxy_store::memory::{Odds, Savepoint};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use turmoil::Sim;
 
@@ -67,6 +67,10 @@ impl Faults {
             Kind::Crash(host) => sim.crash(host.as_str()),
             Kind::Deaf(host) => self.world.net.set_deaf(host, true),
             Kind::DatabaseAway => store.set_unavailable(true),
+            Kind::DatabaseHangs => store.hang(true),
+            Kind::Apart(control) => self.world.connection(control).connection_faults().hang(true),
+            Kind::DoorbellLost(control) => self.world.connection(control).connection_faults().deafen(true),
+            Kind::Flaky(each) => store.draw(self.world.seed, flaky(*each)),
             Kind::SlowCommits(by) => store.delay_commits(*by),
             Kind::AnswersLost(count) => store.lose_answers(*count),
             Kind::CommitsFail(count) => store.crash_before_commit(*count),
@@ -95,9 +99,14 @@ impl Faults {
             Kind::Crash(host) => sim.bounce(host.as_str()),
             Kind::Deaf(host) => self.world.net.set_deaf(host, false),
             Kind::DatabaseAway => store.set_unavailable(false),
-            Kind::SlowCommits(_) => store.delay_commits(Duration::ZERO),
-            Kind::AnswersLost(_) => store.lose_answers(0),
-            Kind::CommitsFail(_) => store.crash_before_commit(0),
+            Kind::DatabaseHangs => store.hang(false),
+            Kind::Apart(control) | Kind::DoorbellLost(control) => {
+                self.world.connection(control).connection_faults().heal();
+            }
+            // They have the database to themselves.
+            Kind::Flaky(_) | Kind::SlowCommits(_) | Kind::AnswersLost(_) | Kind::CommitsFail(_) => {
+                store.heal()
+            }
             Kind::RolledBack => {
                 if let Some(savepoint) = self.savepoints.remove(&number) {
                     self.world.store.roll_back(&savepoint, HistoryId(format!("history-{}", number + 2)));
@@ -112,4 +121,9 @@ impl Faults {
     fn set_cut(&self, from: &str, to: &str, cut: bool) {
         self.world.net.set_cut(from, to, cut);
     }
+}
+
+fn flaky(each: u16) -> Odds {
+    let delay = Duration::from_millis(30);
+    Odds { refused: each, answer_lost: each, commit_lost: each, delay }
 }

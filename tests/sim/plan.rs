@@ -56,14 +56,23 @@ pub enum Kind {
     Crash(String),
     /// A node reads nothing of what control planes send it.
     Deaf(String),
-    /// The database does not answer.
+    /// The database refuses everything.
     DatabaseAway,
+    /// The database does not answer, and goes on with what was asked when it does again.
+    DatabaseHangs,
+    /// A control plane's connection to the database does not answer, and goes on when it does again.
+    Apart(String),
+    /// A control plane does not hear the doorbell of the database.
+    DoorbellLost(String),
     /// Commits take that long.
     SlowCommits(Duration),
     /// So many commits are made, and whoever made them is not told.
     AnswersLost(usize),
     /// So many commits fail.
     CommitsFail(usize),
+    /// Commits fail now and then, are made without word of it, or are not made without word of it; so many of a
+    /// thousand each.
+    Flaky(u16),
     /// At the end the database is what it was at the beginning.
     RolledBack,
     /// A host's calendar is set by so many milliseconds.

@@ -3,5 +3,5 @@
 mod clock;
 mod net;
 
-pub use clock::SimClock;
+pub use clock::{START, SimClock};
 pub use net::SimNet;

@@ -2,13 +2,13 @@
 
 use crate::{
     plan::Plan,
-    seams::{SimClock, SimNet},
+    seams::{START, SimClock, SimNet},
     story::Story,
     truth::Truth,
 };
 use cliproxy_config::{Environment, Load};
 use cliproxy_dataplane::live::Live;
-use cliproxy_domain::{HistoryId, Snapshot};
+use cliproxy_domain::{HistoryId, Snapshot, WallTime};
 use cliproxy_host::{Clock, Entropy, MemoryDisk, SteadyClock};
 use cliproxy_store::MemoryStore;
 use std::{
@@ -26,13 +26,22 @@ pub const CLIENTS_PORT: u16 = 8317;
 /// Where providers answer.
 pub const PROVIDER_PORT: u16 = 80;
 
+/// The token of the operator, and its hash.
+pub const TOKEN: (&str, [u8; 32]) = (
+    "ada's token",
+    [
+        0xc4, 0xd5, 0x22, 0x81, 0xfd, 0x97, 0xe0, 0x22, 0xc2, 0xe2, 0xcf, 0x23, 0x15, 0x07, 0x3a, 0xc1, 0x41,
+        0xfa, 0x3a, 0xaf, 0xac, 0xd3, 0xfc, 0x95, 0x8c, 0x28, 0x7d, 0x4a, 0x24, 0xdc, 0xa0, 0x1a,
+    ],
+);
+
 /// The database, the disks and clocks, and what is written down.
 pub struct World {
     /// The seed of it all.
     pub seed: u64,
     /// What it stands for.
     pub plan: Plan,
-    /// The database that all control planes share.
+    /// The database that all control planes share, by a connection of nobody's.
     pub store: MemoryStore,
     /// The network, as nobody in particular sees it.
     pub net: SimNet,
@@ -40,6 +49,8 @@ pub struct World {
     pub story: Story,
     /// What really happened.
     pub truth: Mutex<Truth>,
+    /// The connection of each control plane, since its last start.
+    connections: Mutex<BTreeMap<String, MemoryStore>>,
     /// The names of the control planes.
     pub controls: Vec<String>,
     /// The names of the nodes.
@@ -67,7 +78,8 @@ impl World {
         let clocks = plan.clocks.iter().map(|(name, off, drift)| (name.clone(), SimClock::new(*off, *drift)));
         Arc::new(Self {
             seed,
-            store: MemoryStore::new(HistoryId("history-1".into())),
+            store: MemoryStore::with_clock(HistoryId("history-1".into()), database_time),
+            connections: Mutex::default(),
             net: SimNet::new(),
             story: Story::default(),
             truth: Mutex::default(),
@@ -79,6 +91,18 @@ impl World {
             nodes,
             plan,
         })
+    }
+
+    /// Connects a control plane that begins to the database.
+    pub fn connect(&self, control: &str) -> MemoryStore {
+        let connection = self.store.connect();
+        self.connections.lock().expect("no panic").insert(control.to_owned(), connection.clone());
+        connection
+    }
+
+    /// Gives the connection of a control plane.
+    pub fn connection(&self, control: &str) -> MemoryStore {
+        self.connections.lock().expect("no panic")[control].clone()
     }
 
     /// Has a provider answer with 503, or as usual.
@@ -149,15 +173,21 @@ impl World {
     }
 }
 
-/// Reads a configuration.
-pub fn snapshot(text: &str) -> Snapshot {
+/// The time by the database's clock, which is right.
+fn database_time() -> WallTime {
+    START.plus(turmoil::sim_elapsed().unwrap_or_default())
+}
+
+/// Reads a configuration; gives what is wrong with it.
+pub fn read(text: &str) -> Result<Snapshot, String> {
     let request = Load {
         file: None,
         overrides: Vec::new(),
         data_dir: "data".into(),
         environment: Environment::fixed([("", ""); 0]),
     };
-    cliproxy_config::load_text("config.yaml", text, &request).expect("a sound configuration").snapshot
+    let config = cliproxy_config::load_text("config.yaml", text, &request);
+    config.map(|config| config.snapshot).map_err(|error| error.to_string())
 }
 
 /// Two providers with two keys each, the second for when the first cannot.

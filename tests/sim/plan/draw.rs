@@ -15,7 +15,7 @@ impl Plan {
     /// Draws the plan of a seed.
     pub fn of(seed: u64) -> Self {
         let mut draw = Draw(Entropy::seeded(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x5eed));
-        let (controls, nodes) = (1, draw.between(3, 6));
+        let (controls, nodes) = (draw.between(1, 3), draw.between(3, 6));
         let mut plan = Self {
             controls,
             nodes,
@@ -47,9 +47,14 @@ fn clash(one: &Fault, other: &Fault) -> bool {
     use Kind::*;
     let pause = Duration::from_millis(200);
     let overlap = one.from <= other.until + pause && other.from <= one.until + pause;
-    let network = |kind: &Kind| matches!(kind, Cut(..) | CutOneWay(..) | Hold(..) | Deaf(_) | Crash(_));
+    let network = |kind: &Kind| {
+        matches!(kind, Cut(..) | CutOneWay(..) | Hold(..) | Deaf(_) | Crash(_) | Apart(_) | DoorbellLost(_))
+    };
     let database = |kind: &Kind| {
-        matches!(kind, DatabaseAway | SlowCommits(_) | AnswersLost(_) | CommitsFail(_) | RolledBack)
+        matches!(
+            kind,
+            DatabaseAway | DatabaseHangs | Flaky(_) | SlowCommits(_) | AnswersLost(_) | CommitsFail(_)
+        )
     };
     match (&one.kind, &other.kind) {
         (RolledBack, RolledBack) => true,
@@ -68,13 +73,13 @@ fn touch(one: &Kind, other: &Kind) -> bool {
 fn concerned(kind: &Kind) -> Vec<&String> {
     match kind {
         Kind::Cut(a, b) | Kind::CutOneWay(a, b) | Kind::Hold(a, b) => vec![a, b],
-        Kind::Crash(host) | Kind::Deaf(host) => vec![host],
+        Kind::Crash(host) | Kind::Deaf(host) | Kind::Apart(host) | Kind::DoorbellLost(host) => vec![host],
         _ => Vec::new(),
     }
 }
 
-/// Whether what is not withstood yet is drawn: a database that went back in time.
-const MORE: bool = false;
+/// Whether a database goes back in time. Nodes do not keep yet what they were told is committed.
+const ROLLBACKS: bool = false;
 
 struct Draw(Entropy);
 
@@ -109,7 +114,7 @@ impl Draw {
         let from = self.time(FAULTS_BEGIN, HEALED.saturating_sub(Duration::from_secs(1)));
         let longest = if self.chance(3) { Duration::from_secs(8) } else { Duration::from_secs(2) };
         let until = self.time(from + Duration::from_millis(100), from + longest).min(HEALED);
-        let kind = match self.0.next_u64() % 16 {
+        let kind = match self.0.next_u64() % 20 {
             0 => Kind::Cut(control, node),
             1 => Kind::CutOneWay(control, node),
             2 => Kind::CutOneWay(node, control),
@@ -121,9 +126,13 @@ impl Draw {
             9 => Kind::SlowCommits(Duration::from_millis(self.between(10, 800) as u64)),
             10 => Kind::AnswersLost(self.between(1, 5)),
             11 => Kind::CommitsFail(self.between(1, 5)),
-            12 if MORE => Kind::RolledBack,
+            12 if ROLLBACKS => Kind::RolledBack,
             13 => Kind::ClockSet(if self.chance(2) { control } else { node }, self.off_ms()),
-            14 => Kind::Outage("alpha".to_owned()),
+            14 => Kind::DatabaseHangs,
+            15 => Kind::Apart(control),
+            16 => Kind::DoorbellLost(control),
+            17 => Kind::Flaky(self.between(5, 100) as u16),
+            18 => Kind::Outage("alpha".to_owned()),
             _ => {
                 let (provider, key) =
                     [("alpha", "one"), ("alpha", "two"), ("beta", "one")][self.between(0, 2)];
