@@ -3,12 +3,19 @@
 mod agreement;
 mod answers;
 mod books;
+mod configs;
+mod fencing;
+mod permits;
 mod rests;
 
 use crate::world::World;
 
+/// Gives what nodes know otherwise than the database, when they have had time to hear of it.
+pub use agreement::check as agreement;
+
 /// Gives everything that does not hold.
 pub fn all(world: &World) -> Vec<String> {
-    let checks = [agreement::check, answers::check, books::check, rests::check];
+    let checks: [fn(&World) -> Vec<String>; 6] =
+        [answers::check, books::check, configs::check, fencing::check, permits::check, rests::check];
     checks.iter().flat_map(|check| check(world)).collect()
 }

@@ -2,5 +2,7 @@
 
 pub mod clients;
 pub mod control;
+mod http;
 pub mod node;
+pub mod operators;
 pub mod provider;

@@ -5,17 +5,17 @@ mod draw;
 use std::{fmt, time::Duration};
 
 /// When clients begin to ask; nodes are configured by then.
-pub const LOAD_BEGINS: Duration = Duration::from_secs(3);
+pub const LOAD_BEGINS: Duration = Duration::from_millis(1_500);
 /// When the first thing may go wrong.
-pub const FAULTS_BEGIN: Duration = Duration::from_secs(4);
+pub const FAULTS_BEGIN: Duration = Duration::from_secs(2);
 /// When everything is mended.
-pub const HEALED: Duration = Duration::from_secs(16);
+pub const HEALED: Duration = Duration::from_millis(7_500);
 /// How long after that everybody agrees.
 pub const AGREEMENT: Duration = Duration::from_secs(3);
 /// When clients stop to ask.
-pub const LOAD_ENDS: Duration = Duration::from_secs(21);
+pub const LOAD_ENDS: Duration = Duration::from_secs(9);
 /// When all books must be settled.
-pub const END: Duration = Duration::from_secs(26);
+pub const END: Duration = Duration::from_secs(13);
 
 /// What a seed stands for.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use crate::{
     check,
     faults::Faults,
-    hosts::{clients, control, node, provider},
-    plan::{END, Plan},
+    hosts::{clients, control, node, operators, provider},
+    plan::{AGREEMENT, END, HEALED, Plan},
     story::Story,
     world::World,
 };
@@ -56,22 +56,19 @@ fn simulate(seed: u64) -> Outcome {
     let story = world.story.clone();
     let listening = story.listen();
     let mut sim = cluster(&world);
-    let broken = match drive(&world, &mut sim) {
-        Ok(()) => check::all(&world),
-        Err(error) => vec![format!("a host ended: {error}")],
-    };
+    let broken = drive(&world, &mut sim).unwrap_or_else(|error| vec![format!("a host ended: {error}")]);
     // What hosts say while they are taken down is no part of it.
     drop(listening);
     drop(sim);
     Outcome { seed, hash: story.hash(), plan: world.plan.to_string(), broken, story }
 }
 
-/// Builds the hosts. One tick is five milliseconds: what happens within one tick of different hosts does not wait for
+/// Builds the hosts. One tick is ten milliseconds: what happens within one tick of different hosts does not wait for
 /// each other.
 fn cluster(world: &Arc<World>) -> Sim<'static> {
     let mut sim = turmoil::Builder::new()
         .rng_seed(world.seed)
-        .tick_duration(Duration::from_millis(5))
+        .tick_duration(Duration::from_millis(10))
         .simulation_duration(END * 2)
         .min_message_latency(Duration::from_millis(1))
         .max_message_latency(Duration::from_millis(20))
@@ -96,15 +93,27 @@ fn cluster(world: &Arc<World>) -> Sim<'static> {
         });
     }
     sim.client("clients", clients::run(Arc::clone(world)));
+    let operators = Arc::clone(world);
+    sim.client("operators", async move {
+        let [one, other] = [1, 2].map(|number| operators::run(Arc::clone(&operators), number));
+        tokio::try_join!(one, other).map(|_| ())
+    });
     sim
 }
 
 /// Lets time pass, and makes go wrong what the plan says.
-fn drive(world: &Arc<World>, sim: &mut Sim<'_>) -> turmoil::Result {
+fn drive(world: &Arc<World>, sim: &mut Sim<'_>) -> turmoil::Result<Vec<String>> {
     let mut faults = Faults::new(world);
-    while sim.elapsed() < END {
-        faults.turn(sim);
-        sim.step()?;
-    }
-    Ok(())
+    let mut until = |end| {
+        while sim.elapsed() < end {
+            faults.turn(sim);
+            sim.step()?;
+        }
+        turmoil::Result::Ok(())
+    };
+    until(HEALED + AGREEMENT)?;
+    let mut broken = check::agreement(world);
+    until(END)?;
+    broken.extend(check::all(world));
+    Ok(broken)
 }

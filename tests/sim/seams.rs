@@ -2,6 +2,8 @@
 
 mod clock;
 mod net;
+mod store;
 
 pub use clock::{START, SimClock};
 pub use net::SimNet;
+pub use store::WatchedStore;

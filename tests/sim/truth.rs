@@ -38,6 +38,46 @@ pub struct Asked {
     pub result: Result<u16, String>,
 }
 
+/// A change of the configuration that an operator asked for.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The weight that tells it from all others.
+    pub weight: u64,
+    /// Its text is one that must be refused.
+    pub bad: bool,
+    /// The number that it was to replace.
+    pub expected: u64,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a change.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It was confirmed.
+    Applied {
+        /// Its number.
+        config: u64,
+        /// The number of the one before.
+        before: u64,
+    },
+    /// It was refused with that status.
+    Refused(u16),
+    /// It may have been made or not.
+    Unknown,
+}
+
+/// Something that was written under a lease, or the answer to who holds it.
+#[derive(Clone, Debug)]
+pub struct Led {
+    /// Who holds it.
+    pub holder: String,
+    /// Since which turn.
+    pub epoch: u64,
+    /// It was written.
+    pub wrote: bool,
+}
+
 /// Everything that was written down.
 #[derive(Default)]
 pub struct Truth {
@@ -45,4 +85,8 @@ pub struct Truth {
     pub answered: Vec<Answered>,
     /// By clients, in the order in which their requests ended.
     pub asked: Vec<Asked>,
+    /// By operators.
+    pub changed: Vec<Changed>,
+    /// By the database, in the order of the commits.
+    pub led: Vec<Led>,
 }

@@ -48,7 +48,7 @@ pub struct World {
     /// What happened.
     pub story: Story,
     /// What really happened.
-    pub truth: Mutex<Truth>,
+    pub truth: Arc<Mutex<Truth>>,
     /// The connection of each control plane, since its last start.
     connections: Mutex<BTreeMap<String, MemoryStore>>,
     /// The names of the control planes.
@@ -82,7 +82,7 @@ impl World {
             connections: Mutex::default(),
             net: SimNet::new(),
             story: Story::default(),
-            truth: Mutex::default(),
+            truth: Arc::default(),
             lives: Mutex::default(),
             trouble: Mutex::default(),
             disks: nodes.iter().map(|name| (name.clone(), MemoryDisk::default())).collect(),
@@ -203,6 +203,7 @@ providers:
     base_url: "http://alpha"
     models: ["m"]
     priority: 1
+    weight: 1000
     credentials:
       - {name: one, api_key: "alpha.one"}
       - {name: two, api_key: "alpha.two"}

@@ -1,15 +1,14 @@
 //! Clients that ask at their own pace, whatever becomes of what they asked before.
 
+use super::http::{Unsent, call};
 use crate::{
     plan::{LOAD_BEGINS, LOAD_ENDS},
     truth::Asked,
     world::{CLIENTS_PORT, World},
 };
 use bytes::Bytes;
-use cliproxy_host::Net as _;
 use http::Request;
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use std::{sync::Arc, time::Duration};
 
 /// How long a client waits for an answer.
@@ -41,7 +40,7 @@ async fn ask(world: Arc<World>, first: usize) {
     let mut result = Err("no node can be reached".to_owned());
     for turn in 0..count {
         asked.clone_from(&world.nodes[(first + turn) % count]);
-        match tokio::time::timeout(PATIENCE, call(&world, &asked)).await {
+        match tokio::time::timeout(PATIENCE, complete(&world, &asked)).await {
             Ok(Err(Unsent)) => continue,
             Ok(Ok(answer)) => result = answer,
             Err(_) => result = Err(format!("no answer within {PATIENCE:?}")),
@@ -53,28 +52,13 @@ async fn ask(world: Arc<World>, first: usize) {
     world.truth.lock().expect("no panic").asked.push(Asked { at, until, node: asked, result });
 }
 
-/// Nothing of the request was sent.
-struct Unsent;
-
-async fn call(world: &World, node: &str) -> Result<Result<u16, String>, Unsent> {
-    let connection = world.net.of("clients").connect(node, CLIENTS_PORT).await.map_err(|_| Unsent)?;
-    let Ok((mut sender, connection)) = hyper::client::conn::http1::handshake(TokioIo::new(connection)).await
-    else {
-        return Err(Unsent);
-    };
-    tokio::spawn(connection);
+/// Asks a node for a completion; gives the status.
+async fn complete(world: &World, node: &str) -> Result<Result<u16, String>, Unsent> {
     let body = r#"{"model":"m","messages":[{"role":"user","content":"Well?"}]}"#;
     let request = Request::post("/v1/chat/completions")
         .header("host", node)
         .header("content-type", "application/json")
         .body(Full::new(Bytes::from_static(body.as_bytes())))
         .expect("a request");
-    let broken = |error: hyper::Error| error.to_string();
-    Ok(match sender.send_request(request).await {
-        Ok(answer) => {
-            let status = answer.status().as_u16();
-            answer.into_body().collect().await.map(|_| status).map_err(broken)
-        }
-        Err(error) => Err(broken(error)),
-    })
+    Ok(call(world, "clients", (node, CLIENTS_PORT), request).await?.map(|(status, _)| status))
 }

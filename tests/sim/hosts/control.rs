@@ -2,7 +2,10 @@
 
 mod texts;
 
-use crate::world::{NODES_PORT, OPERATORS_PORT, TOKEN, World};
+use crate::{
+    seams::WatchedStore,
+    world::{NODES_PORT, OPERATORS_PORT, TOKEN, World},
+};
 use cliproxy_controlplane::{AdminToken, ControlPlane, Role, Settings};
 use cliproxy_observe::metrics::Metrics;
 use cliproxy_store::MemoryStore;
@@ -28,7 +31,8 @@ async fn build(world: &World, name: &str, start: u32, store: &MemoryStore) -> Co
     loop {
         let (clock, net) = (world.steady(name), Arc::new(world.net.of(name)));
         let settings = settings(world, name, start);
-        match ControlPlane::build(settings, Arc::new(store.clone()), clock, net, &Metrics::new()).await {
+        let store = Arc::new(WatchedStore { store: store.clone(), truth: Arc::clone(&world.truth) });
+        match ControlPlane::build(settings, store, clock, net, &Metrics::new()).await {
             Ok(plane) => return plane,
             Err(error) => world.tell(name, &format!("did not start: {error}")),
         }

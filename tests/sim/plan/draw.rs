@@ -5,7 +5,7 @@ use cliproxy_host::Entropy;
 use std::time::Duration;
 
 /// At most so many things go wrong in one run.
-const MOST_FAULTS: u64 = 6;
+const MOST_FAULTS: u64 = 5;
 /// Clocks are off by so much at most, and set by so much.
 const MOST_OFF_MS: i64 = 10 * 60 * 1_000;
 /// They gain or lose so much at most: one per cent.
@@ -15,19 +15,26 @@ impl Plan {
     /// Draws the plan of a seed.
     pub fn of(seed: u64) -> Self {
         let mut draw = Draw(Entropy::seeded(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x5eed));
-        let (controls, nodes) = (draw.between(1, 3), draw.between(3, 6));
+        let (controls, nodes) = (draw.between(1, 3), draw.between(3, 5));
         let mut plan = Self {
             controls,
             nodes,
-            requests_per_second: draw.between(10, 40) as f64,
+            requests_per_second: draw.between(8, 25) as f64,
             clocks: Vec::new(),
             faults: Vec::new(),
         };
         plan.clocks = (hosts("cp", controls).into_iter().chain(hosts("dp", nodes)))
-            .map(|host| if draw.chance(3) { (host, draw.off_ms(), draw.drift()) } else { (host, 0, 0) })
+            .map(|host| {
+                if draw.chance(3) && (SKEWED_REPLICAS || controls == 1 || host.starts_with("dp")) {
+                    (host, draw.off_ms(), draw.drift())
+                } else {
+                    (host, 0, 0)
+                }
+            })
             .collect();
+        let calm = draw.chance(4);
         for _ in 0..=draw.0.next_u64() % MOST_FAULTS {
-            let fault = draw.fault(controls, nodes);
+            let fault = draw.fault(controls, nodes, calm);
             if plan.faults.iter().all(|other| !clash(other, &fault)) {
                 plan.faults.push(fault);
             }
@@ -78,6 +85,8 @@ fn concerned(kind: &Kind) -> Vec<&String> {
     }
 }
 
+/// Whether several control planes have calendars that differ. They store until when something rests by their own.
+const SKEWED_REPLICAS: bool = false;
 /// Whether a database goes back in time. Nodes do not keep yet what they were told is committed.
 const ROLLBACKS: bool = false;
 
@@ -108,13 +117,15 @@ impl Draw {
         from + Duration::from_millis(millis as u64)
     }
 
-    fn fault(&mut self, controls: usize, nodes: usize) -> Fault {
+    /// Draws a fault; in a calm cluster one that keeps no word from getting through.
+    fn fault(&mut self, controls: usize, nodes: usize, calm: bool) -> Fault {
         let control = format!("cp-{}", self.between(1, controls));
         let node = format!("dp-{}", self.between(1, nodes));
-        let from = self.time(FAULTS_BEGIN, HEALED.saturating_sub(Duration::from_secs(1)));
-        let longest = if self.chance(3) { Duration::from_secs(8) } else { Duration::from_secs(2) };
+        let from = self.time(FAULTS_BEGIN, HEALED.saturating_sub(Duration::from_millis(500)));
+        let longest = if self.chance(3) { Duration::from_secs(5) } else { Duration::from_millis(1_500) };
         let until = self.time(from + Duration::from_millis(100), from + longest).min(HEALED);
-        let kind = match self.0.next_u64() % 20 {
+        let which = if calm { 17 + self.0.next_u64() % 4 } else { self.0.next_u64() % 21 };
+        let kind = match which {
             0 => Kind::Cut(control, node),
             1 => Kind::CutOneWay(control, node),
             2 => Kind::CutOneWay(node, control),
@@ -127,16 +138,16 @@ impl Draw {
             10 => Kind::AnswersLost(self.between(1, 5)),
             11 => Kind::CommitsFail(self.between(1, 5)),
             12 if ROLLBACKS => Kind::RolledBack,
-            13 => Kind::ClockSet(if self.chance(2) { control } else { node }, self.off_ms()),
-            14 => Kind::DatabaseHangs,
-            15 => Kind::Apart(control),
-            16 => Kind::DoorbellLost(control),
-            17 => Kind::Flaky(self.between(5, 100) as u16),
+            13 => Kind::DatabaseHangs,
+            14 => Kind::Apart(control),
+            15 => Kind::DoorbellLost(control),
+            16 => Kind::Flaky(self.between(5, 100) as u16),
+            17 => Kind::ClockSet(if self.chance(2) { control } else { node }, self.off_ms()),
             18 => Kind::Outage("alpha".to_owned()),
             _ => {
                 let (provider, key) =
                     [("alpha", "one"), ("alpha", "two"), ("beta", "one")][self.between(0, 2)];
-                let wait = Duration::from_secs(self.between(1, 8) as u64);
+                let wait = Duration::from_secs(self.between(1, 4) as u64);
                 Kind::Limited(provider.to_owned(), key.to_owned(), wait)
             }
         };

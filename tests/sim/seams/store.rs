@@ -1,0 +1,182 @@
+//! The database as one control plane sees it, with an eye on who leads and what is written under which lease.
+
+use crate::truth::{Led, Truth};
+use cliproxy_domain::{
+    AuditEntry, AuditQuery, ConfigId, Fence, Hint, HintVersion, HistoryId, Lease, LeaseName, LedgerRow,
+    ProviderName, ReplicaId, UrgentEvent, WallTime,
+};
+use cliproxy_store::{
+    Change, CheckCount, ConfigSummary, Cursor, HintChange, MemoryStore, NewConfig, NodeBatches, NodeRecord,
+    Post, Store, StoreError, StoreFuture, StoredConfig, StoredRequest, UsageQuery, UsageSum,
+};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::sync::watch;
+
+/// A connection to the database that writes down what is done under leases.
+pub struct WatchedStore {
+    /// The connection.
+    pub store: MemoryStore,
+    /// Where it is written down.
+    pub truth: Arc<Mutex<Truth>>,
+}
+
+impl WatchedStore {
+    /// Writes down that something was written under a lease, when it was.
+    fn wrote<T>(&self, under: Option<Fence>, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let (Some(Fence { holder, epoch, .. }), Ok(_)) = (under, &answer) {
+            self.note(Led { holder, epoch, wrote: true });
+        }
+        answer
+    }
+
+    /// Writes down who holds a lease.
+    fn led(&self, answer: Result<Lease, StoreError>) -> Result<Lease, StoreError> {
+        if let Ok(lease) = &answer {
+            self.note(Led { holder: lease.holder.clone(), epoch: lease.epoch, wrote: false });
+        }
+        answer
+    }
+
+    fn note(&self, led: Led) {
+        self.truth.lock().expect("no panic").led.push(led);
+    }
+}
+
+impl Store for WatchedStore {
+    fn history(&self) -> StoreFuture<'_, HistoryId> {
+        self.store.history()
+    }
+
+    fn doorbell(&self) -> Option<watch::Receiver<u64>> {
+        self.store.doorbell()
+    }
+
+    fn lead(&self, lease: LeaseName, holder: String, ttl: Duration) -> StoreFuture<'_, Lease> {
+        Box::pin(async move { self.led(self.store.lead(lease, holder, ttl).await) })
+    }
+
+    fn resign(&self, fence: Fence) -> StoreFuture<'_, ()> {
+        self.store.resign(fence)
+    }
+
+    fn post(&self, replica: ReplicaId, body: Vec<u8>) -> StoreFuture<'_, u64> {
+        self.store.post(replica, body)
+    }
+
+    fn newest_post(&self) -> StoreFuture<'_, u64> {
+        self.store.newest_post()
+    }
+
+    fn posts_since(&self, number: u64, limit: u32) -> StoreFuture<'_, Option<Vec<Post>>> {
+        self.store.posts_since(number, limit)
+    }
+
+    fn ping(&self) -> StoreFuture<'_, ()> {
+        self.store.ping()
+    }
+
+    fn active_config(&self) -> StoreFuture<'_, Option<StoredConfig>> {
+        self.store.active_config()
+    }
+
+    fn config(&self, id: ConfigId) -> StoreFuture<'_, Option<StoredConfig>> {
+        self.store.config(id)
+    }
+
+    fn config_text(&self, id: ConfigId) -> StoreFuture<'_, Option<String>> {
+        self.store.config_text(id)
+    }
+
+    fn put_config(&self, new: NewConfig) -> StoreFuture<'_, ConfigId> {
+        self.store.put_config(new)
+    }
+
+    fn apply_batches(&self, nodes: Vec<NodeBatches>, now: WallTime) -> StoreFuture<'_, Vec<Cursor>> {
+        self.store.apply_batches(nodes, now)
+    }
+
+    fn usage(&self, minutes: Range<WallTime>) -> StoreFuture<'_, Vec<LedgerRow>> {
+        self.store.usage(minutes)
+    }
+
+    fn usage_by(&self, query: UsageQuery) -> StoreFuture<'_, Vec<UsageSum>> {
+        self.store.usage_by(query)
+    }
+
+    fn late_usage(&self, hours: Range<WallTime>) -> StoreFuture<'_, Vec<LedgerRow>> {
+        self.store.late_usage(hours)
+    }
+
+    fn tidy(&self, now: WallTime, fence: Option<Fence>) -> StoreFuture<'_, ()> {
+        let under = fence.clone();
+        Box::pin(async move { self.wrote(under, self.store.tidy(now, fence).await) })
+    }
+
+    fn answered_share(&self, minutes: Range<WallTime>) -> StoreFuture<'_, BTreeMap<ProviderName, f64>> {
+        self.store.answered_share(minutes)
+    }
+
+    fn record_events(&self, events: Vec<UrgentEvent>, now: WallTime) -> StoreFuture<'_, ()> {
+        self.store.record_events(events, now)
+    }
+
+    fn change(&self, change: Change) -> StoreFuture<'_, Vec<HintChange>> {
+        let under = change.fence.clone();
+        Box::pin(async move { self.wrote(under, self.store.change(change).await) })
+    }
+
+    fn hints(&self) -> StoreFuture<'_, (HintVersion, Vec<Hint>)> {
+        self.store.hints()
+    }
+
+    fn forget_cooldowns(&self, ended_before: WallTime, fence: Option<Fence>) -> StoreFuture<'_, ()> {
+        let under = fence.clone();
+        Box::pin(async move { self.wrote(under, self.store.forget_cooldowns(ended_before, fence).await) })
+    }
+
+    fn outcome(&self, request_id: String) -> StoreFuture<'_, Option<String>> {
+        self.store.outcome(request_id)
+    }
+
+    fn audit(&self, query: AuditQuery) -> StoreFuture<'_, Vec<AuditEntry>> {
+        self.store.audit(query)
+    }
+
+    fn record_checks(&self, checks: Vec<CheckCount>, fence: Option<Fence>) -> StoreFuture<'_, ()> {
+        let under = fence.clone();
+        Box::pin(async move { self.wrote(under, self.store.record_checks(checks, fence).await) })
+    }
+
+    fn checks(&self, minutes: Range<WallTime>) -> StoreFuture<'_, BTreeMap<ProviderName, (u64, u64)>> {
+        self.store.checks(minutes)
+    }
+
+    fn record_requests(&self, requests: Vec<StoredRequest>, now: WallTime) -> StoreFuture<'_, ()> {
+        self.store.record_requests(requests, now)
+    }
+
+    fn request(&self, id: String) -> StoreFuture<'_, Option<String>> {
+        self.store.request(id)
+    }
+
+    fn configs(&self, limit: u32) -> StoreFuture<'_, Vec<ConfigSummary>> {
+        self.store.configs(limit)
+    }
+
+    fn changes_since(&self, version: HintVersion, limit: u32) -> StoreFuture<'_, Option<Vec<HintChange>>> {
+        self.store.changes_since(version, limit)
+    }
+
+    fn see_node(&self, node: NodeRecord) -> StoreFuture<'_, ()> {
+        self.store.see_node(node)
+    }
+
+    fn nodes(&self) -> StoreFuture<'_, Vec<NodeRecord>> {
+        self.store.nodes()
+    }
+}
