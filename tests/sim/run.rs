@@ -36,7 +36,7 @@ impl Outcome {
     pub fn report(&self) -> String {
         let broken: Vec<_> = self.broken.iter().map(|what| format!("  {what}\n")).collect();
         format!(
-            "{}what did not hold:\n{}to see it again: SIM_SEED={} SIM_STORY=1 cargo test --test sim -- seeds::replay --exact --ignored --nocapture\n",
+            "{}what did not hold:\n{}to see it again: cargo xtask sim --seeds 1 --story --from {}\n",
             self.plan,
             broken.concat(),
             self.seed,

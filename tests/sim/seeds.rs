@@ -55,7 +55,24 @@ fn the_same_seed_tells_the_same_story() {
     assert_ne!(summary(&first), summary(&in_its_own_process(8)));
 }
 
-#[test]
-fn seeds_1_to_5_hold() {
-    hold(1..=5);
+/// Makes a test of each range.
+macro_rules! seeds {
+    ($($name:ident: $seeds:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            hold($seeds);
+        }
+    )*};
+}
+
+// As many tests as keep a few cores busy to the end.
+seeds! {
+    seeds_1_to_25_hold: 1..=25;
+    seeds_26_to_50_hold: 26..=50;
+    seeds_51_to_75_hold: 51..=75;
+    seeds_76_to_100_hold: 76..=100;
+    seeds_101_to_125_hold: 101..=125;
+    seeds_126_to_150_hold: 126..=150;
+    seeds_151_to_175_hold: 151..=175;
+    seeds_176_to_200_hold: 176..=200;
 }

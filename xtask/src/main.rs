@@ -4,7 +4,9 @@
 
 mod bench;
 mod chaos;
+mod fleet;
 mod propagation;
+mod sim;
 
 use clap::{Parser, Subcommand};
 use std::net::SocketAddr;
@@ -28,6 +30,10 @@ enum Task {
     Propagation(propagation::Options),
     /// Kill, stop and cut off the processes of a cluster under load, and hold what it cost against what is promised.
     Chaos(chaos::Options),
+    /// Measure one control plane under many nodes.
+    Fleet(fleet::Options),
+    /// Run seeds of the simulation: whole clusters in one thread each, with faults.
+    Sim(sim::Options),
     /// The proxy that only copies: one of the processes that `bench` starts.
     #[command(hide = true)]
     BenchBare {
@@ -53,6 +59,8 @@ async fn main() -> anyhow::Result<()> {
         Task::Bench(options) => bench::run(options).await,
         Task::Propagation(options) => propagation::run(options).await,
         Task::Chaos(options) => chaos::run(options).await,
+        Task::Fleet(options) => fleet::run(options).await,
+        Task::Sim(options) => sim::run(&options),
         Task::BenchBare { listen, upstream } => bench::bare::run(listen, upstream).await,
         Task::BenchUpstream { listen } => bench::upstream::run(listen).await,
     }

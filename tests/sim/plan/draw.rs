@@ -87,9 +87,6 @@ fn concerned(kind: &Kind) -> Vec<&String> {
 
 /// Whether several control planes have calendars that differ. They store until when something rests by their own.
 const SKEWED_REPLICAS: bool = false;
-/// Whether a database goes back in time. Nodes do not keep yet what they were told is committed.
-const ROLLBACKS: bool = false;
-
 struct Draw(Entropy);
 
 impl Draw {
@@ -137,7 +134,7 @@ impl Draw {
             9 => Kind::SlowCommits(Duration::from_millis(self.between(10, 800) as u64)),
             10 => Kind::AnswersLost(self.between(1, 5)),
             11 => Kind::CommitsFail(self.between(1, 5)),
-            12 if ROLLBACKS => Kind::RolledBack,
+            12 => Kind::RolledBack,
             13 => Kind::DatabaseHangs,
             14 => Kind::Apart(control),
             15 => Kind::DoorbellLost(control),
