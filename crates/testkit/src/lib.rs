@@ -12,6 +12,7 @@ mod clock;
 pub mod cluster;
 pub mod config;
 pub mod dice;
+pub mod fleet;
 pub mod gate;
 pub mod metrics;
 pub mod network;
@@ -29,6 +30,7 @@ pub use self::{
     cluster::{Cluster, Layout},
     config::Config,
     dice::Dice,
+    fleet::Fleet,
     gate::{Flow, Gate},
     metrics::Samples,
     network::{Network, Place},
