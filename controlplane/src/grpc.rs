@@ -10,13 +10,14 @@ mod telemetry;
 pub(crate) use ops::OpsService;
 pub(crate) use relay::RelayService;
 pub(crate) use role::RoleService;
-pub(crate) use sync::SyncService;
+pub(crate) use sync::{Admission, Sessions, SyncService, leave, shed};
 pub(crate) use telemetry::TelemetryService;
 
 use crate::{
     certificates::Certificates, decide::Decide, ingest::Ingest, metrics::PlaneMetrics,
     operations::Operations, publish::Publish, state::State,
 };
+use cliproxy_host::Entropy;
 use cliproxy_proto::{FILE_DESCRIPTOR_SET, v1};
 use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -38,6 +39,14 @@ pub(crate) struct Context {
     pub(crate) metrics: PlaneMetrics,
     pub(crate) cp_id: Arc<str>,
     pub(crate) certificates: Certificates,
+    /// The nodes' streams that are open.
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) admission: Admission,
+    pub(crate) entropy: Entropy,
+    /// How long a node's stream lasts, give or take a tenth.
+    pub(crate) max_connection_age: Duration,
+    /// No more nodes are taken when this is cancelled.
+    pub(crate) leaving: CancellationToken,
     /// Streams end when this is cancelled.
     pub(crate) closing: CancellationToken,
     /// Every stream's task.

@@ -1,6 +1,7 @@
 //! What the control plane counts about itself.
 
 mod providers;
+mod sync;
 
 use cliproxy_observe::metrics::prometheus_client::{
     metrics::{
@@ -12,6 +13,7 @@ use cliproxy_observe::metrics::prometheus_client::{
 };
 use providers::ProviderMetrics;
 use std::sync::atomic::AtomicU64;
+use sync::SyncMetrics;
 
 /// Handles of the control plane's series; clones count into the same ones.
 #[derive(Clone, Debug)]
@@ -56,6 +58,8 @@ pub(crate) struct PlaneMetrics {
     pub(crate) permits_granted: Counter,
     /// From an urgent event's arrival to its place in every node's queue.
     pub(crate) propagation_seconds: Histogram,
+    /// Of the nodes' streams.
+    pub(crate) sync: SyncMetrics,
     /// By provider, cause and the like.
     providers: ProviderMetrics,
 }
@@ -86,6 +90,7 @@ impl PlaneMetrics {
             permits_granted: Counter::default(),
             // From 10 µs to 0.3 s.
             propagation_seconds: Histogram::new(exponential_buckets(0.000_01, 2.0, 16)),
+            sync: SyncMetrics::default(),
             providers: ProviderMetrics::new(),
         }
     }
@@ -155,6 +160,7 @@ impl PlaneMetrics {
             "Time from an urgent event's arrival to its place in every node's queue",
             self.propagation_seconds.clone(),
         );
+        self.sync.register(registry);
         self.providers.register(registry);
     }
 }

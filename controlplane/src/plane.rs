@@ -135,8 +135,9 @@ impl ControlPlane {
         Arc::clone(&self.reload)
     }
 
-    /// Answers until `shutdown` is cancelled, then ends the nodes' streams, finishes what operators asked and
-    /// commits what was reported, all within twice the drain time.
+    /// Answers until `shutdown` is cancelled, then asks the nodes to go to other replicas, where there are any, and gives
+    /// them five seconds; ends the streams that are left, finishes what operators asked and commits what was reported,
+    /// within twice the drain time.
     pub async fn run(self, shutdown: CancellationToken) {
         let Self { settings, state, metrics, publish, decide, decided, operators, nodes, .. } = self;
         let (all_metrics, configurations) = (self.all_metrics, self.configurations);
@@ -199,7 +200,16 @@ impl ControlPlane {
             metrics: metrics.clone(),
             cp_id: settings.cp_id.as_str().into(),
             certificates: certificates.clone(),
-            closing: shutdown.clone(),
+            sessions: Arc::default(),
+            admission: grpc::Admission::new(
+                settings.resumes_at_once,
+                settings.entropy.clone(),
+                metrics.clone(),
+            ),
+            entropy: settings.entropy.clone(),
+            max_connection_age: settings.max_connection_age,
+            leaving: CancellationToken::new(),
+            closing: CancellationToken::new(),
             streams: TaskTracker::new(),
         };
         let drain = settings.drain;
@@ -248,8 +258,17 @@ async fn serve_all(
     let for_nodes = grpc::for_nodes(&context, relayed, health.clone()).into_axum_router();
     let streams = context.streams.clone();
     let (state, metrics) = (Arc::clone(&context.state), context.metrics.clone());
-    // The streams' senders live in the services and in their tasks alone from here on.
-    drop(context);
+    // Nodes go elsewhere first, where there is an elsewhere; what they have open here ends after that.
+    let closing = context.closing.clone();
+    let leaving = {
+        let (shutdown, closing) = (shutdown.clone(), closing.clone());
+        // The streams' senders live in the services, in their tasks, and here until then.
+        async move {
+            grpc::shed(&context, &shutdown).await;
+            grpc::leave(&context).await;
+            closing.cancel();
+        }
+    };
 
     let node_options = ServeOptions {
         http2_keep_alive: Some(settings.node_keep_alive),
@@ -257,10 +276,11 @@ async fn serve_all(
         ..ServeOptions::default()
     };
     let operator_options = ServeOptions { drain: settings.drain, ..ServeOptions::default() };
-    let (cut_operators, cut_nodes, ()) = tokio::join!(
+    let (cut_operators, cut_nodes, (), ()) = tokio::join!(
         serve_router(operators, operator_options, shutdown.clone(), for_operators),
-        serve_nodes(nodes, settings.tls, node_options, shutdown.clone(), for_nodes),
+        serve_nodes(nodes, settings.tls, node_options, closing, for_nodes),
         watchdog::run(state, metrics, health, shutdown),
+        leaving,
     );
     if cut_operators + cut_nodes > 0 {
         tracing::warn!(cut_operators, cut_nodes, "connections outlasted the drain time and were closed");

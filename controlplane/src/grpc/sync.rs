@@ -1,10 +1,17 @@
 //! What nodes must know: one stream for each, for as long as it lives.
 
+mod admission;
+mod balance;
 mod hello;
 mod outbox;
 mod session;
+mod sessions;
 
-use super::{Context, caller::Caller};
+pub(crate) use admission::Admission;
+pub(crate) use balance::{leave, run as shed};
+pub(crate) use sessions::Sessions;
+
+use super::{Context, caller::Caller, closing};
 use cliproxy_proto::v1::{LookRequest, LookResponse, SyncDown, SyncUp, sync_server::Sync};
 use session::Session;
 use tokio::sync::mpsc;
@@ -14,6 +21,9 @@ use tonic::{Request, Response, Status, Streaming};
 /// Messages between a session and the connection. What a node does not read waits in its bounded queue, where it
 /// is merged, not here.
 const DOWN: usize = 1;
+
+/// The way to the node.
+type Down = mpsc::Sender<Result<SyncDown, Status>>;
 
 /// Serves nodes.
 pub(crate) struct SyncService(Context);
@@ -47,7 +57,7 @@ impl Sync for SyncService {
         Ok(Response::new(LookResponse {
             cp_id: self.0.cp_id.to_string(),
             db_ok: *state.database.borrow(),
-            leaving: self.0.closing.is_cancelled(),
+            leaving: self.0.leaving.is_cancelled() || self.0.closing.is_cancelled(),
             leader_epoch: state.fleet.leader_epoch(),
         }))
     }
@@ -57,21 +67,31 @@ async fn subscribe(
     context: &Context,
     caller: &Caller,
     mut up: Streaming<SyncUp>,
-    down: &mpsc::Sender<Result<SyncDown, Status>>,
+    down: &Down,
 ) -> Result<(), Status> {
     let over = context.over();
     tokio::pin!(over);
     let node = tokio::select! {
+        biased;
         status = &mut over => return Err(status),
         node = hello::receive(&mut up) => node?,
     };
     caller.speaks_for(&node.node, &context.metrics)?;
+    if context.leaving.is_cancelled() {
+        return Err(closing());
+    }
+    let place = context.admission.enter().await?;
     let _shown = caller.validity().map(|validity| context.certificates.shown(&node.node, validity));
-    let mut session = Session::open(context, node).await;
+    let mut session = Session::open(context, node);
     let result = tokio::select! {
+        biased;
         status = &mut over => Err(status),
-        result = session.run(&mut up, down) => result,
+        result = async {
+            session.resume().await;
+            drop(place);
+            session.run(&mut up, down).await
+        } => result,
     };
-    session.close().await;
+    session.close();
     result
 }

@@ -104,7 +104,7 @@ async fn report(
                     acked_seq: cursor.last.0,
                     need_from: cursor.need_from.map_or(0, |seq| seq.0),
                     history_id: history.clone(),
-                    slow_down_ms: 0,
+                    slow_down_ms: u32::try_from(context.ingest.slow_down().as_millis()).unwrap_or(u32::MAX),
                 };
                 if down.send(Ok(answer)).await.is_err() || done {
                     return Ok(());

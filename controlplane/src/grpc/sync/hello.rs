@@ -2,7 +2,10 @@
 
 use super::super::{HELLO, node_id};
 use cliproxy_domain::{ConfigId, HintVersion, HistoryId, Incarnation, NodeId};
-use cliproxy_proto::v1::{Hello, SyncUp, sync_up};
+use cliproxy_proto::{
+    VERSION,
+    v1::{Hello, SyncUp, sync_up},
+};
 use tonic::{Status, Streaming};
 
 /// A node's hello.
@@ -15,6 +18,8 @@ pub(super) struct Presented {
     pub(super) have_config: ConfigId,
     pub(super) config_hash: u64,
     pub(super) have_hints: HintVersion,
+    /// A configuration of this history that the node died of; 0: none.
+    pub(super) died_of: ConfigId,
 }
 
 /// Waits for a node's first message.
@@ -34,8 +39,16 @@ pub(super) async fn receive(up: &mut Streaming<SyncUp>) -> Result<Presented, Sta
         config_hash,
         have_hints,
         listen,
-        ..
+        crash_looped_config,
+        proto_min,
+        proto_max,
     } = hello;
+    // Before there were versions there was the first.
+    if proto_min.max(1) > VERSION || proto_max.max(1) < VERSION {
+        return Err(Status::failed_precondition(format!(
+            "the node speaks versions {proto_min} to {proto_max} of this contract, and the control plane version {VERSION}; upgrade whichever is older"
+        )));
+    }
     Ok(Presented {
         node: node_id(&name)?,
         incarnation: Incarnation(incarnation),
@@ -45,6 +58,7 @@ pub(super) async fn receive(up: &mut Streaming<SyncUp>) -> Result<Presented, Sta
         have_config: ConfigId(have_config),
         config_hash,
         have_hints: HintVersion(have_hints),
+        died_of: ConfigId(crash_looped_config),
     })
 }
 

@@ -1,6 +1,8 @@
 //! One node's session: what it has, what it was sent, what it answered.
 
-use super::{Context, hello::Presented, outbox};
+mod resume;
+
+use super::{Context, Down, hello::Presented, outbox, sessions::Seat};
 use crate::{
     publish::Subscription,
     state::{ActiveConfig, Refusal},
@@ -8,15 +10,18 @@ use crate::{
 use cliproxy_domain::{ConfigId, Hint, HintVersion};
 use cliproxy_proto::{
     convert::config::Hashes,
-    v1::{Ack, Heartbeat, Line, Nack, SyncDown, SyncUp, Welcome, sync_down, sync_up},
+    v1::{
+        Ack, Directive, Heartbeat, Line, Nack, ReconnectTo, SyncDown, SyncUp, Welcome, directive, sync_down,
+        sync_up,
+    },
 };
-use cliproxy_store::{HintChange, NodeRecord, StoredConfig};
+use cliproxy_store::NodeRecord;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tonic::{Status, Streaming};
 
 /// How often each side sends a heartbeat.
@@ -27,40 +32,53 @@ const SILENCE: Duration = Duration::from_secs(5);
 const HINT_LAG: Duration = Duration::from_secs(5);
 /// How long a node may take to acknowledge or refuse a configuration.
 const CONFIG_LAG: Duration = Duration::from_secs(60);
-/// How many changes of the hint log are read for a node that resumes; one that misses more gets all hints.
-const RESUME_LIMIT: u32 = 1_000;
+/// How long a node that was asked to connect anew, as its stream is old, may stay all the same.
+const GRACE: Duration = Duration::from_secs(30);
+/// How long the store may take to write a node down.
+const WRITE_DOWN: Duration = Duration::from_secs(5);
 
 /// One node's session.
 pub(super) struct Session {
     context: Context,
     node: Presented,
+    seat: Seat,
     hints: Subscription,
     config: watch::Receiver<Option<Arc<ActiveConfig>>>,
     /// The configuration that the node runs; `None` when it has none that the store knows.
     on: Option<(u64, Hashes)>,
+    /// What the node has is newer than what this replica knows and nothing is known of it: no older one is offered.
+    ahead: ConfigId,
     /// The configuration that was sent and not answered. The next one waits for the answer.
     in_flight: Option<(Arc<ActiveConfig>, Instant)>,
     hints_sent: HintVersion,
     hints_unacked_since: Option<Instant>,
     last_heard: Instant,
+    /// When the node is asked to connect anew, and whether it was.
+    grows_old: Instant,
+    asked_for_age: bool,
     outbox: VecDeque<SyncDown>,
     nonces: u64,
 }
 
 impl Session {
-    /// Welcomes a node and queues what it misses. From here on every change reaches it.
-    pub(super) async fn open(context: &Context, node: Presented) -> Self {
+    /// Welcomes a node. From here on every change reaches it.
+    pub(super) fn open(context: &Context, node: Presented) -> Self {
         let now = context.state.clock.now();
+        let age = context.max_connection_age.mul_f64(0.9 + 0.2 * context.entropy.fraction());
         let mut session = Self {
+            seat: context.sessions.open(node.node.clone()),
             // Before the state is read, so that nothing falls between the two.
             hints: context.publish.subscribe(),
             config: context.state.config.subscribe(),
             context: context.clone(),
             on: None,
+            ahead: ConfigId(0),
             in_flight: None,
             hints_sent: HintVersion(0),
             hints_unacked_since: None,
             last_heard: now,
+            grows_old: now + age,
+            asked_for_age: false,
             outbox: VecDeque::new(),
             nonces: 0,
             node,
@@ -74,13 +92,11 @@ impl Session {
             db_ok: *context.state.database.borrow(),
             proto: cliproxy_proto::VERSION,
         })));
-        session.register().await;
-        session.resume_hints().await;
-        session.resume_config().await;
+        session.register();
         session
     }
 
-    async fn register(&self) {
+    fn register(&self) {
         let node = &self.node;
         let record = self.record();
         // Numbers of another history say nothing here.
@@ -91,7 +107,29 @@ impl Session {
             node = %node.node, incarnation = %node.incarnation, build = node.build,
             config = %node.have_config, hints = %node.have_hints, "a node connected"
         );
-        self.remember(record).await;
+        self.note_death();
+        self.remember(record);
+    }
+
+    /// Takes a node's word that it died of a configuration as its refusal: it is not sent that one again.
+    fn note_death(&self) {
+        let node = &self.node;
+        let known = self.context.state.nodes.has_refused(&node.node, node.died_of);
+        if node.died_of == ConfigId(0) || !self.same_history() || known {
+            return;
+        }
+        tracing::error!(
+            node = %node.node, config = %node.died_of, still_on = %node.have_config,
+            "a node died three times within a minute of putting a configuration in force, and runs an older one"
+        );
+        self.context.metrics.sync.crash_loops.inc();
+        let refusal = Refusal {
+            config: node.died_of,
+            still_on: node.have_config,
+            reason: "it died three times within a minute of putting it in force".to_owned(),
+            at: self.context.state.clock.wall(),
+        };
+        self.context.state.nodes.refused(&node.node, refusal);
     }
 
     fn record(&self) -> NodeRecord {
@@ -105,65 +143,18 @@ impl Session {
     }
 
     /// Writes the node down, for people: a store that is away does not keep a node from its state.
-    async fn remember(&self, record: NodeRecord) {
-        if let Err(error) = self.context.state.store.see_node(record).await {
-            self.context.metrics.store_errors.inc();
-            tracing::warn!(%error, node = %self.node.node, "a node could not be written down");
-        }
-    }
-
-    /// Queues the hints that the node misses: by the log since the ones it has, else all that are stored; and those
-    /// that are not.
-    async fn resume_hints(&mut self) {
-        let state = Arc::clone(&self.context.state);
-        let have = self.node.have_hints;
-        let now = state.clock.wall();
-        if self.same_history() && have == state.hints.version() {
-            self.hints_sent = have;
-        } else if let Some((changes, to)) = self.missed_hints().await {
-            let nonce = self.nonce();
-            let values = changes.iter().map(|change| &change.hint);
-            let delta = outbox::hints_delta(values, have, to, now, &nonce);
-            self.sent_hints(to);
-            self.outbox.push_back(delta);
-        } else {
-            let (version, values) = state.hints.stored();
-            let nonce = self.nonce();
-            self.sent_hints(version);
-            self.outbox.extend(outbox::hints_whole(&values, version, now, &nonce));
-        }
-        let passing = state.hints.passing();
-        if !passing.is_empty() {
-            self.queue_unnumbered(&passing);
-        }
-    }
-
-    /// Gives the changes that the node missed and the newest number, where the log has them and they are few.
-    async fn missed_hints(&self) -> Option<(Vec<HintChange>, HintVersion)> {
-        if !self.same_history() {
-            return None;
-        }
-        let missed = self.context.state.store.changes_since(self.node.have_hints, RESUME_LIMIT).await;
-        let changes = missed.ok().flatten().filter(|changes| changes.len() < RESUME_LIMIT as usize)?;
-        let to = changes.last()?.version;
-        Some((changes, to))
-    }
-
-    /// Finds out what the node runs and queues what it misses.
-    async fn resume_config(&mut self) {
-        if self.same_history() && self.node.have_config != ConfigId(0) {
-            let stored = self.stored(self.node.have_config).await;
-            self.on = stored.filter(|stored| stored.hash == self.node.config_hash).map(known);
-        }
-        self.offer_config();
-    }
-
-    async fn stored(&self, id: ConfigId) -> Option<StoredConfig> {
-        let stored = self.context.state.store.config(id).await;
-        stored.unwrap_or_else(|error| {
-            tracing::warn!(%error, config = %id, "a configuration could not be read; sending the whole set");
-            None
-        })
+    fn remember(&self, record: NodeRecord) {
+        let (store, metrics) = (Arc::clone(&self.context.state.store), self.context.metrics.clone());
+        self.context.streams.spawn(async move {
+            let node = record.node.clone();
+            let failed = match tokio::time::timeout(WRITE_DOWN, store.see_node(record)).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("no answer within {WRITE_DOWN:?}"),
+            };
+            metrics.store_errors.inc();
+            tracing::warn!(error = failed, %node, "a node could not be written down");
+        });
     }
 
     fn same_history(&self) -> bool {
@@ -176,21 +167,25 @@ impl Session {
             return;
         }
         let Some(newest) = self.config.borrow_and_update().clone() else { return };
-        let has_it = self.on.as_ref().is_some_and(|(id, _)| *id == newest.id.0);
-        if has_it || self.context.state.nodes.has_refused(&self.node.node, newest.id) {
+        // Whoever comes from another replica may have what this one has not read yet: nobody is sent back.
+        let has_it = self.on.as_ref().is_some_and(|(id, _)| *id >= newest.id.0);
+        if has_it
+            || self.ahead > newest.id
+            || self.context.state.nodes.has_refused(&self.node.node, newest.id)
+        {
             return;
         }
         let nonce = self.nonce();
-        self.outbox.extend(outbox::config(&newest, self.on.as_ref(), &nonce));
+        let messages = outbox::config(&newest, self.on.as_ref(), &nonce);
+        if !matches!(messages.first(), Some(SyncDown { message: Some(sync_down::Message::Delta(_)) })) {
+            self.context.metrics.sync.whole_configs.inc();
+        }
+        self.outbox.extend(messages);
         self.in_flight = Some((newest, self.context.state.clock.now()));
     }
 
     /// Runs until the node goes or does not keep up. May be dropped in the middle.
-    pub(super) async fn run(
-        &mut self,
-        up: &mut Streaming<SyncUp>,
-        down: &mpsc::Sender<Result<SyncDown, Status>>,
-    ) -> Result<(), Status> {
+    pub(super) async fn run(&mut self, up: &mut Streaming<SyncUp>, down: &Down) -> Result<(), Status> {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -208,6 +203,7 @@ impl Session {
                     }
                 }
                 _ = heartbeat.tick() => self.on_tick()?,
+                word = self.seat.asked() => self.ask_to_go(word),
                 // Hints wait in their queue, merged, until what was said before is gone.
                 () = self.hints.ready(), if self.outbox.is_empty() => self.queue_hints(),
                 Ok(()) = self.config.changed(), if self.in_flight.is_none() => self.offer_config(),
@@ -268,7 +264,7 @@ impl Session {
         if self.on.as_ref().is_none_or(|(id, _)| *id != nack.still_on) {
             self.on = match nack.still_on {
                 0 => None,
-                still_on => self.stored(ConfigId(still_on)).await.map(known),
+                still_on => self.stored(ConfigId(still_on)).await.ok().flatten().map(resume::known),
             };
         }
         self.offer_config();
@@ -276,7 +272,7 @@ impl Session {
 
     /// Sends a heartbeat, unless the last one still waits, and ends the stream of a node that does not keep up.
     fn on_tick(&mut self) -> Result<(), Status> {
-        let state = &self.context.state;
+        let state = Arc::clone(&self.context.state);
         let now = state.clock.now();
         let over = |since: Instant, limit| now.saturating_duration_since(since) > limit;
         if over(self.last_heard, SILENCE) {
@@ -288,6 +284,14 @@ impl Session {
         if self.in_flight.as_ref().is_some_and(|(_, since)| over(*since, CONFIG_LAG)) {
             return Err(self.too_slow("it left a configuration unanswered for 60 s"));
         }
+        if over(self.grows_old, GRACE) {
+            return Err(Status::unavailable("this stream is old; connect again and resume"));
+        }
+        if now >= self.grows_old && !self.asked_for_age {
+            self.asked_for_age = true;
+            self.context.metrics.sync.asked_to_go("age");
+            self.ask_to_go(ReconnectTo::default());
+        }
         if self.outbox.is_empty() {
             let config = state.active().map_or(0, |active| active.id.0);
             self.outbox.push_back(outbox::down(sync_down::Message::Heartbeat(Heartbeat {
@@ -298,6 +302,12 @@ impl Session {
             })));
         }
         Ok(())
+    }
+
+    /// Queues the word that the node should connect elsewhere, or anew.
+    fn ask_to_go(&mut self, word: ReconnectTo) {
+        let directive = Directive { directive: Some(directive::Directive::ReconnectTo(word)) };
+        self.outbox.push_back(outbox::down(sync_down::Message::Directive(directive)));
     }
 
     fn queue_hints(&mut self) {
@@ -346,21 +356,11 @@ impl Session {
     }
 
     /// Notes that the stream is over.
-    pub(super) async fn close(self) {
+    pub(super) fn close(self) {
         let record = self.record();
         self.context.metrics.connected_nodes.dec();
         self.context.state.nodes.disconnected(&self.node.node, record.last_seen);
         tracing::info!(node = %self.node.node, "a node's stream ended");
-        self.remember(record).await;
+        self.remember(record);
     }
-}
-
-/// Gives the hashes of a stored configuration.
-fn known(stored: StoredConfig) -> (u64, Hashes) {
-    let hashes: Hashes = stored
-        .entries
-        .into_iter()
-        .map(|entry| ((entry.kind, entry.key), entry.hash))
-        .collect::<BTreeMap<_, _>>();
-    (stored.id.0, hashes)
 }
