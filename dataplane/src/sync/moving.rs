@@ -31,6 +31,9 @@ pub(super) enum Reason {
     Store,
 }
 
+/// All reasons.
+pub(super) const REASONS: [Reason; 3] = [Reason::Told, Reason::Leaving, Reason::Store];
+
 impl Reason {
     pub(super) fn as_str(self) -> &'static str {
         match self {

@@ -4,11 +4,12 @@ use crate::{network::MemoryNet, node::PausedClock};
 use cliproxy_domain::{Hint, Snapshot, WallTime};
 use cliproxy_host::Clock as _;
 use cliproxy_proto::{
+    RETRY_PUSHBACK,
     convert::{config::EntrySet, hints::to_wire},
     v1::{
-        Ack, AskRequest, AskResponse, Change, Delta, EventAck, Heartbeat, Hello, Line, LookRequest,
-        LookResponse, ObserveRequest, ObserveResponse, ReportDown, ReportUp, SnapshotChunk, SyncDown, SyncUp,
-        UrgentEvent, Welcome,
+        Ack, AskRequest, AskResponse, Change, Delta, Directive, EventAck, Heartbeat, Hello, Line,
+        LookRequest, LookResponse, ObserveRequest, ObserveResponse, ReconnectTo, ReportDown, ReportUp,
+        SnapshotChunk, SyncDown, SyncUp, UrgentEvent, Welcome, directive,
         relay_server::{Relay, RelayServer},
         report_up, sync_down,
         sync_server::{Sync, SyncServer},
@@ -20,7 +21,7 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
 use tokio_stream::{
@@ -32,23 +33,51 @@ use tonic::{Request, Response, Status, Streaming, transport::Server};
 /// Where it is.
 pub const ENDPOINT: &str = "http://control:1";
 const HOST: &str = "control";
+/// Where another replica of it is.
+pub const SPARE: &str = "http://spare:1";
+const SPARE_HOST: &str = "spare";
 
 /// A control plane. Clones are the same.
 #[derive(Clone)]
 pub struct Control {
     net: MemoryNet,
+    host: &'static str,
     state: Arc<Mutex<State>>,
 }
 
 struct State {
     history: &'static str,
     snapshot: Snapshot,
+    /// Its number.
+    config: u64,
     /// What every node that connects is told after its configuration.
     hints: Vec<Hint>,
     nodes: Vec<mpsc::Sender<Result<SyncDown, Status>>>,
     told: Told,
     /// What is answered to operators; none for nothing at all.
     answer: Option<AskResponse>,
+    /// Its name, which two addresses may share.
+    name: String,
+    mood: Mood,
+    /// The last batch of usage that is committed.
+    committed: u64,
+}
+
+/// How it behaves.
+#[derive(Clone, Default)]
+pub struct Mood {
+    /// It says nothing more, and takes no new node in, though its connections stand.
+    pub hangs: bool,
+    /// Its store does not answer.
+    pub storeless: bool,
+    /// It asks nodes to come again in so many milliseconds.
+    pub later_ms: Option<u64>,
+    /// It welcomes nobody yet.
+    pub holds: bool,
+    /// Where it says that others are.
+    pub others: Vec<String>,
+    /// It has nodes wait so long between two batches.
+    pub slow_down_ms: u32,
 }
 
 /// What it was told.
@@ -59,25 +88,79 @@ pub struct Told {
     pub events: Vec<UrgentEvent>,
     pub observed: Vec<ObserveRequest>,
     pub asked: Vec<AskRequest>,
+    /// When nodes said hello.
+    pub hello_times: Vec<Instant>,
+    /// Streams that nodes closed.
+    pub closed: usize,
+    /// Every batch that was sent, by number, with how many calls it counts.
+    pub batches: Vec<(u64, u64)>,
+    /// How often it was looked at.
+    pub looks: usize,
 }
 
 impl Control {
     /// Configures nodes with `snapshot`, once it is there.
     pub fn new(net: &MemoryNet, snapshot: Snapshot) -> Self {
+        Self::at(HOST, net, snapshot)
+    }
+
+    /// Another replica.
+    pub fn spare(net: &MemoryNet, snapshot: Snapshot) -> Self {
+        Self::at(SPARE_HOST, net, snapshot)
+    }
+
+    fn at(host: &'static str, net: &MemoryNet, snapshot: Snapshot) -> Self {
         let state = State {
             history: "first",
             snapshot,
+            config: 1,
             hints: Vec::new(),
             nodes: Vec::new(),
             told: Told::default(),
             answer: None,
+            name: host.to_owned(),
+            mood: Mood::default(),
+            committed: 0,
         };
-        Self { net: net.clone(), state: Arc::new(Mutex::new(state)) }
+        Self { net: net.clone(), host, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Behaves otherwise from now on.
+    pub fn mood(&self, change: impl FnOnce(&mut Mood)) {
+        change(&mut self.state().mood);
+    }
+
+    /// Is one replica with another one, at another address.
+    pub fn is_named(&self, name: &str) {
+        self.state().name = name.to_owned();
+    }
+
+    /// Has a next configuration, for nodes that connect from now on.
+    pub fn configure_next(&self, snapshot: Snapshot) {
+        let mut state = self.state();
+        state.snapshot = snapshot;
+        state.config += 1;
+    }
+
+    /// Asks the nodes to go.
+    pub fn ask_to_go(&self, endpoints: &[&str], leaving: bool) {
+        let endpoints = endpoints.iter().map(|endpoint| (*endpoint).to_owned()).collect();
+        let word = directive::Directive::ReconnectTo(ReconnectTo { endpoints, within_ms: 0, leaving });
+        for node in &self.state().nodes {
+            let directive = Directive { directive: Some(word.clone()) };
+            // Some are gone.
+            let _ = node.try_send(down(sync_down::Message::Directive(directive)));
+        }
+    }
+
+    /// Loses what was committed after a batch.
+    pub fn loses_usage_after(&self, seq: u64) {
+        self.state().committed = seq;
     }
 
     /// Is there from now on.
     pub fn begin(&self) {
-        let connections = UnboundedReceiverStream::new(self.net.host(HOST)).map(Ok::<_, io::Error>);
+        let connections = UnboundedReceiverStream::new(self.net.host(self.host)).map(Ok::<_, io::Error>);
         let server = Server::builder()
             .add_service(SyncServer::new(self.clone()))
             .add_service(TelemetryServer::new(self.clone()))
@@ -87,7 +170,7 @@ impl Control {
 
     /// Is away from now on.
     pub fn end(&self) {
-        self.net.cut(HOST);
+        self.net.cut(self.host);
         self.state().nodes.clear();
     }
 
@@ -154,15 +237,17 @@ fn welcome(state: &State) -> Vec<sync_down::Message> {
         })
     };
     let welcome = Welcome {
-        cp_id: "cp".to_owned(),
+        cp_id: state.name.clone(),
         history_id: state.history.to_owned(),
         heartbeat_ms: 500,
+        other_replicas: state.mood.others.clone(),
+        db_ok: !state.mood.storeless,
         ..Welcome::default()
     };
     let hints = state.hints.iter().map(|hint| to_wire(hint, now())).collect();
     vec![
         sync_down::Message::Welcome(welcome),
-        chunk(Line::Config, 1, entries.to_changes(), entries.hash()),
+        chunk(Line::Config, state.config, entries.to_changes(), entries.hash()),
         chunk(Line::Hint, 1, hints, 0),
     ]
 }
@@ -180,6 +265,12 @@ impl Sync for Control {
         let (node, stream) = mpsc::channel(1_024);
         let mut up = request.into_inner();
         let control = self.clone();
+        if let Some(ms) = control.state().mood.later_ms {
+            control.state().told.hello_times.push(PausedClock.now());
+            let mut status = Status::resource_exhausted("too many at once");
+            status.metadata_mut().insert(RETRY_PUSHBACK, ms.into());
+            return Err(status);
+        }
         tokio::spawn(async move {
             let mut heartbeat = tokio::time::interval(Duration::from_millis(500));
             // The first word is the welcome.
@@ -188,16 +279,32 @@ impl Sync for Control {
                 let message = tokio::select! {
                     message = up.next() => message,
                     _ = heartbeat.tick() => {
-                        // Gone with the node.
-                        let _ = node.send(down(sync_down::Message::Heartbeat(Heartbeat::default()))).await;
+                        let mood = control.state().mood.clone();
+                        if !mood.hangs {
+                            let beat = Heartbeat { db_ok: !mood.storeless, ..Heartbeat::default() };
+                            // Gone with the node.
+                            let _ = node.send(down(sync_down::Message::Heartbeat(beat))).await;
+                        }
                         continue;
                     }
                 };
-                let Some(Ok(message)) = message else { return };
+                let Some(Ok(message)) = message else {
+                    control.state().told.closed += 1;
+                    return;
+                };
+                if matches!(message.message, Some(sync_up::Message::Hello(_))) {
+                    while control.state().mood.holds {
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                }
                 let mut state = control.state();
                 match message.message {
                     Some(sync_up::Message::Hello(hello)) => {
                         state.told.hellos.push(hello);
+                        state.told.hello_times.push(PausedClock.now());
+                        if state.mood.hangs {
+                            continue;
+                        }
                         for message in welcome(&state) {
                             node.try_send(down(message)).expect("the node keeps up");
                         }
@@ -212,7 +319,10 @@ impl Sync for Control {
     }
 
     async fn look(&self, _: Request<LookRequest>) -> Result<Response<LookResponse>, Status> {
-        Ok(Response::new(LookResponse { cp_id: "cp".to_owned(), ..LookResponse::default() }))
+        let mut state = self.state();
+        state.told.looks += 1;
+        let (cp_id, db_ok) = (state.name.clone(), !state.mood.storeless);
+        Ok(Response::new(LookResponse { cp_id, db_ok, ..LookResponse::default() }))
     }
 }
 
@@ -225,11 +335,21 @@ impl Telemetry for Control {
         &self,
         request: Request<Streaming<ReportUp>>,
     ) -> Result<Response<Self::ReportStream>, Status> {
-        let acked = request.into_inner().filter_map(|up| match up.ok()?.message? {
-            report_up::Message::Batch(batch) => {
-                Some(Ok(ReportDown { acked_seq: batch.seq, ..ReportDown::default() }))
+        let control = self.clone();
+        let acked = request.into_inner().filter_map(move |up| {
+            let message = up.ok()?.message?;
+            let mut state = control.state();
+            let mut need_from = 0;
+            if let report_up::Message::Batch(batch) = message {
+                state.told.batches.push((batch.seq, batch.rows.iter().map(|row| row.ok).sum()));
+                match batch.seq {
+                    seq if seq == state.committed + 1 => state.committed = seq,
+                    seq if seq > state.committed => need_from = state.committed + 1,
+                    _ => {}
+                }
             }
-            report_up::Message::Hello(_) => None,
+            let (acked_seq, slow_down_ms) = (state.committed, state.mood.slow_down_ms);
+            Some(Ok(ReportDown { acked_seq, need_from, slow_down_ms, ..ReportDown::default() }))
         });
         Ok(Response::new(Box::pin(acked)))
     }

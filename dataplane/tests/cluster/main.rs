@@ -10,4 +10,6 @@ mod node;
 mod operators;
 mod probing;
 mod provider;
+mod replicas;
+mod starts;
 mod telling;

@@ -175,6 +175,11 @@ impl Node {
         line.map_or(0, |value| value.trim().parse().expect("a number"))
     }
 
+    /// Kills the node in the middle of what it does.
+    pub fn die(self) {
+        self.running.abort();
+    }
+
     /// Stops the node in order.
     pub async fn stop(self) {
         self.shutdown.cancel();

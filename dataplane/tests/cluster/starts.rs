@@ -1,0 +1,84 @@
+//! How a node starts: with what it has, and without what it died of.
+
+use crate::{
+    control::{Control, ENDPOINT},
+    network::MemoryNet,
+    node::{Node, configuration, pass, until},
+};
+use cliproxy_host::MemoryDisk;
+use std::time::Duration;
+
+fn config(node: &Node) -> u64 {
+    node.live.known().map_or(0, |known| known.config.0)
+}
+
+/// Starts a node and waits until it has put a configuration in force.
+async fn started(net: &MemoryNet, disk: &MemoryDisk, wanted: u64) -> Node {
+    let node = Node::start(net, disk, &[ENDPOINT], None).await;
+    until("the configuration", || config(&node) == wanted).await;
+    node
+}
+
+/// Has a node take configurations 1 and 2, and live with the first.
+async fn two_configurations(net: &MemoryNet, disk: &MemoryDisk) -> Control {
+    let control = Control::new(net, configuration(&["a"]));
+    control.begin();
+    started(net, disk, 1).await.stop().await;
+    control.configure_next(configuration(&["a", "b"]));
+    control
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_died_three_times_of_a_configuration_starts_from_the_one_before_and_says_so() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let control = two_configurations(&net, &disk).await;
+    for _ in 0..3 {
+        let node = started(&net, &disk, 2).await;
+        // Long enough to be saved, and not to be taken for alive.
+        pass(Duration::from_secs(5)).await;
+        node.die();
+    }
+    control.end();
+    let node = Node::start(&net, &disk, &[ENDPOINT], None).await;
+    assert_eq!(config(&node), 1);
+    control.begin();
+    until("the hello", || control.told().hellos.iter().any(|hello| hello.crash_looped_config == 2)).await;
+    // A control plane of an older program sends it all the same.
+    until("the refusal", || node.metric("cliproxy_node_configs_refused_total ") == 1).await;
+    assert_eq!(config(&node), 1);
+    control.configure_next(configuration(&["a", "b", "c"]));
+    control.end();
+    control.begin();
+    until("the next configuration", || config(&node) == 3).await;
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_killed_after_a_minute_or_ends_in_order_did_not_die_of_its_configuration() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let _control = two_configurations(&net, &disk).await;
+    for round in 0..6 {
+        let node = started(&net, &disk, 2).await;
+        if round % 2 == 0 {
+            pass(Duration::from_secs(61)).await;
+            node.die();
+        } else {
+            node.stop().await;
+        }
+    }
+    assert_eq!(config(&Node::start(&net, &disk, &[ENDPOINT], None).await), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_no_older_configuration_goes_on_with_the_one_that_it_has() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let control = Control::new(&net, configuration(&["a"]));
+    control.begin();
+    for _ in 0..5 {
+        let node = started(&net, &disk, 1).await;
+        pass(Duration::from_secs(5)).await;
+        node.die();
+    }
+    control.end();
+    assert_eq!(config(&Node::start(&net, &disk, &[ENDPOINT], None).await), 1);
+}
