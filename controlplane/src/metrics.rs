@@ -90,7 +90,7 @@ impl PlaneMetrics {
             permits_granted: Counter::default(),
             // From 10 µs to 0.3 s.
             propagation_seconds: Histogram::new(exponential_buckets(0.000_01, 2.0, 16)),
-            sync: SyncMetrics::default(),
+            sync: SyncMetrics::default().with_reasons(),
             providers: ProviderMetrics::new(),
         }
     }

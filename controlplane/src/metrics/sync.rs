@@ -46,6 +46,14 @@ impl SyncMetrics {
         );
     }
 
+    /// Shows a series of each reason from the beginning.
+    pub(super) fn with_reasons(self) -> Self {
+        for reason in ["age", "share", "leaving"] {
+            self.asked_to_go.get_or_create(&[("reason", reason)]);
+        }
+        self
+    }
+
     /// Counts that a node was asked to go.
     pub(crate) fn asked_to_go(&self, reason: &'static str) {
         self.asked_to_go.get_or_create(&[("reason", reason)]).inc();

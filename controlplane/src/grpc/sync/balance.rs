@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 const EVERY: Duration = Duration::from_millis(500);
 /// For so many looks in a row there must be too many: counts of others are a second old.
 const LOOKS: u32 = 4;
-/// How much more than its share a replica keeps.
-const TOLERANCE: f64 = 1.1;
+/// How much of its share a replica keeps, in tenths.
+const KEPT_TENTHS: u64 = 11;
 /// How long nodes have to go when the replica ends.
 const LEAVE: Duration = Duration::from_secs(5);
 /// When the replica ends, nodes go one after another: so many milliseconds for each, and so many at most.
@@ -48,9 +48,9 @@ fn has_too_many(own: usize, others: &[Other]) -> bool {
     if others.is_empty() {
         return false;
     }
-    let elsewhere: u64 = others.iter().map(|other| u64::from(other.nodes)).sum();
-    let share = (own as f64 + elsewhere as f64) / (others.len() as f64 + 1.0);
-    own as f64 > (share * TOLERANCE).ceil()
+    let (own, replicas) = (own as u64, others.len() as u64 + 1);
+    let all = own + others.iter().map(|other| u64::from(other.nodes)).sum::<u64>();
+    own > (all * KEPT_TENTHS).div_ceil(replicas * 10)
 }
 
 /// Gives where the replica with the fewest nodes is; nothing when it does not say.
