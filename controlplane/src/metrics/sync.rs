@@ -49,7 +49,7 @@ impl SyncMetrics {
     /// Shows a series of each reason from the beginning.
     pub(super) fn with_reasons(self) -> Self {
         for reason in ["age", "share", "leaving"] {
-            self.asked_to_go.get_or_create(&[("reason", reason)]);
+            let _ = self.asked_to_go.get_or_create(&[("reason", reason)]);
         }
         self
     }

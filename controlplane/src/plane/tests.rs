@@ -7,6 +7,7 @@ mod harness;
 mod healing;
 mod health;
 mod lifecycle;
+mod moving;
 mod node;
 mod observe;
 mod operations;

@@ -50,7 +50,7 @@ impl SyncMetrics {
     pub fn registered(metrics: &Metrics) -> Self {
         let this = Self::default();
         for reason in super::moving::REASONS {
-            this.moves.get_or_create(&Moved { reason: reason.as_str() });
+            let _ = this.moves.get_or_create(&Moved { reason: reason.as_str() });
         }
         metrics.register(|registry| {
             let registry = registry.sub_registry_with_prefix("node");

@@ -99,7 +99,13 @@ impl Moving {
             reason = reason.as_str(),
             "the control plane asks the node to go"
         );
-        let to = word.endpoints.into_iter().filter(|place| self.ways.places.accepts(place)).collect();
+        let is_free = word.endpoints.is_empty() || word.leaving;
+        let to: Vec<String> =
+            word.endpoints.into_iter().filter(|place| self.ways.places.accepts(place)).collect();
+        if to.is_empty() && !is_free {
+            tracing::warn!(endpoint = self.endpoint, "the node may not go where it is asked to, and stays");
+            return;
+        }
         self.plan = Some(Plan { at: self.in_(within.mul_f64(self.ways.entropy.fraction())), reason, to });
     }
 
@@ -138,7 +144,16 @@ impl Moving {
             Reason::Told => self.ways.places.all(),
         };
         let (ways, patience) = (Arc::clone(&self.ways), self.ways.pace.patience());
-        self.opening = Some((reason, Box::pin(open_any(ways, warm, places, hello, patience))));
+        self.opening = Some((
+            reason,
+            Box::pin(async move {
+                let opened = open_any(ways, warm, places, hello, patience).await?;
+                if reason == Reason::Store && !opened.welcome.db_ok {
+                    return Err(SessionError::Status("its store does not answer either".to_owned()));
+                }
+                Ok(opened)
+            }),
+        ));
     }
 
     /// Waits for the next step of a move; for ever while there is none. Safe to cancel.

@@ -265,7 +265,8 @@ impl Sync for Control {
         let (node, stream) = mpsc::channel(1_024);
         let mut up = request.into_inner();
         let control = self.clone();
-        if let Some(ms) = control.state().mood.later_ms {
+        let later = control.state().mood.later_ms;
+        if let Some(ms) = later {
             control.state().told.hello_times.push(PausedClock.now());
             let mut status = Status::resource_exhausted("too many at once");
             status.metadata_mut().insert(RETRY_PUSHBACK, ms.into());

@@ -4,6 +4,7 @@ use super::texts::Texts;
 use crate::{
     ControlPlane, Handle, Settings,
     decide::Decide,
+    metrics::PlaneMetrics,
     plane::Addresses,
     state::{State, sample},
 };
@@ -84,6 +85,7 @@ pub(super) struct Plane {
     pub(super) decide: Decide,
     pub(super) reload: Arc<Notify>,
     pub(super) texts: Arc<Texts>,
+    counts: PlaneMetrics,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -136,11 +138,12 @@ impl Plane {
             .unwrap();
         let (at, handle, state) = (plane.addresses(), plane.handle(), Arc::clone(&plane.state));
         let (decide, reload) = (plane.decide.clone(), plane.reload_wanted());
+        let counts = plane.metrics.clone();
         let texts = Arc::new(Texts::new(plane.handle(), store.doorbell().is_some()));
         let plane = plane.with_configurations(texts.clone());
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(plane.run(shutdown.clone()));
-        Self { at, handle, store, state, clock, metrics, decide, reload, texts, shutdown, task }
+        Self { at, handle, store, state, clock, metrics, decide, reload, texts, counts, shutdown, task }
     }
 
     /// Starts with configuration 1: [`snapshot`].
@@ -186,6 +189,11 @@ impl Plane {
         // Its sender would keep open what is waited for.
         drop(self.decide);
         within(self.task).await.unwrap();
+    }
+
+    /// Gives for how many nodes at once it ever was found out what they miss.
+    pub(super) fn most_at_once(&self) -> usize {
+        self.counts.sync.most_ever_at_once()
     }
 
     pub(super) async fn as_node(&self) -> Channel {

@@ -174,6 +174,8 @@ async fn listen(mut talk: Talk<v1::SyncUp, v1::SyncDown>, board: Board, clock: A
         let (line, version, changes, nonce) = match message.message {
             Some(Message::Delta(delta)) => (delta.line(), delta.to, delta.changes, delta.nonce),
             Some(Message::Chunk(chunk)) => (chunk.line(), chunk.version, chunk.changes, chunk.nonce),
+            // It has nowhere to go to.
+            Some(Message::Directive(_)) => return,
             _ => continue,
         };
         if line == v1::Line::Hint {
