@@ -32,6 +32,9 @@ pub const BUILD: &str = env!("CARGO_PKG_VERSION");
 /// machine is not taken for one.
 const NODE_KEEP_ALIVE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_millis(750));
 
+/// For how many nodes at once a control plane finds out what they miss, however many cores there are.
+const MAX_RESUMES_AT_ONCE: usize = 64;
+
 /// The configuration file that is found without being named.
 pub const DEFAULT_FILE: &str = "config.yaml";
 
@@ -181,6 +184,9 @@ pub async fn control_plane(
         config.control_plane.name.clone().unwrap_or_else(made),
     );
     settings.advertise_url.clone_from(&config.control_plane.advertise_url);
+    // What a node misses is found out by reading the store, more than by reckoning.
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
+    settings.resumes_at_once = (2 * cores).min(MAX_RESUMES_AT_ONCE);
     settings.node_keep_alive = NODE_KEEP_ALIVE;
     settings.tls = link::tls(config, tls::Role::ControlPlane)?;
     settings.allow_plaintext = config.control_plane.allow_plaintext;
