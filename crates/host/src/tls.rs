@@ -30,6 +30,7 @@ pub(crate) use handshake::Handshakes;
 use crate::{Clock, Disk};
 use files::Source;
 use follow::Progress;
+use handshake::Verdict;
 use material::{Material, provider};
 use rustls::{
     ClientConfig, ServerConfig, client::Resumption, pki_types::UnixTime, server::NoServerSessionStorage,
@@ -50,6 +51,7 @@ pub struct Tls {
     client: Arc<ClientConfig>,
     metrics: TlsMetrics,
     progress: Mutex<Progress>,
+    verdict: Arc<Verdict>,
 }
 
 impl Tls {
@@ -75,6 +77,7 @@ impl Tls {
             server: Arc::new(server_config(&swapped, Arc::clone(&time))?),
             client: Arc::new(client_config(&swapped, time)?),
             progress: Mutex::new(Progress::default()),
+            verdict: Arc::default(),
             source,
             clock,
             swapped,

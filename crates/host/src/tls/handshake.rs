@@ -2,8 +2,10 @@
 
 mod fault;
 mod refusals;
+mod verdict;
 
 pub use fault::HandshakeError;
+pub(super) use verdict::Verdict;
 
 use super::{Presented, Tls};
 use crate::net::Connection;
@@ -15,14 +17,19 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
+use verdict::Judged;
 
 /// How long a handshake may take.
 pub const HANDSHAKE: Duration = Duration::from_secs(5);
 /// Handshakes at once on one listener. Over it the oldest is cut: those who mean it take milliseconds, so that whoever
 /// says nothing is always the older one.
 const MOST: usize = 512;
+/// How long, and for how many bytes, somebody who is refused is listened to so that he hears why.
+const LINGER: Duration = Duration::from_millis(250);
+const LINGER_BYTES: u64 = 64 * 1024;
 /// gRPC's protocol (RFC 7301, RFC 9113).
 pub(super) const H2: &[u8] = b"h2";
 
@@ -36,9 +43,16 @@ impl Tls {
         &self,
         connection: Connection,
     ) -> Result<(Connection, Arc<Presented>), HandshakeError> {
-        let accepting = TlsAcceptor::from(Arc::clone(&self.server)).accept(connection);
+        let accepting = TlsAcceptor::from(Arc::clone(&self.server)).accept(connection).into_fallible();
         let accepted = match tokio::time::timeout(HANDSHAKE, accepting).await {
-            Ok(accepted) => accepted.map_err(HandshakeError::from),
+            Ok(Ok(accepted)) => Ok(accepted),
+            Ok(Err((error, connection))) => {
+                let error = HandshakeError::from(error);
+                if !matches!(error, HandshakeError::HungUp) {
+                    close_gently(connection).await;
+                }
+                Err(error)
+            }
             Err(_) => Err(HandshakeError::TimedOut),
         };
         let named = accepted.and_then(|stream| {
@@ -54,7 +68,8 @@ impl Tls {
     /// Does a client's side of a handshake on a connection to `host`, within [`HANDSHAKE`]. The server must be a control
     /// plane of the same trust domain; by which name it is reached does not matter.
     ///
-    /// That the server takes this side's certificate shows with the first bytes that it sends.
+    /// That the server takes this side's certificate shows with the first bytes that it sends; when it does not, that is
+    /// logged and counted then.
     ///
     /// # Errors
     /// When the server is not believed, does not speak TLS 1.3 and HTTP/2, or takes too long, and when `host` is no name.
@@ -63,7 +78,10 @@ impl Tls {
             .map_err(|_| HandshakeError::Refused(format!("{host:?} is not the name of a host")))?;
         let connecting = TlsConnector::from(Arc::clone(&self.client)).connect(name, connection);
         let connected = match tokio::time::timeout(HANDSHAKE, connecting).await {
-            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(H2) => Ok(Connection::new(stream)),
+            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(H2) => {
+                let verdict = Arc::clone(&self.verdict);
+                Ok(Connection::new(Judged::new(stream, verdict, self.metrics.clone())))
+            }
             Ok(Ok(_)) => Err(HandshakeError::Refused("the other side does not speak HTTP/2".to_owned())),
             Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(HandshakeError::TimedOut),
@@ -71,6 +89,17 @@ impl Tls {
         self.metrics.handshake("client", connected.as_ref().map_or_else(HandshakeError::result, |_| "done"));
         connected
     }
+}
+
+/// Closes a connection so that the other side gets to read why: one that is closed with bytes unread is reset, and what
+/// was sent before may be lost with it.
+async fn close_gently(mut connection: Connection) {
+    let read_all = async {
+        if connection.shutdown().await.is_ok() {
+            let _ = tokio::io::copy(&mut connection.take(LINGER_BYTES), &mut tokio::io::sink()).await;
+        }
+    };
+    let _ = tokio::time::timeout(LINGER, read_all).await;
 }
 
 /// The handshakes of a listener that go on.

@@ -8,7 +8,7 @@ use prometheus_client::{
 };
 
 /// Shown as `cliproxy_tls_…`. Clones share the values.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TlsMetrics {
     not_after: Family<Of, Gauge>,
     files_refused: Gauge,
@@ -30,6 +30,22 @@ struct Ended {
 struct Shaken {
     side: &'static str,
     result: &'static str,
+}
+
+impl Default for TlsMetrics {
+    fn default() -> Self {
+        let this = Self {
+            not_after: Family::default(),
+            files_refused: Gauge::default(),
+            reloads: Family::default(),
+            handshakes: Family::default(),
+        };
+        // Shown from the start: what is absent cannot be told from what has not happened.
+        for result in ["renewed", "refused"] {
+            this.reloads.get_or_create(&Ended { result });
+        }
+        this
+    }
 }
 
 impl TlsMetrics {

@@ -75,7 +75,8 @@ impl From<&Error> for HandshakeError {
 
 fn certificate(fault: &CertificateError) -> String {
     match fault {
-        CertificateError::UnknownIssuer => {
+        // One of the same name as one in the bundle signed it, with another key: made by the same program, say.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "the certificate is not signed by anybody in control_plane.tls.ca".to_owned()
         }
         // Our own checks, which say it all.
