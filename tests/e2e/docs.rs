@@ -43,6 +43,11 @@ async fn operating_it_does_what_it_says() {
 }
 
 #[tokio::test]
+async fn certificates_does_what_it_says() {
+    follow("docs/guide/certificates.md").await;
+}
+
+#[tokio::test]
 async fn the_reference_of_operations_does_what_it_says() {
     follow("docs/reference/operations.md").await;
 }
@@ -54,7 +59,7 @@ fn every_page_of_the_guide_is_followed() {
     names.sort();
     assert_eq!(
         names,
-        ["coding-agents.md", "getting-started.md", "operations.md"],
+        ["certificates.md", "coding-agents.md", "getting-started.md", "operations.md"],
         "a test above follows each page"
     );
 }
@@ -85,7 +90,7 @@ struct Reader {
     /// Subcommands, and the processes that run them.
     running: Vec<(String, Process)>,
     mocks: Vec<MockProvider>,
-    /// The page's addresses and the real ones.
+    /// The page's addresses and the real ones; its folder of certificates as well.
     addresses: BTreeMap<String, String>,
 }
 
@@ -96,12 +101,14 @@ impl Reader {
         let programs = folder.path().join("bin");
         std::fs::create_dir(&programs).expect("a folder");
         std::os::unix::fs::symlink(CLIPROXY, programs.join("cliproxy")).expect("a link");
+        // Processes run in folders of their own; certificates are made where commands run.
+        let certificates = folder.path().join("certs").display().to_string();
         Self {
             folder,
             files: BTreeMap::new(),
             running: Vec::new(),
             mocks: Vec::new(),
-            addresses: BTreeMap::new(),
+            addresses: BTreeMap::from([("./certs".to_owned(), certificates)]),
         }
     }
 

@@ -31,6 +31,7 @@ mod operations;
 mod passthrough;
 mod reference;
 mod startup;
+mod tls;
 mod translation;
 
 /// The program under test.

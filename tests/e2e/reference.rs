@@ -1,6 +1,6 @@
 //! The reference lists what there is.
 
-use crate::{CLIPROXY, apis::Api};
+use crate::{CLIPROXY, apis::Api, tls::Certificates};
 use cliproxy_testkit::{
     Client, Config, Launch, PATIENCE,
     mock::{Behaviour, Hint},
@@ -32,6 +32,18 @@ async fn the_reference_lists_every_metric_with_its_kind() {
     let shown = poll_until("health check", PATIENCE, checked).await;
     let at_operators = families(Client::new(gateway.operators().await).get("/metrics").await.text());
     assert_eq!(shown, at_operators, "both planes of a process show all of its metrics");
+    // Between two processes there may be certificates as well.
+    let certificates = Certificates::make(&["n1"]).await;
+    let control = certificates.control_plane(Config::new()).await;
+    let apart = certificates.node("n1", control.nodes().await);
+    let and_between = || async {
+        let mut all = shown.clone();
+        for process in [apart.address().await, control.operators().await] {
+            all.extend(families(Client::new(process).get("/metrics").await.text()));
+        }
+        all.contains_key("cliproxy_tls_handshakes_total").then_some(all)
+    };
+    let shown = poll_until("a handshake", PATIENCE, and_between).await;
     let page = include_str!("../../docs/reference/metrics.md");
     let listed: BTreeMap<&str, &str> = page
         .lines()

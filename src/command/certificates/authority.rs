@@ -27,12 +27,12 @@ impl Authority {
     pub(super) fn make(trust_domain: &str, now: WallTime, hold: Duration) -> anyhow::Result<Self> {
         let mut params = CertificateParams::default();
         let not_after = hold_from(&mut params, now, now.plus(hold));
-        params.distinguished_name = name(trust_domain);
+        let key = KeyPair::generate()?;
+        params.distinguished_name = name(trust_domain, &key);
         params.subject_alt_names = vec![uri(&format!("spiffe://{trust_domain}"))?];
         // It signs processes, and no other CA.
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate()?;
         let certificate = params.self_signed(&key)?.pem();
         let signed = Signed { certificate, key: key.serialize_pem() };
         Ok(Self { trust_domain: trust_domain.to_owned(), not_after, signed })
@@ -72,15 +72,18 @@ impl Authority {
     fn issuer(&self) -> anyhow::Result<Issuer<'static, KeyPair>> {
         let key = KeyPair::from_pem(&self.signed.key).context("ca.key holds no key that can be used")?;
         let mut params = CertificateParams::default();
-        params.distinguished_name = name(&self.trust_domain);
+        params.distinguished_name = name(&self.trust_domain, &key);
         Ok(Issuer::new(params, key))
     }
 }
 
-fn name(trust_domain: &str) -> DistinguishedName {
+/// Names a CA: one from another of the same trust domain, by its key.
+fn name(trust_domain: &str, key: &KeyPair) -> DistinguishedName {
+    let id = CertificateParams::default().key_identifier(key);
+    let id: String = id.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     let mut name = DistinguishedName::new();
     name.push(DnType::OrganizationName, short(trust_domain));
-    name.push(DnType::CommonName, "cliproxy CA");
+    name.push(DnType::CommonName, format!("cliproxy CA {id}"));
     name
 }
 
