@@ -23,6 +23,7 @@ mod quotas;
 mod ready;
 mod recover;
 mod request;
+mod usage;
 
 use crate::operations::Operations;
 use axum::{
@@ -62,6 +63,7 @@ fn of_operations(operations: Operations) -> Router {
         .route("/v0/operations/nodes", get(nodes::get))
         .route("/v0/operations/alerts", get(alerts::get))
         .route("/v0/operations/quotas", get(quotas::get))
+        .route("/v0/operations/usage", get(usage::get))
         .route("/v0/operations/config", get(config::get).put(config::put))
         .route("/v0/operations/config/check", post(config_check::post))
         .route("/v0/operations/config/history", get(config_history::get))

@@ -48,6 +48,10 @@ pub(crate) struct PlaneMetrics {
     pub(crate) batches: Counter,
     /// Rows of these batches.
     pub(crate) rows: Counter,
+    /// Of these batches, those that began too far from this replica's clock.
+    pub(crate) skewed_batches: Counter,
+    /// Of these batches, those that were set aside as they may have been counted before.
+    pub(crate) late_batches: Counter,
     /// How long a group commit of the ledger took, failed tries left out.
     pub(crate) commit_seconds: Histogram,
     /// Store calls that failed.
@@ -83,6 +87,8 @@ impl PlaneMetrics {
             impostors: Counter::default(),
             batches: Counter::default(),
             rows: Counter::default(),
+            skewed_batches: Counter::default(),
+            late_batches: Counter::default(),
             // From 0.5 ms to 4 s.
             commit_seconds: Histogram::new(exponential_buckets(0.0005, 2.0, 14)),
             store_errors: Counter::default(),
@@ -108,6 +114,16 @@ impl PlaneMetrics {
             ),
             ("ingest_batches", "Ledger batches that were new and committed", &self.batches),
             ("ingest_rows", "Rows of ledger batches that were new and committed", &self.rows),
+            (
+                "ingest_skewed_batches",
+                "Ledger batches that began over five minutes from this replica's clock, and count at that distance",
+                &self.skewed_batches,
+            ),
+            (
+                "ingest_late_batches",
+                "Ledger batches that were set aside, as they may have been counted before",
+                &self.late_batches,
+            ),
             ("store_errors", "Store calls that failed", &self.store_errors),
             ("fenced_writes", "Writes that the store refused as another replica leads", &self.fenced_writes),
             ("posts", "Posts to the other replicas", &self.posts),

@@ -14,6 +14,7 @@ mod quotas;
 mod remembered;
 mod requests;
 mod uptime;
+mod usage;
 
 pub(crate) use audit::audit_query;
 pub(crate) use config::{ChangeAsked, RollbackAsked, USUAL_CONFIGS, history_limit};

@@ -81,6 +81,11 @@ impl operations_server::Operations for OpsService {
         Ok(Response::new(wire::quotas_to_wire(&self.0.quotas_status())))
     }
 
+    async fn get_usage(&self, request: Request<v1::GetUsageRequest>) -> Answer<v1::GetUsageResponse> {
+        let asked = wire::usage_asked_from_wire(request.into_inner()).map_err(refused)?;
+        Ok(Response::new(wire::usage_to_wire(&self.0.usage_status(asked).await.map_err(status)?)))
+    }
+
     async fn list_alerts(&self, _: Request<v1::ListAlertsRequest>) -> Answer<v1::ListAlertsResponse> {
         Ok(Response::new(wire::alerts_to_wire(&self.0.alerts_status())))
     }

@@ -3,7 +3,7 @@
 use super::{Reporter, Submission};
 use crate::{backoff::Backoff, metrics::PlaneMetrics, state::State};
 use cliproxy_domain::{Batch, HistoryId, Seq};
-use cliproxy_store::{Cursor, NodeBatches, StoreError};
+use cliproxy_store::{Cursor, NodeBatches, StoreError, ledger};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,8 @@ struct Reporters {
 struct Folded {
     /// Up to here batches are in the state, or were committed before this process first heard of the reporter.
     up_to: Seq,
+    /// Whether the last of its batches began too far from this replica's clock.
+    is_skewed: bool,
     streams: Vec<watch::Sender<Option<Cursor>>>,
 }
 
@@ -92,6 +94,9 @@ async fn commit(
         let new = newly_committed(&input.batches, folded.up_to, cursor.last);
         metrics.batches.inc_by(new.len() as u64);
         metrics.rows.inc_by(new.values().map(|batch| batch.rows.len() as u64).sum());
+        metrics.skewed_batches.inc_by(cursor.skewed);
+        metrics.late_batches.inc_by(cursor.late);
+        folded.tell_clocks(reporter, &cursor, !new.is_empty());
         let now = state.clock.wall();
         for batch in new.values() {
             state.fold(&reporter.node, batch, now);
@@ -150,7 +155,8 @@ impl Reporters {
         if !unknown.is_empty() {
             for cursor in state.store.apply_batches(unknown, state.clock.wall()).await? {
                 let reporter = Reporter { node: cursor.node, incarnation: cursor.incarnation };
-                self.known.insert(reporter, Folded { up_to: cursor.last, streams: Vec::new() });
+                self.known
+                    .insert(reporter, Folded { up_to: cursor.last, is_skewed: false, streams: Vec::new() });
             }
         }
         for (reporter, stream) in &group.streams {
@@ -163,6 +169,31 @@ impl Reporters {
 }
 
 impl Folded {
+    /// Says in the log what was set aside, and when a node's clock begins or ends to be too far off.
+    fn tell_clocks(&mut self, reporter: &Reporter, cursor: &Cursor, is_new: bool) {
+        let Reporter { node, incarnation } = reporter;
+        if cursor.late > 0 {
+            tracing::warn!(
+                %node, %incarnation, batches = cursor.late,
+                "usage was set aside: it may have been counted before this process was forgotten"
+            );
+        }
+        let is_skewed = cursor.skewed > 0;
+        if !is_new || is_skewed == self.is_skewed {
+            return;
+        }
+        self.is_skewed = is_skewed;
+        if is_skewed {
+            tracing::warn!(
+                %node, %incarnation, off_by = ?ledger::MAX_SKEW,
+                "windows of usage lie further than this from our clock and are counted at that distance: they come \
+                 late, or a clock is wrong"
+            );
+        } else {
+            tracing::info!(%node, %incarnation, "windows of usage are near our clock again");
+        }
+    }
+
     fn add(&mut self, stream: &watch::Sender<Option<Cursor>>) {
         if !self.streams.iter().any(|known| known.same_channel(stream)) {
             self.streams.push(stream.clone());

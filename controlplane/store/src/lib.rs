@@ -20,6 +20,7 @@ mod retained;
 mod usage;
 
 pub use change::{Change, HintChange, Outcome, Post};
+pub use cliproxy_domain::{UsageBy, UsagePeriod};
 pub use config::{ConfigEntry, ConfigSummary, NewConfig, StoredConfig};
 pub use memory::MemoryStore;
 pub use records::{CheckCount, StoredRequest};
@@ -28,7 +29,7 @@ pub use retained::{
     MAX_REQUESTS, RETAINED_AUDIT, RETAINED_CHECKS, RETAINED_EVENTS, RETAINED_HOURS, RETAINED_MINUTES,
     RETAINED_NODES, RETAINED_OUTCOMES, RETAINED_POSTS, RETAINED_REQUESTS,
 };
-pub use usage::{UsageBy, UsagePeriod, UsageQuery, UsageSum};
+pub use usage::{UsageQuery, UsageSum};
 
 use cliproxy_domain::{
     AuditEntry, AuditQuery, ConfigId, Fence, Hint, HintVersion, HistoryId, Lease, LeaseName, LedgerRow,

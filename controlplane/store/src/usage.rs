@@ -1,53 +1,9 @@
 //! Usage, summed as it is asked for.
 
-use cliproxy_domain::{AttemptCounts, CredentialName, ModelName, ProviderName, TokenUsage, WallTime};
-use std::{ops::Range, time::Duration};
-
-/// By what usage is told apart. What is not told apart is summed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct UsageBy {
-    /// By provider.
-    pub provider: bool,
-    /// By credential, which implies by provider.
-    pub credential: bool,
-    /// By the upstream's name of the model.
-    pub model: bool,
-}
-
-impl UsageBy {
-    /// Tells whether providers are told apart.
-    pub fn providers(self) -> bool {
-        self.provider || self.credential
-    }
-}
-
-/// How long each period is that usage is summed over, in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UsagePeriod {
-    /// Minutes; kept for [`RETAINED_MINUTES`].
-    Minute,
-    /// Hours; kept for [`RETAINED_HOURS`].
-    Hour,
-    /// Days; kept for ever.
-    Day,
-}
-
-impl UsagePeriod {
-    /// Gives its length.
-    pub const fn length(self) -> Duration {
-        match self {
-            Self::Minute => Duration::from_secs(60),
-            Self::Hour => Duration::from_secs(60 * 60),
-            Self::Day => Duration::from_secs(24 * 60 * 60),
-        }
-    }
-
-    /// Gives the beginning of the period that `time` is in.
-    pub fn start_of(self, time: WallTime) -> WallTime {
-        let length = i64::try_from(self.length().as_millis()).unwrap_or(i64::MAX);
-        WallTime(time.0.div_euclid(length).saturating_mul(length))
-    }
-}
+use cliproxy_domain::{
+    AttemptCounts, CredentialName, ModelName, ProviderName, TokenUsage, UsageBy, UsagePeriod, WallTime,
+};
+use std::ops::Range;
 
 /// Which usage is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

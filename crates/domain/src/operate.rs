@@ -5,9 +5,11 @@ mod body;
 mod question;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use body::{Body, Given};
 pub use question::{Question, single};
+pub use usage::{USUAL_SUMS, UsageAsked};
 
 use crate::{
     cooldown::{CooldownKey, Scope},

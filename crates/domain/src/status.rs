@@ -1,6 +1,10 @@
 //! The answers of the operations endpoints. REST shows them as JSON in the guide's words; gRPC carries the same
 //! fields.
 
+mod usage;
+
+pub use usage::{UsageAttempts, UsageCounts, UsageEntry, UsageStatus, UsageTokens};
+
 use crate::{
     audit::AuditEntry,
     balancing::{QuotaUnit, Strategy},

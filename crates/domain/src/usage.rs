@@ -29,20 +29,20 @@ pub struct TokenUsage {
 }
 
 impl TokenUsage {
-    /// Gives input and output together.
+    /// Gives input and output together. No sum of this type passes its end: what nodes report may be nonsense.
     pub fn total(&self) -> u64 {
-        self.input + self.output
+        self.input.saturating_add(self.output)
     }
 }
 
 impl AddAssign for TokenUsage {
     fn add_assign(&mut self, other: Self) {
-        self.input += other.input;
-        self.output += other.output;
-        self.cache_read += other.cache_read;
-        self.cache_write += other.cache_write;
-        self.reasoning += other.reasoning;
-        self.estimated += other.estimated;
+        self.input = self.input.saturating_add(other.input);
+        self.output = self.output.saturating_add(other.output);
+        self.cache_read = self.cache_read.saturating_add(other.cache_read);
+        self.cache_write = self.cache_write.saturating_add(other.cache_write);
+        self.reasoning = self.reasoning.saturating_add(other.reasoning);
+        self.estimated = self.estimated.saturating_add(other.estimated);
     }
 }
 
@@ -78,13 +78,8 @@ pub struct AttemptCounts {
 impl AttemptCounts {
     /// Counts all attempts.
     pub fn attempts(&self) -> u64 {
-        self.ok
-            + self.err_4xx
-            + self.rate_limited
-            + self.err_5xx
-            + self.timeout
-            + self.connect
-            + self.cancelled
+        let failed = [self.err_4xx, self.rate_limited, self.err_5xx, self.timeout, self.connect];
+        failed.into_iter().fold(self.ok, u64::saturating_add).saturating_add(self.cancelled)
     }
 
     /// Tells whether the provider answered any of them, be it with a refusal.
@@ -100,24 +95,25 @@ impl AttemptCounts {
     /// Counts the attempts that speak against the provider: what the client got wrong or gave up is not among
     /// them.
     pub fn errors(&self) -> u64 {
-        self.rate_limited + self.err_5xx + self.timeout + self.connect
+        let failed = [self.err_5xx, self.timeout, self.connect];
+        failed.into_iter().fold(self.rate_limited, u64::saturating_add)
     }
 }
 
 impl AddAssign for AttemptCounts {
     fn add_assign(&mut self, other: Self) {
-        self.ok += other.ok;
-        self.err_4xx += other.err_4xx;
-        self.rate_limited += other.rate_limited;
-        self.err_5xx += other.err_5xx;
-        self.timeout += other.timeout;
-        self.connect += other.connect;
-        self.cancelled += other.cancelled;
-        self.retried += other.retried;
-        self.latency_us += other.latency_us;
-        self.streams += other.streams;
-        self.stream_us += other.stream_us;
-        self.first_event_us += other.first_event_us;
+        self.ok = self.ok.saturating_add(other.ok);
+        self.err_4xx = self.err_4xx.saturating_add(other.err_4xx);
+        self.rate_limited = self.rate_limited.saturating_add(other.rate_limited);
+        self.err_5xx = self.err_5xx.saturating_add(other.err_5xx);
+        self.timeout = self.timeout.saturating_add(other.timeout);
+        self.connect = self.connect.saturating_add(other.connect);
+        self.cancelled = self.cancelled.saturating_add(other.cancelled);
+        self.retried = self.retried.saturating_add(other.retried);
+        self.latency_us = self.latency_us.saturating_add(other.latency_us);
+        self.streams = self.streams.saturating_add(other.streams);
+        self.stream_us = self.stream_us.saturating_add(other.stream_us);
+        self.first_event_us = self.first_event_us.saturating_add(other.first_event_us);
     }
 }
 

@@ -55,7 +55,7 @@ impl Operation {
             ["explain"] => (GET, Operation::Explain),
             ["failover"] => (GET, Operation::Failover),
             ["requests", id] if !id.is_empty() => (GET, Operation::Request(decoded(id)?)),
-            ["quotas" | "nodes" | "alerts" | "audit"] | ["config", "history"] => (GET, cluster(MAX_BODY)),
+            ["quotas" | "usage" | "nodes" | "alerts" | "audit"] | ["config", "history"] => (GET, cluster(MAX_BODY)),
             ["config"] => ("GET, HEAD, PUT", cluster(MAX_CONFIG)),
             ["config", "check" | "rollback"] => ("POST", cluster(MAX_CONFIG)),
             ["providers", provider, "cooldown"] if !provider.is_empty() => {
@@ -143,6 +143,7 @@ mod tests {
             ),
             ("POST", "providers/claude/recover", Ok(Operation::Change(Verb::Recover, "claude".to_owned()))),
             ("GET", "quotas", cluster(MAX_BODY)),
+            ("GET", "usage", cluster(MAX_BODY)),
             ("GET", "nodes", cluster(MAX_BODY)),
             ("GET", "alerts", cluster(MAX_BODY)),
             ("GET", "audit", cluster(MAX_BODY)),

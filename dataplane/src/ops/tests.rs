@@ -244,6 +244,7 @@ async fn a_node_that_is_cut_off_answers_what_it_knows_and_says_where_to_ask_for_
         ("POST", "providers/claude/cooldown"),
         ("POST", "providers/claude/recover"),
         ("GET", "quotas"),
+        ("GET", "usage"),
         ("GET", "nodes"),
         ("GET", "alerts"),
         ("GET", "audit"),

@@ -51,7 +51,7 @@ async fn nodes_that_are_cut_off_detect_errors_themselves_and_the_others_learn_it
         assert_eq!(answer["source"], "node", "{path}: {answer}");
         assert!(answer["as_of"].is_string(), "{path}: {answer}");
     }
-    for path in ["nodes", "alerts", "audit", "quotas"] {
+    for path in ["nodes", "alerts", "audit", "quotas", "usage"] {
         let answer = cluster.a.client.get(&format!("/v0/operations/{path}")).await;
         let error = &answer.json()["error"];
         assert_eq!(

@@ -8,6 +8,7 @@ mod page;
 mod relay;
 mod same;
 mod strict;
+mod usage;
 
 use super::harness::*;
 use cliproxy_domain::{AttemptCounts, Batch};

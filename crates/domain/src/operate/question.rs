@@ -94,7 +94,11 @@ pub fn single(parameters: &[(String, String)], known: &'static [&'static str]) -
 }
 
 /// Reads one of a few words.
-fn choose<T: Copy>(field: &'static str, word: &str, choices: &[(T, &str)]) -> Result<T, OrderError> {
+pub(super) fn choose<T: Copy>(
+    field: &'static str,
+    word: &str,
+    choices: &[(T, &str)],
+) -> Result<T, OrderError> {
     choices.iter().find(|(_, known)| *known == word).map(|(value, _)| *value).ok_or_else(|| {
         let words: Vec<_> = choices.iter().map(|(_, word)| *word).collect();
         let remedy = format!("give one of {}, or leave it out", words.join(", "));

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 const PAGE: &str = include_str!("../../../../../docs/reference/operations.md");
 
 /// Each method with the section that describes its answer, and the messages that have a table of their own.
-const SECTIONS: [(&str, &str, &[&str]); 16] = [
+const SECTIONS: [(&str, &str, &[&str]); 17] = [
     ("GetProviderStatus", "How providers are doing", &[]),
     ("ListCooldowns", "What rests", &["Rest"]),
     ("ForceCooldown", "Letting a provider rest, and recovering it", &[]),
@@ -19,6 +19,7 @@ const SECTIONS: [(&str, &str, &[&str]); 16] = [
     ("GetRequest", "Where a request went", &["Decision"]),
     ("ListNodes", "Nodes", &[]),
     ("ListQuotas", "Quotas", &[]),
+    ("GetUsage", "Usage", &["UsageAttempts", "UsageTokens"]),
     ("ListAlerts", "Alerts", &[]),
     ("ListAudit", "Audit log", &[]),
     ("GetConfig", "The configuration in force", &[]),
@@ -87,6 +88,10 @@ fn the_page_names_every_field_of_every_answer() {
     }
     let rest = pool().get_message_by_name("cliproxy.control.v1.Rest").unwrap();
     assert_eq!(listed("What rests", "field of a rest"), leaves(&rest, &[]));
+    for (heading, name) in [("field of attempts", "UsageAttempts"), ("field of tokens", "UsageTokens")] {
+        let message = pool().get_message_by_name(&format!("cliproxy.control.v1.{name}")).unwrap();
+        assert_eq!(listed("Usage", heading), leaves(&message, &[]), "{name}");
+    }
 }
 
 #[test]

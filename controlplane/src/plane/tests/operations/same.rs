@@ -97,6 +97,7 @@ async fn eventful() -> Plane {
     let plane = Plane::start().await;
     plane.handle.apply(cluster::with_quota(), "file", "start").await.unwrap();
     some_traffic(&plane).await;
+    usage::counted(&plane).await;
     rest(&plane, &["main", "spare"]).await;
     cluster::connected(&plane, "node-7");
     cluster::refused(&plane, "node-7");
@@ -156,6 +157,19 @@ async fn ask_all(plane: &Plane, grpc: &mut OperationsClient<Channel>) -> BTreeSe
     compare!("GetRequest", get_request, v1::GetRequestRequest { id: "req-1".into() }, get("requests/req-1"));
     compare!("ListNodes", list_nodes, v1::ListNodesRequest {}, get("nodes"));
     compare!("ListQuotas", list_quotas, v1::ListQuotasRequest {}, get("quotas"));
+    compare!("GetUsage", get_usage, v1::GetUsageRequest::default(), get("usage"));
+    let one = v1::GetUsageRequest {
+        from_ms: Some(START.minus(Duration::from_secs(600)).0),
+        to_ms: Some(START.plus(Duration::from_secs(600)).0),
+        period: "minute".into(),
+        by: vec!["credential".into(), "model".into()],
+        provider: Some("claude".into()),
+        model: None,
+        limit: Some(1),
+    };
+    let path = "usage?from=2026-02-19T22:40:30Z&to=2026-02-19T23:00:30Z&period=minute&by=credential,model&\
+                provider=claude&limit=1";
+    compare!("GetUsage", get_usage, one, get(path));
     compare!("ListAlerts", list_alerts, v1::ListAlertsRequest {}, get("alerts"));
     let query = v1::ListAuditRequest {
         provider: Some("claude".into()),
@@ -247,6 +261,18 @@ async fn every_refusal_is_worded_alike_by_grpc_and_rest() {
     alike(refused, Code::NotFound, plane.get("/v0/operations/explain?model=nobody").await);
     let refused = grpc.get_request(v1::GetRequestRequest { id: "none".into() }).await.unwrap_err();
     alike(refused, Code::NotFound, plane.get("/v0/operations/requests/none").await);
+    let usage = |period: &str, limit| v1::GetUsageRequest {
+        period: period.into(),
+        limit,
+        ..v1::GetUsageRequest::default()
+    };
+    let refused = grpc.get_usage(usage("week", None)).await.unwrap_err();
+    alike(refused, Code::InvalidArgument, plane.get("/v0/operations/usage?period=week").await);
+    let refused = grpc.get_usage(usage("", Some(0))).await.unwrap_err();
+    alike(refused, Code::InvalidArgument, plane.get("/v0/operations/usage?limit=0").await);
+    let by = v1::GetUsageRequest { by: vec!["zone".into()], ..Default::default() };
+    let refused = grpc.get_usage(by).await.unwrap_err();
+    alike(refused, Code::InvalidArgument, plane.get("/v0/operations/usage?by=zone").await);
     let query = v1::ListAuditRequest { limit: Some(0), ..Default::default() };
     let refused = grpc.list_audit(query).await.unwrap_err();
     alike(refused, Code::InvalidArgument, plane.get("/v0/operations/audit?limit=0").await);

@@ -100,6 +100,7 @@ async fn parameters_that_mean_nothing_are_refused_everywhere() {
         "nodes?x=1",
         "alerts?x=1",
         "quotas?x=1",
+        "usage?since=1h",
     ] {
         let answer = plane.get(&format!("/v0/operations/{path}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");

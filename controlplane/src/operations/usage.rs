@@ -1,0 +1,90 @@
+//! What was used, by period.
+
+use super::{OperationError, Operations};
+use cliproxy_domain::{
+    AttemptCounts, LedgerRow, TokenUsage, UsageBy, UsagePeriod, WallTime,
+    operate::UsageAsked,
+    status::{Source, UsageCounts, UsageEntry, UsageStatus},
+};
+use cliproxy_store::{StoreError, UsageQuery, UsageSum};
+use std::ops::Range;
+
+impl Operations {
+    /// Tells what was used, as the ledger has it.
+    ///
+    /// # Errors
+    /// Fails when the range or the limit is out of bounds, and when the store does not answer.
+    pub(crate) async fn usage_status(&self, asked: UsageAsked) -> Result<UsageStatus, OperationError> {
+        let now = self.state.clock.wall();
+        let within = asked.range(now)?;
+        let query = UsageQuery {
+            within: within.clone(),
+            period: asked.period,
+            by: asked.by,
+            provider: asked.provider.clone(),
+            model: asked.model.clone(),
+            // One more tells whether there are more.
+            limit: asked.limit.saturating_add(1),
+        };
+        let mut sums = self.state.store.usage_by(query.clone()).await?;
+        let truncated = sums.len() > usize::try_from(asked.limit).unwrap_or(usize::MAX);
+        let total = if truncated { self.in_all(query).await? } else { added(&sums) };
+        sums.truncate(usize::try_from(asked.limit).unwrap_or(usize::MAX));
+        let late = self.late(&asked, UsagePeriod::Hour.start_of(within.start)..within.end).await?;
+        Ok(UsageStatus {
+            source: Source::Cluster,
+            as_of: now,
+            from: within.start,
+            to: within.end,
+            period: asked.period,
+            usage: sums.into_iter().map(entry).collect(),
+            truncated,
+            total,
+            late,
+        })
+    }
+
+    /// Adds up the whole range of a query.
+    async fn in_all(&self, query: UsageQuery) -> Result<UsageCounts, StoreError> {
+        let query = UsageQuery { by: UsageBy::default(), limit: u32::MAX, ..query };
+        Ok(added(&self.state.store.usage_by(query).await?))
+    }
+
+    /// Adds up what is not counted as it may have been counted before.
+    async fn late(
+        &self,
+        asked: &UsageAsked,
+        hours: Range<WallTime>,
+    ) -> Result<Option<UsageCounts>, StoreError> {
+        let is_asked_for = |row: &LedgerRow| {
+            asked.provider.as_ref().is_none_or(|provider| *provider == row.key.provider)
+                && asked.model.as_ref().is_none_or(|model| *model == row.key.model)
+        };
+        let (mut attempts, mut tokens, mut rows) = (AttemptCounts::default(), TokenUsage::default(), 0_u64);
+        for row in self.state.store.late_usage(hours).await?.into_iter().filter(is_asked_for) {
+            attempts += row.attempts;
+            tokens += row.tokens;
+            rows += 1;
+        }
+        Ok((rows > 0).then(|| UsageCounts::of(&attempts, &tokens)))
+    }
+}
+
+fn added(sums: &[UsageSum]) -> UsageCounts {
+    let (mut attempts, mut tokens) = (AttemptCounts::default(), TokenUsage::default());
+    for sum in sums {
+        attempts += sum.attempts;
+        tokens += sum.tokens;
+    }
+    UsageCounts::of(&attempts, &tokens)
+}
+
+fn entry(sum: UsageSum) -> UsageEntry {
+    UsageEntry {
+        at: sum.at,
+        provider: sum.provider,
+        credential: sum.credential,
+        model: sum.model,
+        counts: UsageCounts::of(&sum.attempts, &sum.tokens),
+    }
+}
