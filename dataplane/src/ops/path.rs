@@ -55,7 +55,9 @@ impl Operation {
             ["explain"] => (GET, Operation::Explain),
             ["failover"] => (GET, Operation::Failover),
             ["requests", id] if !id.is_empty() => (GET, Operation::Request(decoded(id)?)),
-            ["quotas" | "usage" | "nodes" | "alerts" | "audit"] | ["config", "history"] => (GET, cluster(MAX_BODY)),
+            ["quotas" | "usage" | "nodes" | "alerts" | "audit"] | ["config", "history"] => {
+                (GET, cluster(MAX_BODY))
+            }
             ["config"] => ("GET, HEAD, PUT", cluster(MAX_CONFIG)),
             ["config", "check" | "rollback"] => ("POST", cluster(MAX_CONFIG)),
             ["providers", provider, "cooldown"] if !provider.is_empty() => {
