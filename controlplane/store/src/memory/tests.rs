@@ -1,3 +1,5 @@
+mod faults;
+
 use super::*;
 use crate::{Outcome, contract::Harness};
 use cliproxy_domain::{Cooldown, CooldownCause, CooldownKey, Evidence, Permit};
