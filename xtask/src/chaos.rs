@@ -13,7 +13,7 @@ mod table;
 use crate::bench::{cpu, process::gateway_executable};
 use anyhow::Context;
 use clap::ValueEnum;
-use cliproxy_testkit::{Cluster, Layout, rounds::Victim};
+use cliproxy_testkit::{Cluster, Layout, rounds::Victim, traffic::Asked};
 use std::{io::Write, path::PathBuf, time::Duration};
 use table::{Row, Table};
 use tokio::signal::unix::{SignalKind, signal};
@@ -121,6 +121,14 @@ fn told(table: &mut Table, rows: Vec<Row>) -> anyhow::Result<()> {
         table.add(row);
     }
     Ok(())
+}
+
+/// Tells of some requests that failed and should not have.
+fn tell_failures(fault: &str, failures: &[&Asked]) {
+    for asked in failures.iter().take(5) {
+        // A closed output keeps nobody from measuring.
+        let _ = say(format_args!("{fault}: {asked:?}"));
+    }
 }
 
 /// Prints a line.

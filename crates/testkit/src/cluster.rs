@@ -15,7 +15,7 @@ use crate::{
     Client, Network, Plan, Postgres, Traffic,
     books::{self, Books},
     mock::MockProvider,
-    poll::PATIENCE,
+    poll::LONG_PATIENCE,
     poll_until,
 };
 use serde_json::Value;
@@ -60,7 +60,7 @@ impl Cluster {
             nodes.push(Node::start(&mut layout, number, &endpoints).await);
         }
         let cluster = Self { nodes, controls, postgres, mock, network: layout.network.take() };
-        cluster.connected(PATIENCE).await;
+        cluster.connected(LONG_PATIENCE).await;
         cluster
     }
 
@@ -79,7 +79,7 @@ impl Cluster {
         Traffic::start(self.plan(rate))
     }
 
-    /// Starts to ask likewise as a load balancer would: of a node that cannot be connected to, it asks the next.
+    /// Starts to ask likewise as a load balancer would: in place of a node that is not there, or not ready, it asks the next.
     pub fn balanced_traffic(&self, rate: u32) -> Traffic {
         Traffic::start(Plan { goes_on: true, ..self.plan(rate) })
     }
@@ -125,7 +125,9 @@ impl Cluster {
     pub async fn leader(&self, except: &[usize], limit: Duration) -> usize {
         let found = || async {
             let holder = self.postgres.try_sql(DATABASE, LEADER).ok()?;
-            let place = self.controls.iter().position(|control| control.name == holder.trim())?;
+            // Its name, and what tells its processes apart.
+            let (name, _) = holder.trim().rsplit_once(':')?;
+            let place = self.controls.iter().position(|control| control.name == name)?;
             (!except.contains(&place)).then_some(place)
         };
         poll_until("leading control plane", limit, found).await
@@ -138,6 +140,6 @@ impl Cluster {
     }
 }
 
-const LEADER: &str = "SELECT holder FROM leader_lease WHERE name = 'control-loop' \
-    AND expires_at > (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-const EPOCH: &str = "SELECT epoch FROM leader_lease WHERE name = 'control-loop'";
+const LEADER: &str = "SELECT holder FROM lease WHERE name = 'control-loop' AND holder IS NOT NULL \
+    AND end_ms > (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+const EPOCH: &str = "SELECT epoch FROM lease WHERE name = 'control-loop'";

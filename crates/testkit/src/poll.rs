@@ -6,6 +6,9 @@ use std::{future::Future, time::Duration};
 /// How long a test waits for anything that should come soon, also on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a test waits for what takes many processes, as a whole cluster that comes back.
+pub const LONG_PATIENCE: Duration = Duration::from_secs(60);
+
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Calls `attempt` until it gives a value, and gives that.

@@ -1,14 +1,12 @@
 //! Killing one process after the other of a cluster under load (SIGKILL), at moments that are drawn, and what it cost.
 
 use crate::{
-    Cluster, Record, books::Difference, dice::Dice, now, poll::PATIENCE, poll_until, traffic::Asked,
+    Cluster, Record, books::Difference, dice::Dice, now, poll::LONG_PATIENCE, poll_until, traffic::Asked,
 };
-use std::{fmt, time::Duration};
+use std::{fmt, ops::Range, time::Duration};
 
 /// How long a round's load goes on before the kill, and how long the victim stays away, at most.
 const DRAWN: Duration = Duration::from_millis(1_200);
-/// A connection that a dying process had accepted may look open to who uses it next for a moment.
-const SLACK: Duration = Duration::from_millis(250);
 /// How much of its past a killed node takes with it at most: the second that is being counted, the one on its way up, and
 /// room for a busy machine.
 pub const UNREPORTED: Duration = Duration::from_millis(3_000);
@@ -102,12 +100,13 @@ async fn round(cluster: &mut Cluster, dice: &mut Dice, rate: u32, cost: &mut Cos
         Victim::Control => dice.below(cluster.controls.len()),
         Victim::Postgres => 0,
     };
+    let (before, before_us) = (traffic.elapsed(), cluster.mock.now_us());
     match cost.victim {
         Victim::Node => cluster.nodes[which].process.kill9(),
         Victim::Control => cluster.controls[which].process.kill9(),
         Victim::Postgres => cluster.postgres.kill(),
     }
-    let (killed, killed_us) = (traffic.elapsed(), cluster.mock.now_us());
+    let (killed, killed_us) = (before..traffic.elapsed(), before_us..cluster.mock.now_us());
     traffic.goes_on(dice.time(DRAWN)).await;
     let started = now();
     match cost.victim {
@@ -121,17 +120,17 @@ async fn round(cluster: &mut Cluster, dice: &mut Dice, rate: u32, cost: &mut Cos
     let name = match cost.victim {
         Victim::Node => {
             let name = cluster.nodes[which].name.clone();
-            cost.may_be_lost += answered_by(cluster, &name, killed_us);
+            cost.may_be_lost += answered_by(cluster, &name, &killed_us);
             name
         }
         Victim::Control | Victim::Postgres => String::new(),
     };
-    add(cost, &record, &name, killed);
-    cost.difference = cluster.difference(PATIENCE).await;
+    add(cost, &record, &name, &killed);
+    cost.difference = cluster.difference(LONG_PATIENCE).await;
 }
 
-fn add(cost: &mut Cost, record: &Record, node: &str, killed: Duration) {
-    let beside = record.failures_beside(node, &[killed], SLACK);
+fn add(cost: &mut Cost, record: &Record, node: &str, killed: &Range<Duration>) {
+    let beside = record.failures_beside(node, killed);
     cost.requests += record.all().len();
     cost.held += record.failures().len() - beside.len();
     cost.beside.extend(beside.into_iter().cloned());
@@ -140,26 +139,26 @@ fn add(cost: &mut Cost, record: &Record, node: &str, killed: Duration) {
 
 /// Waits until every node is connected and every control plane ready.
 async fn back(cluster: &Cluster) {
-    cluster.connected(PATIENCE).await;
+    cluster.connected(LONG_PATIENCE).await;
     for control in &cluster.controls {
         let ready = || async {
             let answer = control.operators.request(http::Method::GET, "/ready").send().await.ok()?;
             (answer.status == 200).then_some(())
         };
-        poll_until(&format!("control plane {} that is ready", control.name), PATIENCE, ready).await;
+        poll_until(&format!("control plane {} that is ready", control.name), LONG_PATIENCE, ready).await;
     }
 }
 
-/// Counts the answers that a node got shortly before a moment of the provider's clock.
-fn answered_by(cluster: &Cluster, node: &str, until_us: u64) -> u64 {
+/// Counts the answers that a node got shortly before it was killed, by the provider's clock.
+fn answered_by(cluster: &Cluster, node: &str, killed_us: &Range<u64>) -> u64 {
     let window = u64::try_from(UNREPORTED.as_micros()).unwrap_or(u64::MAX);
-    let since = until_us.saturating_sub(window);
+    let since = killed_us.start.saturating_sub(window);
     let prefix = format!("{node}-");
     let log = cluster.mock.log();
     let of_node = log.entries.iter().filter(|entry| {
         let asks = entry.request_id.as_deref().is_some_and(|id| id.starts_with(&prefix));
         // What was on its way when the node died may be told as finished a moment later.
-        asks && entry.finished_us >= since && entry.started_us <= until_us
+        asks && entry.finished_us >= since && entry.started_us <= killed_us.end
     });
     of_node.count() as u64
 }

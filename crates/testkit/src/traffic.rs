@@ -31,7 +31,7 @@ pub struct Plan {
     pub model: String,
     /// Requests a second.
     pub rate: u32,
-    /// Asks the next node when one cannot be connected to, as a load balancer does.
+    /// Asks the next node when one cannot be connected to, or says that it is not ready, as a load balancer does.
     pub goes_on: bool,
 }
 
@@ -144,7 +144,7 @@ impl Source {
         for turn in 0..tries {
             let node = (self.node(number) + turn) % nodes.len();
             let end = self.ask_node(node, number).await;
-            if turn + 1 == tries || !matches!(end, End::Unreachable(_)) {
+            if turn + 1 == tries || !end.is_not_ready() {
                 return self.tell(number, node, began, end);
             }
         }

@@ -11,6 +11,7 @@ use std::time::Duration;
 pub(super) async fn run(cluster: &mut Cluster, victim: Victim, options: &Options) -> Vec<Row> {
     let rounds = usize::try_from(options.rounds).unwrap_or(usize::MAX);
     let cost = rounds::run(cluster, victim, rounds, options.rate, options.seed).await;
+    super::tell_failures("killed", &cost.beside.iter().collect::<Vec<_>>());
     rows(&cost)
 }
 

@@ -4,7 +4,7 @@ use super::{Options, ms, table::Row};
 use cliproxy_testkit::{Cluster, now, poll_until};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How far the standby lags behind.
 const LAG: Duration = Duration::from_secs(20);
 
@@ -29,6 +29,7 @@ pub(super) async fn away(cluster: Cluster, options: &Options) -> Vec<Row> {
     let committed = commits_again(&cluster).await;
     traffic.goes_on(Duration::from_secs(3)).await;
     let record = traffic.stop().await;
+    super::tell_failures(FAULT, &record.failures());
     let difference = cluster.difference(PATIENCE).await;
     vec![
         Row::told(FAULT, "for so long, s", options.outage as f64),
@@ -55,6 +56,7 @@ pub(super) async fn standby(cluster: Cluster, options: &Options) -> Vec<Row> {
     let committed = commits_again(&cluster).await;
     traffic.goes_on(Duration::from_secs(3)).await;
     let record = traffic.stop().await;
+    super::tell_failures(FAULT, &record.failures());
     let difference = cluster.difference(PATIENCE).await;
     vec![
         Row::told(FAULT, "lagged behind, s", LAG.as_secs_f64()),

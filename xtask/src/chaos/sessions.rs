@@ -5,7 +5,7 @@ use cliproxy_testkit::{Cluster, Flow, Record, now, poll_until};
 use std::time::Duration;
 
 /// Whatever takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two faults.
 const CALM: Duration = Duration::from_secs(2);
 
@@ -72,6 +72,7 @@ pub(super) async fn run(mut cluster: Cluster, options: &Options) -> Vec<Row> {
 }
 
 fn tell(name: &str, record: &Record, times: &mut [Duration], most: f64) -> Vec<Row> {
+    super::tell_failures(name, &record.failures());
     times.sort_unstable();
     let at = |share: usize| times.get((times.len() * share / 100).min(times.len() - 1)).copied();
     vec![

@@ -1,7 +1,7 @@
 //! When the books can be compared.
 
 use super::{Cluster, Node};
-use crate::{books::Difference, poll::PATIENCE, poll_until};
+use crate::{books::Difference, poll::LONG_PATIENCE, poll_until};
 use serde_json::json;
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -29,7 +29,7 @@ impl Cluster {
             self.nodes.iter().all(is_there).then_some(())
         };
         poll_until("usage of the last requests in the database", limit, all_counted).await;
-        let ended = self.mock.wait_for(PATIENCE, |totals| totals.in_flight == 0).await;
+        let ended = self.mock.wait_for(LONG_PATIENCE, |totals| totals.in_flight == 0).await;
         assert!(ended.is_ok(), "requests do not end at the provider: {ended:?}");
         Difference::between(&self.counted(), &self.truth())
     }
@@ -39,12 +39,12 @@ impl Cluster {
     /// # Panics
     /// When the usage does not come in time, or a node does not end well.
     pub async fn close_books(mut self) -> Difference {
-        self.difference(PATIENCE).await;
+        self.difference(LONG_PATIENCE).await;
         for node in &mut self.nodes {
             node.process.terminate();
         }
         for node in &mut self.nodes {
-            let status = node.process.wait_exit(PATIENCE).await;
+            let status = node.process.wait_exit(LONG_PATIENCE).await;
             assert!(status.success(), "node {} ended with {status}", node.name);
         }
         Difference::between(&self.counted(), &self.truth())
@@ -61,5 +61,5 @@ async fn ask_last(node: &Node, model: &str) {
         let call = node.client.json("/v1/chat/completions", body.to_string());
         call.send().await.ok().filter(|answer| answer.status == 200).map(drop)
     };
-    poll_until(&format!("answer of node {}", node.name), PATIENCE, answered).await;
+    poll_until(&format!("answer of node {}", node.name), LONG_PATIENCE, answered).await;
 }

@@ -3,7 +3,7 @@
 //! The standby is a copy of the files. What it lacks is all that was committed after it was made.
 
 use super::{Cluster, DATABASE};
-use crate::{Postgres, poll::PATIENCE, poll_until};
+use crate::{Postgres, poll::LONG_PATIENCE, poll_until};
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -38,7 +38,7 @@ impl Cluster {
             let answer = self.postgres.try_sql(DATABASE, "SELECT pg_promote(true, 10)");
             answer.is_ok_and(|answer| answer.trim() == "t").then_some(())
         };
-        poll_until("a standby that takes over", PATIENCE, promoted).await;
+        poll_until("a standby that takes over", LONG_PATIENCE, promoted).await;
     }
 }
 

@@ -1,6 +1,9 @@
 //! What became of the requests.
 
-use std::{fmt, time::Duration};
+use std::{fmt, ops::Range, time::Duration};
+
+/// How long the connections of a process that was killed may look open to whoever uses one next.
+const DYING: Duration = Duration::from_millis(250);
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,9 +21,9 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Tells whether it was open at a moment since the traffic began.
-    pub fn is_open_at(&self, moment: Duration) -> bool {
-        self.at <= moment && moment <= self.at + self.took
+    /// Tells whether it was open at any moment of a time since the traffic began.
+    pub fn is_open_within(&self, time: &Range<Duration>) -> bool {
+        self.at <= time.end && time.start <= self.at + self.took
     }
 }
 
@@ -37,6 +40,17 @@ pub enum End {
     Unreachable(String),
     /// It was not sent, as too many were without an answer.
     Withheld,
+}
+
+impl End {
+    /// Tells whether the node had not begun to serve, so that a load balancer would have left it out.
+    pub(super) fn is_not_ready(&self) -> bool {
+        match self {
+            End::Unreachable(_) => true,
+            End::Refused(503, text) => text.contains("\"not_ready\""),
+            _ => false,
+        }
+    }
 }
 
 /// All requests, in the order in which they were asked.
@@ -62,15 +76,11 @@ impl Record {
         self.asked.iter().filter(|asked| asked.end != End::Answered).collect()
     }
 
-    /// Gives the failures that cannot be laid on any of these moments: requests of `node` that were open then, or
-    /// began within `slack` after it, are what a killed process may cost.
-    pub fn failures_beside(&self, node: &str, moments: &[Duration], slack: Duration) -> Vec<&Asked> {
-        let is_cost = |asked: &Asked| {
-            let excused = |moment: &Duration| {
-                asked.is_open_at(*moment) || (*moment..*moment + slack).contains(&asked.at)
-            };
-            asked.node == node && moments.iter().any(excused)
-        };
+    /// Gives the failures that cannot be laid on a process that was killed at some moment of a time: what it may cost is
+    /// requests of `node` that were open then, or began within moments after, as its connections may look open still.
+    pub fn failures_beside(&self, node: &str, killed: &Range<Duration>) -> Vec<&Asked> {
+        let dying = killed.start..killed.end + DYING;
+        let is_cost = |asked: &Asked| asked.node == node && asked.is_open_within(&dying);
         self.failures().into_iter().filter(|asked| !is_cost(asked)).collect()
     }
 
@@ -121,14 +131,14 @@ mod tests {
         let record = Record::new(vec![
             asked("a", 0, 10, broken()),
             asked("a", 90, 20, broken()),
-            asked("a", 104, 1, broken()),
+            asked("a", 300, 1, broken()),
             asked("b", 95, 10, broken()),
-            asked("a", 200, 1, broken()),
+            asked("a", 400, 1, broken()),
         ]);
-        let (death, slack) = ([Duration::from_millis(100)], Duration::from_millis(10));
+        let killed = Duration::from_millis(100)..Duration::from_millis(101);
         let beside: Vec<u128> =
-            record.failures_beside("a", &death, slack).iter().map(|asked| asked.at.as_millis()).collect();
-        assert_eq!(beside, [0, 95, 200]);
+            record.failures_beside("a", &killed).iter().map(|asked| asked.at.as_millis()).collect();
+        assert_eq!(beside, [0, 95, 400]);
     }
 
     #[test]
