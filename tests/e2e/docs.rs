@@ -33,6 +33,11 @@ async fn getting_started_does_what_it_says() {
 }
 
 #[tokio::test]
+async fn a_cluster_does_what_it_says() {
+    follow("docs/guide/cluster.md").await;
+}
+
+#[tokio::test]
 async fn coding_agents_does_what_it_says() {
     follow("docs/guide/coding-agents.md").await;
 }
@@ -59,7 +64,7 @@ fn every_page_of_the_guide_is_followed() {
     names.sort();
     assert_eq!(
         names,
-        ["certificates.md", "coding-agents.md", "getting-started.md", "operations.md"],
+        ["certificates.md", "cluster.md", "coding-agents.md", "getting-started.md", "operations.md"],
         "a test above follows each page"
     );
 }
