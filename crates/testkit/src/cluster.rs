@@ -16,7 +16,7 @@ use crate::{
     books::{self, Books},
     mock::MockProvider,
     poll::LONG_PATIENCE,
-    poll_until,
+    poll_every,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -25,6 +25,9 @@ use std::time::Duration;
 pub const MODEL: &str = "m";
 /// The database of the control planes.
 pub const DATABASE: &str = "cliproxy";
+
+/// From one look into the database to the next: each takes a process.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The processes. Dropping it ends them.
 #[derive(Debug)]
@@ -130,7 +133,7 @@ impl Cluster {
             let place = self.controls.iter().position(|control| control.name == name)?;
             (!except.contains(&place)).then_some(place)
         };
-        poll_until("leading control plane", limit, found).await
+        poll_every(LOOK, "leading control plane", limit, found).await
     }
 
     /// Gives the epoch of the leading; 0 before the first.

@@ -34,7 +34,7 @@ pub use self::{
     gate::{Flow, Gate},
     metrics::Samples,
     network::{Network, Place},
-    poll::{LONG_PATIENCE, PATIENCE, poll_until},
+    poll::{LONG_PATIENCE, PATIENCE, poll_every, poll_until},
     postgres::{Postgres, ScratchDatabase},
     process::{Launch, Process},
     raw::Raw,

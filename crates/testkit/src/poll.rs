@@ -15,7 +15,24 @@ const PAUSE: Duration = Duration::from_millis(5);
 ///
 /// # Panics
 /// When it gave none within `limit`; the message has `what` was waited for.
-pub async fn poll_until<T, F>(what: &str, limit: Duration, mut attempt: impl FnMut() -> F) -> T
+pub async fn poll_until<T, F>(what: &str, limit: Duration, attempt: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    poll_every(PAUSE, what, limit, attempt).await
+}
+
+/// Does the same with a longer pause, for what costs a process or much reading each time: what is measured would
+/// suffer from being looked at.
+///
+/// # Panics
+/// When it gave none within `limit`; the message has `what` was waited for.
+pub async fn poll_every<T, F>(
+    pause: Duration,
+    what: &str,
+    limit: Duration,
+    mut attempt: impl FnMut() -> F,
+) -> T
 where
     F: Future<Output = Option<T>>,
 {
@@ -25,6 +42,6 @@ where
             return value;
         }
         assert!(now() < deadline, "within {limit:?} there was no: {what}");
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
     }
 }

@@ -2,11 +2,13 @@
 //! notices.
 
 use super::fixture::{BUSY, RATE, books_are_exact, busiest, layout, none_failed};
-use cliproxy_testkit::{Cluster, Flow, LONG_PATIENCE, Traffic, now, poll_until};
+use cliproxy_testkit::{Cluster, Flow, LONG_PATIENCE, Traffic, now, poll_every};
 use std::time::Duration;
 
 /// How long the database is away.
 const AWAY: Duration = Duration::from_secs(5);
+/// From one look into the database to the next.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Watches what waits for acknowledgement while the database is away: it never becomes less.
 async fn nothing_is_acknowledged(cluster: &Cluster, traffic: &Traffic, time: Duration) {
@@ -29,7 +31,7 @@ async fn counts_on(cluster: &Cluster) -> Duration {
     let answers = || cluster.counted().values().map(|used| used.answers).sum::<u64>();
     let first = answers();
     let more = || async { (answers() > first).then_some(()) };
-    poll_until("usage in the database", LONG_PATIENCE, more).await;
+    poll_every(LOOK, "usage in the database", LONG_PATIENCE, more).await;
     now() - began
 }
 

@@ -1,10 +1,12 @@
 //! The database away for long, and lost to a standby that lagged behind.
 
 use super::{Options, ms, table::Row};
-use cliproxy_testkit::{Cluster, now, poll_until};
+use cliproxy_testkit::{Cluster, now, poll_every};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// From one look into the database to the next.
+const LOOK: Duration = Duration::from_millis(100);
 /// How far the standby lags behind.
 const LAG: Duration = Duration::from_secs(20);
 
@@ -75,6 +77,6 @@ fn answers(cluster: &Cluster) -> u64 {
 async fn commits_again(cluster: &Cluster) -> Duration {
     let (began, first) = (now(), answers(cluster));
     let more = || async { (answers(cluster) > first).then_some(()) };
-    poll_until("usage in the database", PATIENCE, more).await;
+    poll_every(LOOK, "usage in the database", PATIENCE, more).await;
     now() - began
 }

@@ -1,7 +1,7 @@
 //! When the books can be compared.
 
-use super::{Cluster, Node};
-use crate::{books::Difference, poll::LONG_PATIENCE, poll_until};
+use super::{Cluster, LOOK, Node};
+use crate::{books::Difference, poll::LONG_PATIENCE, poll_every, poll_until};
 use serde_json::json;
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -28,7 +28,7 @@ impl Cluster {
             let is_there = |node: &Node| counted.keys().any(|(_, model)| *model == last_of(node, turn));
             self.nodes.iter().all(is_there).then_some(())
         };
-        poll_until("usage of the last requests in the database", limit, all_counted).await;
+        poll_every(2 * LOOK, "usage of the last requests in the database", limit, all_counted).await;
         let ended = self.mock.wait_for(LONG_PATIENCE, |totals| totals.in_flight == 0).await;
         assert!(ended.is_ok(), "requests do not end at the provider: {ended:?}");
         Difference::between(&self.counted(), &self.truth())

@@ -2,8 +2,8 @@
 //!
 //! The standby is a copy of the files. What it lacks is all that was committed after it was made.
 
-use super::{Cluster, DATABASE};
-use crate::{Postgres, poll::LONG_PATIENCE, poll_until};
+use super::{Cluster, DATABASE, LOOK};
+use crate::{Postgres, poll::LONG_PATIENCE, poll_every};
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -38,7 +38,7 @@ impl Cluster {
             let answer = self.postgres.try_sql(DATABASE, "SELECT pg_promote(true, 10)");
             answer.is_ok_and(|answer| answer.trim() == "t").then_some(())
         };
-        poll_until("a standby that takes over", LONG_PATIENCE, promoted).await;
+        poll_every(2 * LOOK, "a standby that takes over", LONG_PATIENCE, promoted).await;
     }
 }
 
