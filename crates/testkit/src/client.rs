@@ -13,9 +13,13 @@ use http::{HeaderName, HeaderValue, Method, Request, header::AUTHORIZATION};
 use http_body_util::Full;
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
-    rt::TokioExecutor,
+    rt::{TokioExecutor, TokioTimer},
 };
 use std::{fmt::Display, net::SocketAddr, time::Duration};
+
+/// How long a connection may be idle and still be used. The gateway ends such that are idle for longer, and a request
+/// that meets the end on its way is lost.
+const IDLE: Duration = Duration::from_secs(3);
 
 /// A client of one server. Clones share its pool of connections.
 #[derive(Clone, Debug)]
@@ -31,7 +35,9 @@ impl Client {
     pub fn new(server: SocketAddr) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
+        let mut builder = legacy::Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE);
+        let http = builder.build(connector);
         Self { http, server, patience: PATIENCE, token: None }
     }
 
