@@ -189,7 +189,9 @@ impl Control {
     /// Says changes under a number.
     pub fn send(&self, changes: Vec<Change>, to: u64) {
         let delta = Delta { line: Line::Hint.into(), to, changes, ..Delta::default() };
-        let state = self.state();
+        let mut state = self.state();
+        // Some have gone.
+        state.nodes.retain(|node| !node.is_closed());
         for node in &state.nodes {
             node.try_send(down(sync_down::Message::Delta(delta.clone()))).expect("the node keeps up");
         }
