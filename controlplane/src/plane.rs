@@ -6,7 +6,6 @@ mod upkeep;
 mod watchdog;
 
 pub use apply::{Applied, Handle, Proposal};
-pub(crate) use upkeep::REMEMBERED;
 
 use crate::{
     certificates::Certificates,

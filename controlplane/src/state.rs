@@ -20,7 +20,7 @@ pub(crate) use calendar::Calendar;
 pub(crate) use checks::Checks;
 pub(crate) use era::Era;
 pub(crate) use fleet::Fleet;
-pub(crate) use hints::{Hints, News, is_configured};
+pub(crate) use hints::{Hints, News, REMEMBERED, is_configured};
 pub(crate) use leading::{Leading, Term};
 pub(crate) use meter::{Meter, TargetKey};
 pub(crate) use nodes::{Nodes, Refusal};

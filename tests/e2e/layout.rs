@@ -8,7 +8,7 @@ use sources::Source;
 use std::{collections::BTreeMap, path::Path, process::Command};
 
 /// Who may use which of our crates. Arrows point at what is used; a test may use the same and [`TESTS_MAY`].
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     // The composition root hands the machine (host) to the planes and takes the snapshot (domain) from the file.
     (
         "cliproxy",
@@ -20,6 +20,9 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "cliproxy-host",
             "cliproxy-mock-provider",
             "cliproxy-observe",
+            // It picks the store.
+            "cliproxy-store",
+            "cliproxy-store-postgres",
             "cliproxy-store-sqlite",
         ],
     ),
@@ -47,6 +50,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "cliproxy-store",
         ],
     ),
+    ("cliproxy-store-postgres", &["cliproxy-domain", "cliproxy-store"]),
     ("cliproxy-store-sqlite", &["cliproxy-domain", "cliproxy-store"]),
     ("cliproxy-store", &["cliproxy-domain"]),
     ("cliproxy-proto", &["cliproxy-domain"]),
@@ -67,14 +71,14 @@ const MAY_USE: [(&str, &[&str]); 16] = [
 
 /// What tests of a crate may use beside [`MAY_USE`].
 const TESTS_MAY: [(&str, &[&str]); 2] = [
-    ("cliproxy", &["cliproxy-proto", "cliproxy-replay", "cliproxy-store", "cliproxy-testkit"]),
+    ("cliproxy", &["cliproxy-proto", "cliproxy-replay", "cliproxy-testkit"]),
     // It checks that the configurations it writes are understood.
     ("xtask", &["cliproxy-config"]),
 ];
 
 /// The crates in which a third party may be used at all; tests included.
 const ONLY_IN: [(&str, &[&str]); 2] = [
-    ("sqlx", &["cliproxy-store-sqlite"]),
+    ("sqlx", &["cliproxy-store-postgres", "cliproxy-store-sqlite"]),
     (
         "tonic",
         &["cliproxy", "cliproxy-controlplane", "cliproxy-dataplane", "cliproxy-proto", "cliproxy-testkit"],

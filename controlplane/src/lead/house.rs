@@ -1,7 +1,7 @@
 //! Counting and tidying up what the store has.
 
 use super::Lead;
-use crate::plane::REMEMBERED;
+use crate::state::REMEMBERED;
 use cliproxy_store::StoreError;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

@@ -3,7 +3,7 @@
 use crate::{
     decide::Decide,
     metrics::PlaneMetrics,
-    state::{ActiveConfig, State},
+    state::{ActiveConfig, REMEMBERED, State},
 };
 use cliproxy_domain::{Cooldown, CredentialName, Provider, ProviderName};
 use cliproxy_engine::cooldown::{Stage, stage};
@@ -15,9 +15,6 @@ use tokio_util::sync::CancellationToken;
 const GAUGES: Duration = Duration::from_secs(2);
 /// How often what ended long ago is forgotten.
 const FORGET: Duration = Duration::from_secs(60 * 60);
-/// How long a rest is remembered that ended, unless it is an operator's word: longer than nodes remember one that was
-/// not tried since.
-pub(crate) const REMEMBERED: Duration = Duration::from_secs(25 * 60 * 60);
 
 /// The hashes of all keys, so that no key is kept longer than its configuration.
 type Keys = BTreeMap<(ProviderName, CredentialName), [u8; 32]>;

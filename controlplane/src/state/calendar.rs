@@ -77,7 +77,7 @@ mod tests {
 
     impl Clock for Standing {
         fn now(&self) -> Instant {
-            tokio::time::Instant::now().into_std()
+            cliproxy_host::SystemClock.now()
         }
 
         fn wall(&self) -> WallTime {

@@ -7,7 +7,15 @@ use cliproxy_domain::{
 use cliproxy_engine::{Outlook, cooldown::RISE};
 use cliproxy_store::HintChange;
 use parking_lot::Mutex;
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// How long a rest is remembered that ended, unless it is an operator's word: longer than nodes remember one that was
+/// not tried since.
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(25 * 60 * 60);
 
 /// How many values are kept. Clients name models, so that rests of single models could be without number: beyond this,
 /// those that are over are forgotten, and where none is, further ones of single models are not taken.

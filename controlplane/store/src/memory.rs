@@ -45,6 +45,8 @@ struct Database {
     state: Mutex<State>,
     faults: Faults,
     clock: Box<dyn Fn() -> WallTime + Send + Sync>,
+    /// Whether the clock tells dates, and not only how much time has passed.
+    tells_dates: bool,
     connections: Connections,
 }
 
@@ -55,15 +57,24 @@ pub struct Savepoint(State);
 impl MemoryStore {
     /// Makes an empty database of that history, whose leases go by tokio's clock.
     pub fn new(history: HistoryId) -> Self {
-        Self::with_clock(history, tokio_time())
+        Self::going_by(history, tokio_time(), false)
     }
 
     /// As [`MemoryStore::new`], but leases go by `clock`, which is the one clock of the database: replicas have theirs.
     pub fn with_clock(history: HistoryId, clock: impl Fn() -> WallTime + Send + Sync + 'static) -> Self {
+        Self::going_by(history, clock, true)
+    }
+
+    fn going_by(
+        history: HistoryId,
+        clock: impl Fn() -> WallTime + Send + Sync + 'static,
+        tells_dates: bool,
+    ) -> Self {
         let connections = Connections::default();
         let connection = connections.open();
         let state = Mutex::new(State::new(history));
-        let database = Database { state, faults: Faults::default(), clock: Box::new(clock), connections };
+        let clock = Box::new(clock);
+        let database = Database { state, faults: Faults::default(), clock, tells_dates, connections };
         Self { database: Arc::new(database), connection, alone: false }
     }
 
@@ -198,6 +209,10 @@ fn tokio_time() -> impl Fn() -> WallTime {
 impl Store for MemoryStore {
     fn history(&self) -> StoreFuture<'_, HistoryId> {
         Box::pin(self.read(|state| state.history.clone()))
+    }
+
+    fn time(&self) -> StoreFuture<'_, Option<WallTime>> {
+        Box::pin(self.read(|_| self.database.tells_dates.then(|| (self.database.clock)())))
     }
 
     fn doorbell(&self) -> Option<watch::Receiver<u64>> {

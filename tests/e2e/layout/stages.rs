@@ -28,7 +28,7 @@ const BESIDE_THE_STAGES: [(&str, &[&str]); 10] = [
 
 /// What the modules of the control plane may name: a fact travels from `grpc` or `http` inwards, and `plane`
 /// puts them together.
-const CONTROL_PLANE: [(&str, &[&str]); 15] = [
+const CONTROL_PLANE: [(&str, &[&str]); 16] = [
     ("backoff", &[]),
     ("certificates", &[]),
     ("error", &[]),
@@ -40,6 +40,7 @@ const CONTROL_PLANE: [(&str, &[&str]); 15] = [
     ("lead", &["backoff", "decide", "metrics", "publish", "state"]),
     ("ingest", &["backoff", "decide", "metrics", "state"]),
     ("configurations", &["Applied", "error"]),
+    ("replicas", &["configurations", "decide", "metrics", "publish", "state"]),
     ("operations", &["certificates", "configurations", "decide", "error", "state"]),
     ("http", &["operations", "settings", "state"]),
     ("grpc", &["certificates", "decide", "ingest", "metrics", "operations", "publish", "state"]),

@@ -24,13 +24,7 @@ impl Plan {
             faults: Vec::new(),
         };
         plan.clocks = (hosts("cp", controls).into_iter().chain(hosts("dp", nodes)))
-            .map(|host| {
-                if draw.chance(3) && (SKEWED_REPLICAS || controls == 1 || host.starts_with("dp")) {
-                    (host, draw.off_ms(), draw.drift())
-                } else {
-                    (host, 0, 0)
-                }
-            })
+            .map(|host| if draw.chance(3) { (host, draw.off_ms(), draw.drift()) } else { (host, 0, 0) })
             .collect();
         let calm = draw.chance(4);
         for _ in 0..=draw.0.next_u64() % MOST_FAULTS {
@@ -85,8 +79,6 @@ fn concerned(kind: &Kind) -> Vec<&String> {
     }
 }
 
-/// Whether several control planes have calendars that differ. They store until when something rests by their own.
-const SKEWED_REPLICAS: bool = false;
 struct Draw(Entropy);
 
 impl Draw {
