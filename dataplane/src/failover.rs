@@ -121,7 +121,7 @@ impl Failover {
                 Way::Equals { peers } => (peers.clone(), None),
                 Way::Pair { part, other, .. } => {
                     let ttl = settings.shares_control_plane.then_some(watch::ROLE_TTL);
-                    let election = Election::new(*part, settings.timeout, ttl);
+                    let election = Election::new(*part, settings.timeout, ttl, other.is_some());
                     (other.iter().cloned().collect(), Some(Mutex::new(election)))
                 }
             },
@@ -165,6 +165,11 @@ impl Failover {
     /// that waits, and for a node on its way out.
     pub fn is_active(&self) -> bool {
         self.settle()
+    }
+
+    /// Tells whether this is one of a pair, of which one waits.
+    pub fn is_of_a_pair(&self) -> bool {
+        self.election.is_some()
     }
 
     /// Counts the nodes that serve, this one included, as far as the nodes themselves know. Where they have a control

@@ -53,6 +53,11 @@ async fn certificates_does_what_it_says() {
 }
 
 #[tokio::test]
+async fn several_nodes_do_what_it_says() {
+    follow("docs/guide/failover.md").await;
+}
+
+#[tokio::test]
 async fn the_reference_of_operations_does_what_it_says() {
     follow("docs/reference/operations.md").await;
 }
@@ -64,7 +69,14 @@ fn every_page_of_the_guide_is_followed() {
     names.sort();
     assert_eq!(
         names,
-        ["certificates.md", "cluster.md", "coding-agents.md", "getting-started.md", "operations.md"],
+        [
+            "certificates.md",
+            "cluster.md",
+            "coding-agents.md",
+            "failover.md",
+            "getting-started.md",
+            "operations.md"
+        ],
         "a test above follows each page"
     );
 }
@@ -154,8 +166,13 @@ impl Reader {
         assert_eq!(words.next(), Some("cliproxy"), "{command}");
         let subcommand = words.next().expect("a subcommand");
         let mut launch = Launch::new(CLIPROXY, subcommand);
-        for word in words {
-            launch = launch.arg(word);
+        // A second process has another address on the page; here each has a free port.
+        let mut clients = "127.0.0.1:8317".to_owned();
+        while let Some(word) = words.next() {
+            match word {
+                "--listen" => clients = words.next().expect("an address").to_owned(),
+                word => launch = launch.arg(word),
+            }
         }
         for (name, text) in &self.files {
             launch = launch.file(name, self.replaced(text));
@@ -172,7 +189,7 @@ impl Reader {
         }
         let process = launch.ready().await;
         if subcommand != "controlplane" {
-            self.know("127.0.0.1:8317", process.address().await.to_string());
+            self.know(&clients, process.address().await.to_string());
         }
         if subcommand != "dataplane" {
             self.know("127.0.0.1:8318", process.operators().await.to_string());

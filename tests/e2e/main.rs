@@ -22,6 +22,7 @@ mod demo;
 mod docs;
 mod drain;
 mod failover;
+mod failover_nodes;
 mod faults;
 mod golden;
 mod guide;

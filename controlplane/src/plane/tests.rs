@@ -15,6 +15,7 @@ mod permits;
 mod replicas;
 mod report;
 mod rests;
+mod roles;
 mod signals;
 mod sync;
 mod texts;

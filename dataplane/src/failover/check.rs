@@ -51,8 +51,8 @@ async fn ask(pool: &Pool, other: &Other) -> Result<Health, String> {
     Ok(read(&body))
 }
 
-/// Reads what a node says of itself. Something else that answers 200, as a load balancer before it, is taken to be well
-/// and to wait.
+/// Reads what a node says of itself. One without a role, and something else that answers 200, as a load balancer before
+/// it, is taken to be well and to wait: it will not step back for anyone.
 fn read(body: &[u8]) -> Health {
     let Body { node, role, draining } = serde_json::from_slice(body).unwrap_or_default();
     let said = match (draining, role.as_str()) {

@@ -11,6 +11,8 @@ pub(super) struct Election {
     timeout: Duration,
     /// For how long a lease holds; none without a control plane in common.
     ttl: Option<Duration>,
+    /// Whether this node knows where the other one is, so that it can hear of it at all.
+    hears: bool,
     /// When the control plane last answered.
     answered: Option<Duration>,
     /// Until when this node has the lease.
@@ -45,12 +47,13 @@ impl Basis {
 
 impl Election {
     /// Starts as a node that waits. `ttl` is how long a lease holds, where a control plane grants one.
-    pub(super) fn new(part: Part, timeout: Duration, ttl: Option<Duration>) -> Self {
+    pub(super) fn new(part: Part, timeout: Duration, ttl: Option<Duration>, hears: bool) -> Self {
         Self {
             role: Role::new(part, timeout, Duration::ZERO),
             part,
             timeout,
             ttl,
+            hears,
             answered: None,
             held_until: Duration::ZERO,
             active: false,
@@ -131,6 +134,8 @@ impl Election {
                     if held { "the control plane granted the role" } else { "the other node has the role" },
                 )
             }
+            // To take over from a node that nobody can ask about would be a guess.
+            Basis::Checks if !self.hears => (self.active, "nobody says who serves"),
             Basis::Checks => {
                 let cause = self.role.passed(now);
                 // Whoever has the lease is the one that serves: the other node may, this one cannot tell.
@@ -170,7 +175,7 @@ mod tests {
     }
 
     fn shared(part: Part) -> Election {
-        Election::new(part, TIMEOUT, Some(TTL))
+        Election::new(part, TIMEOUT, Some(TTL), true)
     }
 
     fn is_active(election: &mut Election, second: u64) -> bool {
@@ -217,6 +222,16 @@ mod tests {
     }
 
     #[test]
+    fn a_backup_that_does_not_know_its_primary_keeps_the_role_that_the_control_plane_gave_it_last() {
+        for held in [false, true] {
+            let mut backup = Election::new(Part::Backup, TIMEOUT, Some(TTL), false);
+            backup.answered(held, at(1));
+            assert_eq!(is_active(&mut backup, 2), held);
+            assert_eq!(is_active(&mut backup, 500), held, "the control plane is away");
+        }
+    }
+
+    #[test]
     fn at_the_start_the_control_plane_is_waited_for_and_then_done_without() {
         let mut primary = shared(Part::Primary);
         primary.heard(Other::Silent, at(1));
@@ -238,7 +253,7 @@ mod tests {
 
     #[test]
     fn both_serving_is_told_once_each_time() {
-        let mut primary = Election::new(Part::Primary, TIMEOUT, None);
+        let mut primary = Election::new(Part::Primary, TIMEOUT, None, true);
         primary.heard(Other::Silent, at(1));
         primary.settle(at(1));
         primary.heard(Other::Serves, at(2));

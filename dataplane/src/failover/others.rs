@@ -39,6 +39,8 @@ pub(super) struct Known {
     /// When it was last checked, and what went wrong then.
     pub(super) checked: Option<Duration>,
     pub(super) error: Option<String>,
+    /// How often it was not reached: each time it may have missed what it was to be told.
+    pub(super) failures: u64,
     /// The addresses that its name stands for.
     pub(super) addresses: Vec<IpAddr>,
     /// It is this very node.
@@ -94,7 +96,10 @@ impl Other {
 
     /// Notes that a request to it failed: nothing goes there until a check finds it well.
     pub(super) fn missed(&self, now: Duration, timeout: Duration) {
-        let (_, turn) = self.update(|known| known.neighbour.checked(false, now, timeout));
+        let (_, turn) = self.update(|known| {
+            known.failures += 1;
+            known.neighbour.checked(false, now, timeout)
+        });
         if turn.is_some() {
             tracing::warn!(peer = self.url, "another node is out: requests to it fail");
         }

@@ -1,10 +1,12 @@
-//! Rests that nodes without a control plane in common tell each other.
+//! Rests that nodes without a control plane in common tell each other, where all of them serve. The nodes of a pair do
+//! not: what the primary cannot call is what the backup is there for, often with keys of its own. Both kinds tell each
+//! other that they leave.
 //!
 //! Best effort: a node that is away when a rest begins hears of it when it is back, by what each node repeats to each
 //! other now and then. The values merge, so that they may come twice and in any order. Nobody proves who he is: what
 //! comes from an address of a configured peer is taken to be his. What could be done with it is to let providers rest.
 
-use super::{Failover, metrics::Telling, others::Other};
+use super::{Failover, FailoverSettings, Way, metrics::Telling, others::Other};
 use bytes::Bytes;
 use cliproxy_domain::{Cooldown, CooldownKey, Hint};
 use cliproxy_proto::convert::peers::{PeerWord, from_body, to_body};
@@ -42,17 +44,23 @@ pub enum Denied {
 }
 
 impl Failover {
-    /// Tells whether nodes tell each other what rests.
-    fn spreads(&self) -> bool {
+    /// Tells whether nodes tell each other anything: where they have no control plane in common.
+    fn talks(&self) -> bool {
         self.settings.as_ref().is_some_and(|settings| !settings.shares_control_plane)
     }
 
-    /// Tells whether another node may tell this one what rests, by where it comes from.
+    /// Tells whether nodes tell each other what rests.
+    fn spreads(&self) -> bool {
+        let equal = |settings: &FailoverSettings| matches!(settings.way, Way::Equals { .. });
+        self.talks() && self.settings.as_ref().is_some_and(equal)
+    }
+
+    /// Tells whether another node may tell this one something, by where it comes from.
     ///
     /// # Errors
     /// When it is nobody from whom that is taken.
     pub fn admit(&self, from: IpAddr) -> Result<(), Denied> {
-        if !self.spreads() {
+        if !self.talks() {
             return Err(Denied::NotHere);
         }
         let from = from.to_canonical();
@@ -74,7 +82,7 @@ impl Failover {
         if leaving {
             self.left(node.as_str());
         }
-        let Some(known) = self.live.known() else { return Ok(0) };
+        let Some(known) = self.live.known().filter(|_| self.spreads()) else { return Ok(0) };
         told.retain(|rest| known.snapshot.providers.contains_key(&rest.key.provider));
         told.truncate(MOST);
         self.metrics.hints(Telling::Heard);
@@ -104,9 +112,16 @@ impl Failover {
         let mut changes = self.live.subscribe_hints();
         let mut told: BTreeMap<CooldownKey, Cooldown> = BTreeMap::new();
         let mut repeated = self.now();
-        // At first, after a failure and now and then also what this node only heard of.
+        // At first, after it was away and now and then also what this node only heard of: it may have heard it back from
+        // those whom it told.
         let mut all = true;
+        let mut failures = 0;
         loop {
+            let failed = other.known().failures;
+            if failed != std::mem::replace(&mut failures, failed) {
+                told.clear();
+                all = true;
+            }
             if self.now().saturating_sub(repeated) >= REPEAT {
                 told.clear();
                 (all, repeated) = (true, self.now());
@@ -120,8 +135,6 @@ impl Failover {
                     told.extend(news.into_iter().map(|rest| (rest.key.clone(), rest)));
                     all = false;
                 } else {
-                    told.clear();
-                    all = true;
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
@@ -158,13 +171,11 @@ impl Failover {
         self.post(other, PeerWord { node: self.node.clone(), rests: rests.to_vec(), leaving: false }).await
     }
 
-    /// Tells the other nodes that this one leaves, once it does: a listener that is closed says no more than that of a
-    /// node that died.
+    /// Tells the other nodes that this one leaves: a listener that is closed says no more than that of a node that died.
     pub(super) async fn say_goodbye(&self) {
-        if !self.spreads() {
+        if !self.talks() {
             return;
         }
-        self.draining.cancelled().await;
         let word = PeerWord { node: self.node.clone(), rests: Vec::new(), leaving: true };
         join_all(self.others.iter().map(|other| self.post(other, word.clone()))).await;
     }

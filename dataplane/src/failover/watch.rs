@@ -35,19 +35,24 @@ impl Failover {
     pub async fn run(&self, shutdown: CancellationToken) {
         let watching = async {
             let checks = join_all(self.others.iter().map(|other| self.watch(other)));
-            tokio::join!(
-                checks,
-                self.keep_role(),
-                self.tell_all(),
-                self.say_goodbye(),
-                self.follow_silence()
-            );
+            tokio::join!(checks, self.keep_role(), self.tell_all(), self.follow_silence());
         };
-        tokio::select! {
-            biased;
-            () = shutdown.cancelled() => {}
-            () = watching => {}
-        }
+        let until_the_end = async {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => {}
+                () = watching => {}
+            }
+        };
+        // As soon as the node drains, however short that is.
+        let goodbye = async {
+            tokio::select! {
+                biased;
+                () = self.draining.cancelled() => self.say_goodbye().await,
+                () = shutdown.cancelled() => {}
+            }
+        };
+        tokio::join!(until_the_end, goodbye);
         // Given up while the control plane may still hear it, so that the other node need not wait for its end.
         self.release().await;
     }
@@ -272,6 +277,7 @@ fn learn(
         }
     };
     known.said = Some(said);
+    known.failures += u64::from(said == role::Other::Silent);
     match said {
         _ if is_self => known.neighbour.left(),
         // It says so itself: nothing is gained by asking again.

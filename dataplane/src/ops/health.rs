@@ -21,8 +21,9 @@ struct Health<'a> {
     control_plane: String,
     config: u64,
     node: &'a str,
-    /// `active` where load balancers should send requests to this node, else `passive`.
-    role: &'static str,
+    /// `active` or `passive` on a node of a pair; others have no role to give to one another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
     draining: bool,
 }
 
@@ -45,7 +46,7 @@ impl Ops {
             control_plane: self.link.describe(self.clock.now()),
             config: self.live.known().map_or(0, |known| known.config.0),
             node: self.node.as_str(),
-            role: if is_active { "active" } else { "passive" },
+            role: self.failover.is_of_a_pair().then_some(if is_active { "active" } else { "passive" }),
             draining: self.failover.is_draining(),
         };
         document(code, &body)
