@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that unwraps fails where it should")]
 
 use cliproxy_domain::{AttemptCounts, Batch, Incarnation, LedgerKey, LedgerRow, Seq, TokenUsage, WallTime};
-use cliproxy_store::{NodeBatches, Store};
+use cliproxy_store::{NodeBatches, Store, UsageBy, UsagePeriod, UsageQuery};
 use cliproxy_store_sqlite::SqliteStore;
 use std::{
     io::{BufRead, BufReader, Read},
@@ -22,6 +22,11 @@ const ACK: &str = "acknowledged ";
 const KILLS: u64 = 10;
 const NOW: WallTime = WallTime(1_771_541_400_000);
 
+/// When that batch is counted: three in each hour, so that there is always something to roll up.
+fn time_of(seq: u64) -> WallTime {
+    NOW.plus(Duration::from_secs(20 * 60 * seq))
+}
+
 /// One batch with as many tokens as its number, over a changing number of rows, so that commits differ in
 /// length.
 fn report(seqs: &[u64]) -> Vec<NodeBatches> {
@@ -37,7 +42,7 @@ fn report(seqs: &[u64]) -> Vec<NodeBatches> {
     let batch = |&seq: &u64| Batch {
         incarnation: Incarnation(1),
         seq: Seq(seq),
-        window_start: NOW,
+        window_start: time_of(seq),
         window: Duration::from_secs(1),
         rows: (0..=seq % 97).map(|model| row(seq, model)).collect(),
     };
@@ -49,13 +54,14 @@ fn report(seqs: &[u64]) -> Vec<NodeBatches> {
     }]
 }
 
-/// Commits batch after batch from `first` on and says so on standard output, until it is killed.
+/// Commits batch after batch from `first` on and says so on standard output, tidying up in between, until it is killed.
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
 async fn be_the_victim(path: &Path, first: u64) -> ! {
     let store = SqliteStore::open(path).await.unwrap();
     let mut seq = first;
     loop {
-        let cursors = store.apply_batches(report(&[seq]), NOW).await.unwrap();
+        let cursors = store.apply_batches(report(&[seq]), time_of(seq)).await.unwrap();
+        store.tidy(time_of(seq), None).await.unwrap();
         println!("{ACK}{}", cursors[0].last);
         seq += 1;
     }
@@ -121,8 +127,18 @@ fn kill_one(path: &Path, first: u64, round: u64) -> u64 {
     acks.try_iter().last().unwrap_or(last)
 }
 
+/// Gives calls and tokens by the period.
+async fn summed(store: &SqliteStore, period: UsagePeriod) -> (u64, u64) {
+    let within = WallTime(0)..WallTime(i64::MAX);
+    let by = UsageBy::default();
+    let query = UsageQuery { within, period, by, provider: None, model: None, limit: u32::MAX };
+    let sums = store.usage_by(query).await.unwrap();
+    let calls = sums.iter().map(|sum| sum.attempts.ok).sum();
+    (calls, sums.iter().map(|sum| sum.tokens.input).sum())
+}
+
 /// Opens the database as the next process does, and gives its cursor after checking that it covers exactly
-/// what is counted.
+/// what is counted, by the minute, hour and day.
 async fn check(path: &Path, acknowledged: u64) -> u64 {
     let store = SqliteStore::open(path).await.unwrap();
     let committed = store.apply_batches(report(&[]), NOW).await.unwrap()[0].last.0;
@@ -134,7 +150,11 @@ async fn check(path: &Path, acknowledged: u64) -> u64 {
     let rows = store.usage(WallTime(0)..WallTime(i64::MAX)).await.unwrap();
     let calls: u64 = rows.iter().map(|row| row.attempts.ok).sum();
     let tokens: u64 = rows.iter().map(|row| row.tokens.input).sum();
-    assert_eq!((calls, tokens), (committed, (1..=committed).sum()));
+    let expected = (committed, (1..=committed).sum());
+    assert_eq!((calls, tokens), expected);
+    for (period, _) in UsagePeriod::WORDS {
+        assert_eq!(summed(&store, period).await, expected, "{period:?}");
+    }
     store.close().await;
     committed
 }

@@ -1,3 +1,5 @@
+mod rolling;
+
 use super::*;
 use crate::{MemoryStore, Store};
 use cliproxy_domain::{AttemptCounts, HistoryId, Incarnation, LedgerKey, LedgerRow, Seq, TokenUsage};
