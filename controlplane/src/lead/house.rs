@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How often checks are handed to the store.
 const CHECKS: Duration = Duration::from_secs(10);
-/// How often the store is tidied up.
-const TIDY: Duration = Duration::from_secs(60 * 60);
+/// How often the store is tidied up. Each time it rolls up a few hours at most, which makes up for a pause.
+const TIDY: Duration = Duration::from_secs(10 * 60);
 
 /// Runs until `end`; what was counted until then is handed to the store.
 pub(super) async fn run(lead: &Lead, end: &CancellationToken) {

@@ -2,6 +2,7 @@
 
 use super::harness::*;
 use cliproxy_proto::{convert::telemetry::batch_to_wire, v1};
+use cliproxy_store::{RETAINED_NODES, Store};
 use std::time::Duration;
 use tonic::Code;
 
@@ -182,5 +183,41 @@ async fn a_batch_that_means_nothing_is_refused_by_field() {
     let status = report.result().await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert_eq!(status.message(), "Batch.seq is 0; it must be at least 1");
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn batches_far_from_the_clock_are_counted_and_told() {
+    let plane = Plane::configured().await;
+    let (mut report, _) = report(&plane, 1).await;
+    let told = |name: &str| plane.metric(&format!("cliproxy_controlplane_ingest_{name}_batches_total"));
+    report.say(carry(1)).await;
+    acked(&mut report, 1).await;
+    assert_eq!((told("skewed"), told("late")), (0.0, 0.0));
+    plane.clock.advance_wall(Duration::from_secs(6 * 60));
+    for seq in 2..=3 {
+        report.say(carry(seq)).await;
+    }
+    acked(&mut report, 3).await;
+    assert_eq!((told("skewed"), told("late")), (2.0, 0.0));
+    assert_eq!(plane.committed_ok().await, 3);
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn what_may_have_been_counted_before_is_acknowledged_and_told() {
+    let plane = Plane::configured().await;
+    let (mut first, _) = report(&plane, 1).await;
+    first.say(carry(1)).await;
+    acked(&mut first, 1).await;
+    drop(first);
+    plane.store.tidy(START.plus(RETAINED_NODES + Duration::from_secs(60)), None).await.unwrap();
+    let (mut again, committed) = report(&plane, 1).await;
+    assert_eq!(committed, 0, "its cursor is forgotten");
+    again.say(carry(1)).await;
+    acked(&mut again, 1).await;
+    assert_eq!(plane.metric("cliproxy_controlplane_ingest_late_batches_total"), 1.0);
+    let late = plane.get("/v0/operations/usage").await.json["late"]["attempts"]["ok"].clone();
+    assert_eq!((plane.committed_ok().await, late), (1, 1.into()));
     plane.stop().await;
 }

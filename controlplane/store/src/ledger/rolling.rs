@@ -10,8 +10,9 @@ use std::time::Duration;
 /// may differ.
 pub const ROLL_UP_AFTER: Duration = Duration::from_secs(10 * 60);
 
-/// How many hours with usage one transaction rolls up at most, so that after a long pause none takes long.
-pub const MAX_ROLLED_HOURS: usize = 24;
+/// How many hours with usage one transaction rolls up at most: after a long pause none may keep the ledger waiting for
+/// long. An hour of 400 keys, spread over [`SHARDS`](super::SHARDS), is some 100,000 rows to read and 800 to write.
+pub const MAX_ROLLED_HOURS: usize = 6;
 
 /// Gives the time up to which hours are to be rolled up at `now`. It is the new [`Marks::rolled_to`], unless there are
 /// more than [`MAX_ROLLED_HOURS`] with usage: then the end of the last of these is. Not before the old mark, whatever
