@@ -31,7 +31,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value_t = Only::All)]
     only: Only,
     /// How often control planes hang or fall silent.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     hangs: u32,
     /// For how long the database is away, in seconds.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..=3_600))]

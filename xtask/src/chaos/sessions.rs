@@ -6,8 +6,9 @@ use std::time::Duration;
 
 /// Whatever takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two faults.
-const CALM: Duration = Duration::from_secs(2);
+/// Between two faults: nodes that lose a control plane three times within a minute become patient, and those that lose
+/// one again soon after wait before they come back.
+const CALM: Duration = Duration::from_secs(25);
 
 /// What is done to a control plane.
 #[derive(Clone, Copy)]
