@@ -54,6 +54,25 @@ async fn connected(net: &MemoryNet, disk: &MemoryDisk) -> (Control, Node) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn answers_say_which_configuration_they_were_made_with_and_after_a_minute_alone_that_it_may_be_old() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let (control, node) = connected(&net, &disk).await;
+    until("the connection", || !node.live.is_cut_off()).await;
+    let config = node.live.known().map(|known| known.config.0.to_string());
+    assert!(config.is_some());
+    assert_eq!(node.signed().await, (config.clone(), None));
+    control.end();
+    pass(Duration::from_secs(55)).await;
+    assert_eq!(node.signed().await, (config.clone(), None), "it is not so old yet");
+    pass(Duration::from_secs(7)).await;
+    assert_eq!(node.signed().await, (config.clone(), Some("stale".to_owned())));
+    control.begin();
+    until("the connection", || !node.live.is_cut_off()).await;
+    pass(Duration::from_secs(2)).await;
+    assert_eq!(node.signed().await, (config, None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_is_cut_off_when_it_heard_nothing_for_two_seconds_and_not_before() {
     let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
     let (control, node) = connected(&net, &disk).await;

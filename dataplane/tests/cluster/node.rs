@@ -150,6 +150,13 @@ impl Node {
         self.request("POST", "/v1/chat/completions", &body).await.0
     }
 
+    /// Asks for the list of models; gives what the answer says of the configuration, and of the control plane.
+    pub async fn signed(&self) -> (Option<String>, Option<String>) {
+        let answer = self.open("GET", "/v1/models", "").await;
+        let header = |name: &str| Some(answer.headers().get(name)?.to_str().expect("ASCII").to_owned());
+        (header("x-cliproxy-config"), header("x-cliproxy-control-plane"))
+    }
+
     /// Has a client ask `model` in vain; gives the request's id.
     pub async fn failed_chat(&self, model: &str) -> String {
         let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]}}"#);
