@@ -12,6 +12,7 @@ mod commit;
 mod events;
 mod healing;
 mod health;
+mod log;
 mod memory;
 mod permits;
 mod recent;
@@ -22,6 +23,7 @@ mod windows;
 
 pub(crate) use commit::run;
 pub(crate) use health::Wanted;
+pub(crate) use log::Log;
 pub(crate) use memory::Memory;
 pub(crate) use turn::Turn;
 

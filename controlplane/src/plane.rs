@@ -10,7 +10,7 @@ pub use apply::{Applied, Handle, Proposal};
 use crate::{
     certificates::Certificates,
     configurations::Configurations,
-    decide::{self, Decide, Decided},
+    decide::{self, Decide, Decided, Log},
     error::Error,
     grpc,
     http::{self, access::Access},
@@ -19,7 +19,7 @@ use crate::{
     metrics::PlaneMetrics,
     operations::Operations,
     publish::Publish,
-    replicas::{self, Log, Me, Replicas, Wanted},
+    replicas::{self, Me, Replicas, Wanted},
     settings::Settings,
     state::{State, Term},
 };

@@ -9,15 +9,16 @@
 
 mod configs;
 mod follow;
-mod log;
 mod peers;
 mod posts;
 mod split;
 
-pub(crate) use log::Log;
-
 use crate::{
-    configurations::Configurations, decide::Decide, metrics::PlaneMetrics, publish::Publish, state::State,
+    configurations::Configurations,
+    decide::{Decide, Log},
+    metrics::PlaneMetrics,
+    publish::Publish,
+    state::State,
 };
 use cliproxy_domain::ReplicaId;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The loop that stores what was decided and sends it out with its number.
 
-use super::{Decided, Tell};
-use crate::{backoff::Backoff, metrics::PlaneMetrics, replicas::Log, state::State};
+use super::{Decided, Log, Tell};
+use crate::{backoff::Backoff, metrics::PlaneMetrics, state::State};
 use cliproxy_domain::Fence;
 use cliproxy_store::{Change, StoreError};
 use std::sync::Arc;

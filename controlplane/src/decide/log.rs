@@ -1,6 +1,7 @@
 //! The change log as this replica follows it: the one place where numbers come from.
 
-use crate::{decide::Memory, metrics::PlaneMetrics, publish::Publish, state::State};
+use super::Memory;
+use crate::{metrics::PlaneMetrics, publish::Publish, state::State};
 use cliproxy_domain::{Hint, HintVersion};
 use cliproxy_store::{HintChange, StoreError};
 use std::sync::Arc;
@@ -68,7 +69,7 @@ impl Log {
     ///
     /// # Errors
     /// Fails when the store does not answer.
-    pub(super) async fn rebase(&self) -> Result<Vec<Hint>, StoreError> {
+    pub(crate) async fn rebase(&self) -> Result<Vec<Hint>, StoreError> {
         let _turn = self.turn.lock().await;
         let (version, hints) = self.state.store.hints().await?;
         Ok(self.state.hints.rebase(version, hints))
