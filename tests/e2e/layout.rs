@@ -70,8 +70,10 @@ const MAY_USE: [(&str, &[&str]); 17] = [
 ];
 
 /// What tests of a crate may use beside [`MAY_USE`].
-const TESTS_MAY: [(&str, &[&str]); 2] = [
+const TESTS_MAY: [(&str, &[&str]); 3] = [
     ("cliproxy", &["cliproxy-proto", "cliproxy-replay", "cliproxy-testkit"]),
+    // It starts servers of its own.
+    ("cliproxy-store-postgres", &["cliproxy-testkit"]),
     // It checks that the configurations it writes are understood.
     ("xtask", &["cliproxy-config"]),
 ];
