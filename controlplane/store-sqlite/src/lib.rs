@@ -120,6 +120,10 @@ impl Store for SqliteStore {
         Box::pin(async move { Ok(posts::since(&mut *self.begin_read().await?, number, limit).await?) })
     }
 
+    fn time(&self) -> StoreFuture<'_, Option<WallTime>> {
+        Box::pin(async { Ok(None) })
+    }
+
     fn ping(&self) -> StoreFuture<'_, ()> {
         Box::pin(async {
             let mut transaction = self.begin().await?;

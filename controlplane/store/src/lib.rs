@@ -72,9 +72,7 @@ pub trait Store: Send + Sync + 'static {
     fn history(&self) -> StoreFuture<'_, HistoryId>;
 
     /// Gives the store's own time, which all replicas go by; `None` where the store has no other clock than this process.
-    fn time(&self) -> StoreFuture<'_, Option<WallTime>> {
-        Box::pin(async { Ok(None) })
-    }
+    fn time(&self) -> StoreFuture<'_, Option<WallTime>>;
 
     /// Gives what rings when another process may have committed what concerns all replicas: a change of the hint line, a
     /// configuration, a post, a lease that was given up. It may ring without reason, and may stay silent: whoever waits

@@ -52,6 +52,10 @@ impl Store for WatchedStore {
         self.store.history()
     }
 
+    fn time(&self) -> StoreFuture<'_, Option<WallTime>> {
+        self.store.time()
+    }
+
     fn doorbell(&self) -> Option<watch::Receiver<u64>> {
         self.store.doorbell()
     }
