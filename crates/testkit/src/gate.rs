@@ -158,13 +158,26 @@ struct Way {
 async fn accept(listener: TcpListener, gate: SocketAddr, way: Way, state: Arc<Mutex<State>>) {
     while let Ok((stream, peer)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
+        // Each finds out for itself who connects: one after the other, slow readings of the kernel's table add up to
+        // seconds.
+        tokio::spawn(admit(stream, gate, way.clone(), peer, Arc::clone(&state)));
+    }
+}
+
+async fn admit(stream: TcpStream, gate: SocketAddr, way: Way, peer: SocketAddr, state: Arc<Mutex<State>>) {
+    loop {
+        let closed = lock(&state).closed.clone();
+        let asked = closed.clone();
+        let is_refused = move || asked.iter().any(|process| owns(*process, gate, peer));
+        // Dropped, the connection is closed.
+        let Ok(false) = tokio::task::spawn_blocking(is_refused).await else { return };
         let mut known = lock(&state);
-        if known.closed.iter().any(|process| owns(*process, gate, peer)) {
-            // Dropped, it is closed.
-            continue;
+        // Meanwhile it may have been closed to others.
+        if known.closed == closed {
+            let passing = tokio::spawn(pass(stream, way, peer, Arc::clone(&state)));
+            known.open.insert(peer, passing.abort_handle());
+            return;
         }
-        let passing = tokio::spawn(pass(stream, way.clone(), peer, Arc::clone(&state)));
-        known.open.insert(peer, passing.abort_handle());
     }
 }
 
