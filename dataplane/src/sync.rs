@@ -24,6 +24,8 @@ mod role;
 mod session;
 mod standby;
 mod subscribe;
+mod tries;
+mod trying;
 mod way;
 
 pub use health::{HealthWords, Judgement};
@@ -110,7 +112,7 @@ impl Sync {
     pub fn build(parts: SyncParts) -> Self {
         let SyncParts { endpoints, identity, live, reporter, urgent, records, observer, .. } = parts;
         let SyncParts { health, link, metrics, tls, net, clock, entropy, .. } = parts;
-        let pace = Arc::new(Pace::new(Arc::clone(&clock)));
+        let pace = Arc::new(Pace::new(Arc::clone(&clock), metrics.patient.clone()));
         let ways = Ways {
             standby: Standby::new(metrics.clone()),
             places: Places::new(identity.node.clone(), endpoints, Arc::clone(&net)),
@@ -174,7 +176,7 @@ impl Sync {
             () = outbox.collect(urgent) => {}
             () = collect_records(records, &observer) => {}
             () = sessions.keep() => {}
-            () = ways.standby.keep(&ways.dialer, &ways.places, &ways.entropy) => {}
+            () = ways.standby.keep(&ways) => {}
             () = ways.places.follow() => {}
             () = follow_silence(&link, &live, &health, &metrics, &*clock) => {}
         }

@@ -18,6 +18,8 @@ pub(super) enum SessionError {
     Connect(String),
     #[error("the control plane ended the stream: {0}")]
     Status(String),
+    #[error("the connection broke: {0}")]
+    Broken(String),
     #[error("the control plane asked to be tried again in {after:?}: {said}")]
     Later { after: Duration, said: String },
     #[error("the control plane closed the stream")]
@@ -26,6 +28,13 @@ pub(super) enum SessionError {
     Silent(Duration),
     #[error("the control plane sent what it should not: {0}")]
     Protocol(String),
+}
+
+impl SessionError {
+    /// Tells whether nobody ended the session: whoever was there is not, or is not heard.
+    pub(super) fn is_of_the_connection(&self) -> bool {
+        matches!(self, Self::Connect(_) | Self::Broken(_) | Self::Closed | Self::Silent(_))
+    }
 }
 
 /// The longest wait that a control plane may ask for.
@@ -38,10 +47,10 @@ impl From<tonic::Status> for SessionError {
         match after.and_then(|text| text.parse().ok()) {
             Some(ms) => Self::Later { after: Duration::from_millis(ms).min(LONGEST_LATER), said },
             // What came of the connection, such as a certificate that the control plane refuses.
-            None => Self::Status(match status.source() {
-                Some(source) => format!("{said}: {}", error_chain(source)),
-                None => said,
-            }),
+            None => match status.source() {
+                Some(source) => Self::Broken(format!("{said}: {}", error_chain(source))),
+                None => Self::Status(said),
+            },
         }
     }
 }

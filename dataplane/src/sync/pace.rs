@@ -2,6 +2,7 @@
 
 use cliproxy_host::{Clock, Entropy};
 use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
 use std::{
     collections::VecDeque,
     sync::Arc,
@@ -15,15 +16,18 @@ pub(super) struct Pings {
     pub(super) within: Duration,
 }
 
-/// Pings even on an idle connection, so that a lost peer is noticed in about a second.
-const USUAL: Pings = Pings { every: Duration::from_millis(250), within: Duration::from_millis(750) };
+/// Pings even on an idle connection, so that a lost peer is noticed, and left, within a second.
+const USUAL: Pings = Pings { every: Duration::from_millis(250), within: Duration::from_millis(650) };
 /// Of a node whose connections come and go, as one whose CPU is throttled.
 const RELAXED: Pings = Pings { every: Duration::from_secs(1), within: Duration::from_secs(1) };
 /// How long a control plane may say nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
 const RELAXED_PATIENCE: Duration = Duration::from_secs(4);
-/// So many losses within so long make the node patient, for so long.
-const LOSSES: usize = 3;
+/// A replica that answers so soon after it was lost was never away: what failed is the way there, or this node's own
+/// time. One that is killed or cut off is away for longer, and patience would only hide it.
+const SOON: Duration = Duration::from_secs(1);
+/// So many such losses within so long make the node patient, for so long.
+const FLAPS: usize = 3;
 const WITHIN: Duration = Duration::from_secs(60);
 const RELAX_FOR: Duration = Duration::from_secs(10 * 60);
 
@@ -31,38 +35,58 @@ const RELAX_FOR: Duration = Duration::from_secs(10 * 60);
 pub(super) struct Pace {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// 1 while it is patient.
+    shown: Gauge,
 }
 
 #[derive(Default)]
 struct State {
-    losses: VecDeque<Instant>,
+    /// Where replicas were lost a moment ago.
+    lost: VecDeque<(String, Instant)>,
+    /// When losses turned out to be none.
+    flaps: VecDeque<Instant>,
     relaxed_until: Option<Instant>,
 }
 
 impl Pace {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, state: Mutex::default() }
+    pub(super) fn new(clock: Arc<dyn Clock>, shown: Gauge) -> Self {
+        Self { clock, state: Mutex::default(), shown }
     }
 
-    /// Notes that a stream was lost that had been welcomed. Tells whether the node is patient from now on that was not.
-    pub(super) fn lost(&self) -> bool {
+    /// Notes that a stream was lost that had been welcomed.
+    pub(super) fn lost(&self, endpoint: &str) {
         let now = self.clock.now();
         let mut state = self.state.lock();
-        state.losses.retain(|at| now.saturating_duration_since(*at) < WITHIN);
-        state.losses.push_back(now);
-        if state.losses.len() < LOSSES {
-            return false;
+        state.lost.retain(|(lost, at)| is_within(*at, SOON, now) && lost != endpoint);
+        state.lost.push_back((endpoint.to_owned(), now));
+    }
+
+    /// Notes that a replica answers there.
+    pub(super) fn answers(&self, endpoint: &str) {
+        let now = self.clock.now();
+        let mut state = self.state.lock();
+        state.lost.retain(|(_, at)| is_within(*at, SOON, now));
+        let Some(place) = state.lost.iter().position(|(lost, _)| lost == endpoint) else { return };
+        state.lost.remove(place);
+        state.flaps.retain(|at| is_within(*at, WITHIN, now));
+        state.flaps.push_back(now);
+        if state.flaps.len() < FLAPS {
+            return;
         }
-        state.losses.clear();
+        state.flaps.clear();
         let was_relaxed = state.relaxed_until.is_some_and(|until| until > now);
         state.relaxed_until = Some(now + RELAX_FOR);
-        !was_relaxed
+        if !was_relaxed {
+            tracing::warn!("connections to control planes come and go; the node is patient for ten minutes");
+        }
     }
 
     /// Tells whether connections came and went lately.
-    pub(super) fn is_relaxed(&self) -> bool {
+    fn is_relaxed(&self) -> bool {
         let now = self.clock.now();
-        self.state.lock().relaxed_until.is_some_and(|until| until > now)
+        let is_relaxed = self.state.lock().relaxed_until.is_some_and(|until| until > now);
+        self.shown.set(i64::from(is_relaxed));
+        is_relaxed
     }
 
     /// Gives how a connection that is opened now is watched.
@@ -74,6 +98,10 @@ impl Pace {
     pub(super) fn patience(&self) -> Duration {
         if self.is_relaxed() { RELAXED_PATIENCE } else { PATIENCE }
     }
+}
+
+fn is_within(at: Instant, time: Duration, now: Instant) -> bool {
+    now.saturating_duration_since(at) < time
 }
 
 /// The first pause, doubled up to the longest.
@@ -104,18 +132,25 @@ mod tests {
     use cliproxy_host::SystemClock;
 
     fn pace() -> Pace {
-        Pace::new(Arc::new(SystemClock))
+        Pace::new(Arc::new(SystemClock), Gauge::default())
+    }
+
+    /// Loses a replica that answers again after so long.
+    async fn flap(pace: &Pace, after: Duration) {
+        pace.lost("a");
+        tokio::time::advance(after).await;
+        pace.answers("a");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn three_losses_within_a_minute_make_the_node_patient_for_ten() {
+    async fn three_losses_within_a_minute_of_replicas_that_were_there_make_the_node_patient_for_ten() {
         let pace = pace();
-        assert!(!pace.lost() && !pace.lost());
+        flap(&pace, Duration::from_millis(900)).await;
+        flap(&pace, Duration::ZERO).await;
         assert_eq!((pace.pings(), pace.patience()), (USUAL, PATIENCE));
-        tokio::time::advance(Duration::from_secs(59)).await;
-        assert!(pace.lost(), "told once");
+        tokio::time::advance(Duration::from_secs(58)).await;
+        flap(&pace, Duration::ZERO).await;
         assert_eq!((pace.pings(), pace.patience()), (RELAXED, RELAXED_PATIENCE));
-        assert!(!pace.lost() && !pace.lost() && !pace.lost(), "and not again");
         tokio::time::advance(RELAX_FOR).await;
         assert_eq!((pace.pings(), pace.patience()), (USUAL, PATIENCE));
     }
@@ -124,8 +159,19 @@ mod tests {
     async fn losses_that_lie_apart_do_not() {
         let pace = pace();
         for _ in 0..10 {
-            assert!(!pace.lost());
+            flap(&pace, Duration::ZERO).await;
             tokio::time::advance(Duration::from_secs(31)).await;
+        }
+        assert!(!pace.is_relaxed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn losses_of_replicas_that_were_away_do_not_however_many() {
+        let pace = pace();
+        for _ in 0..10 {
+            flap(&pace, SOON).await;
+            pace.lost("b");
+            pace.answers("a");
         }
         assert!(!pace.is_relaxed());
     }

@@ -7,16 +7,17 @@ use super::{
     metrics::Moved,
     moving::Ways,
     pace::Backoff,
-    subscribe::{Followed, Opened, Subscriber, open},
+    subscribe::{Followed, Opened, Subscriber},
+    tries::Tries,
+    trying::{Tried, Trying},
 };
 use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
-/// A session this long was healthy: the next pause is the first again.
+/// A connection for bulk this long was healthy: the next pause is the first again.
 const HEALTHY: Duration = Duration::from_secs(10);
 /// How often a node without a control plane saves what it found out.
 const SAVE: Duration = Duration::from_secs(1);
-/// So many failures in a row are tried again without a pause.
-const AT_ONCE: u32 = 1;
 
 /// What sessions need of the rest of the node's side.
 pub(super) struct Sessions<'a> {
@@ -30,14 +31,12 @@ pub(super) struct Sessions<'a> {
     pub(super) outbox: &'a Outbox,
 }
 
-/// How it went lately.
-#[derive(Default)]
-struct Luck {
-    /// Failures in a row.
-    failures: u32,
-    backoff: Backoff,
-    /// Which place is tried next.
-    turn: usize,
+/// How a session was lost.
+struct Loss {
+    endpoint: String,
+    /// How long the node had followed that replica.
+    lived: Duration,
+    error: SessionError,
 }
 
 impl Sessions<'_> {
@@ -47,14 +46,12 @@ impl Sessions<'_> {
             self.alone().await;
         }
         self.ways.places.resolve_first().await;
-        let mut luck = Luck::default();
+        let mut tries = Tries::default();
         loop {
-            let error = match self.reach(&mut luck).await {
-                Ok(opened) => self.session(opened, &mut luck).await,
-                Err(error) => error,
-            };
-            self.subscriber.save_news().await;
-            self.failed(&mut luck, error).await;
+            let opened = self.reach(&mut tries).await;
+            let Loss { endpoint, lived, error } = self.session(opened).await;
+            tracing::warn!(endpoint, %error, "the control plane is not connected");
+            tries.lost(&endpoint, &error, lived, &self.ways.entropy, self.ways.clock.now());
         }
     }
 
@@ -66,26 +63,49 @@ impl Sessions<'_> {
         }
     }
 
-    /// Opens a stream over the warm connection, else to the next place.
-    async fn reach(&self, luck: &mut Luck) -> Result<Opened, SessionError> {
-        let uplink = match self.ways.standby.take() {
-            Some(warm) => warm,
-            None => {
-                let places = self.ways.places.all();
-                let place = &places[luck.turn % places.len()];
-                luck.turn += 1;
-                self.ways.dialer.dial(place).await?
+    /// Opens a stream over the warm connection, else to one place after another; who says nothing keeps nobody waiting.
+    /// Gives the first that is welcomed.
+    async fn reach(&mut self, tries: &mut Tries) -> Opened {
+        let mut trying = Trying::new(Arc::clone(&self.ways));
+        if let Some(warm) = self.ways.standby.take() {
+            trying.over(warm, self.subscriber.hello());
+        }
+        let mut is_told = false;
+        let mut save = tokio::time::interval_at(Instant::from_std(self.ways.clock.now()) + SAVE, SAVE);
+        save.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let next = tries.next(&self.ways.places.all(), trying.places(), self.ways.clock.now());
+            let begin = trying.may_begin(next);
+            tokio::select! {
+                biased;
+                tried = trying.tried() => match tried {
+                    Tried::Welcome(opened) => return *opened,
+                    Tried::InVain(place, error) => {
+                        // Once; the tries that follow only repeat it.
+                        if std::mem::replace(&mut is_told, true) {
+                            tracing::info!(endpoint = place, %error, "no control plane takes the node in");
+                        } else {
+                            tracing::warn!(endpoint = place, %error, "no control plane takes the node in");
+                        }
+                        tries.failed(&place, &error, &self.ways.entropy, self.ways.clock.now());
+                    }
+                    Tried::Cold(place, error) => {
+                        tracing::info!(endpoint = place, %error, "the connection to the replica that stood by is lost");
+                    }
+                },
+                place = begin => trying.begin(place, self.subscriber.hello()),
+                _ = save.tick() => self.subscriber.save_news().await,
             }
-        };
-        open(uplink, self.subscriber.hello(), self.ways.pace.patience()).await
+        }
     }
 
     /// Follows one stream, and those that the node moves to from there, until one is lost; gives why.
-    async fn session(&mut self, mut opened: Opened, luck: &mut Luck) -> SessionError {
+    async fn session(&mut self, mut opened: Opened) -> Loss {
         loop {
             let Uplink { endpoint, channel } = opened.uplink.clone();
             let cp_id = opened.welcome.cp_id.clone();
             tracing::info!(endpoint, control_plane = cp_id, "the control plane is connected");
+            self.ways.pace.answers(&endpoint);
             self.link.connecting(channel.clone());
             self.ways.places.learn(std::mem::take(&mut opened.welcome.other_replicas));
             self.ways.standby.beside(&endpoint, &cp_id);
@@ -97,9 +117,6 @@ impl Sessions<'_> {
                 error = self.outbox.run(channel) => Followed::Lost(error),
                 () = bulk => continue,
             };
-            if self.ways.clock.now().saturating_duration_since(began) >= HEALTHY {
-                *luck = Luck { turn: luck.turn, ..Luck::default() };
-            }
             match followed {
                 Followed::Moved(reason, next) => {
                     self.metrics.moves.get_or_create(&Moved { reason: reason.as_str() }).inc();
@@ -112,40 +129,21 @@ impl Sessions<'_> {
                     opened = *next;
                 }
                 Followed::Lost(error) => {
-                    self.lost();
-                    return error;
+                    self.lost(&endpoint);
+                    let lived = self.ways.clock.now().saturating_duration_since(began);
+                    return Loss { endpoint, lived, error };
                 }
             }
         }
     }
 
     /// Notes that a stream was lost that had been welcomed.
-    fn lost(&self) {
+    fn lost(&self, endpoint: &str) {
         self.link.disconnected();
         self.ways.standby.alone();
+        self.ways.pace.lost(endpoint);
         self.metrics.connected.set(0);
         self.metrics.sessions_ended.inc();
-        if self.ways.pace.lost() {
-            tracing::warn!("connections to control planes come and go; the node is patient for ten minutes");
-        }
-    }
-
-    /// Tells of a failure, and waits before the next try unless it is the first.
-    async fn failed(&self, luck: &mut Luck, error: SessionError) {
-        luck.failures += 1;
-        self.metrics.patient.set(i64::from(self.ways.pace.is_relaxed()));
-        let failures = luck.failures;
-        // Once for each loss; the tries that follow only repeat it.
-        if failures == 1 {
-            tracing::warn!(%error, "the control plane is not connected");
-        } else {
-            tracing::info!(%error, failures, "the control plane is not connected");
-        }
-        match error {
-            SessionError::Later { after, .. } => tokio::time::sleep(after).await,
-            _ if failures > AT_ONCE => tokio::time::sleep(luck.backoff.next(&self.ways.entropy)).await,
-            _ => {}
-        }
     }
 }
 

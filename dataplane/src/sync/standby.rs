@@ -2,11 +2,11 @@
 
 use super::{
     SyncMetrics,
-    connect::{Dialer, SessionError, Uplink},
+    connect::{SessionError, Uplink},
+    moving::Ways,
     pace::Backoff,
     places::Places,
 };
-use cliproxy_host::Entropy;
 use cliproxy_proto::v1::{LookRequest, LookResponse, sync_client::SyncClient};
 use parking_lot::Mutex;
 use std::time::Duration;
@@ -84,7 +84,7 @@ impl Standby {
     }
 
     /// Keeps a connection warm, for as long as it is polled.
-    pub(super) async fn keep(&self, dialer: &Dialer, places: &Places, entropy: &Entropy) {
+    pub(super) async fn keep(&self, ways: &Ways) {
         let mut backoff = Backoff::default();
         loop {
             let (primary, warm) = {
@@ -94,18 +94,18 @@ impl Standby {
             match (primary, warm) {
                 (None, _) => self.changed.notified().await,
                 (Some(primary), None) => {
-                    if self.find(dialer, places, &primary, |_| true).await {
+                    if self.find(ways, &primary, |_| true).await {
                         backoff.reset();
                         continue;
                     }
-                    self.wait(backoff.next(entropy), places).await;
+                    self.wait(backoff.next(&ways.entropy), &ways.places).await;
                 }
                 (Some(primary), Some(warm)) => {
-                    self.wait(LOOK_EVERY, places).await;
+                    self.wait(LOOK_EVERY, &ways.places).await;
                     self.look_after(warm).await;
                     // Whoever has no store is worth leaving for one that has.
                     if !self.has_store() {
-                        self.find(dialer, places, &primary, |looked| looked.db_ok).await;
+                        self.find(ways, &primary, |looked| looked.db_ok).await;
                     }
                 }
             }
@@ -122,21 +122,16 @@ impl Standby {
     }
 
     /// Tries places one after another until one leads to another replica than the node's that `wanted` holds of.
-    async fn find(
-        &self,
-        dialer: &Dialer,
-        places: &Places,
-        primary: &Primary,
-        wanted: impl Fn(&LookResponse) -> bool,
-    ) -> bool {
+    async fn find(&self, ways: &Ways, primary: &Primary, wanted: impl Fn(&LookResponse) -> bool) -> bool {
         let now_warm = self.state.lock().warm.as_ref().map(|warm| warm.uplink.endpoint.clone());
-        for endpoint in places.all() {
+        for endpoint in ways.places.all() {
             if endpoint == primary.endpoint || Some(&endpoint) == now_warm.as_ref() {
                 continue;
             }
             let looked = async {
-                let uplink = dialer.dial(&endpoint).await?;
+                let uplink = ways.dialer.dial(&endpoint).await?;
                 let looked = look(&uplink).await?;
+                ways.pace.answers(&endpoint);
                 Ok::<_, SessionError>((uplink, looked))
             };
             match looked.await {

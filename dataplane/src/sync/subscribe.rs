@@ -195,9 +195,11 @@ impl Subscriber {
                 // Before the silence is looked at: this process may have stood still itself.
                 message = stream.down.message() => {
                     last_heard = Instant::from_std(self.clock.now());
-                    self.heard();
                     match message {
-                        Ok(Some(message)) => self.received(message, &mut moving).await,
+                        Ok(Some(message)) => {
+                            self.heard();
+                            self.received(message, &mut moving).await
+                        }
                         Ok(None) => return Followed::Lost(SessionError::Closed),
                         Err(status) => return Followed::Lost(status.into()),
                     }

@@ -109,7 +109,8 @@ impl Control {
         Self::at(SPARE_HOST, net, snapshot)
     }
 
-    fn at(host: &'static str, net: &MemoryNet, snapshot: Snapshot) -> Self {
+    /// A replica on a host of that name.
+    pub fn at(host: &'static str, net: &MemoryNet, snapshot: Snapshot) -> Self {
         let state = State {
             history: "first",
             snapshot,
@@ -123,6 +124,11 @@ impl Control {
             committed: 0,
         };
         Self { net: net.clone(), host, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Says nothing more that is heard, and hears nothing, until it speaks again.
+    pub fn is_silent(&self, silent: bool) {
+        self.net.let_pass(self.host, !silent);
     }
 
     /// Behaves otherwise from now on.

@@ -5,6 +5,7 @@
 mod alone;
 mod away;
 mod control;
+mod losing;
 mod network;
 mod node;
 mod operators;

@@ -28,15 +28,15 @@ pub struct MemoryNet {
 
 struct Host {
     accepts: UnboundedSender<DuplexStream>,
-    /// Drops when the host is cut off.
-    cable: watch::Sender<()>,
+    /// Drops when the host is cut off. False while nothing passes.
+    cable: watch::Sender<bool>,
 }
 
 impl MemoryNet {
     /// Adds a host; gives the connections that are opened to it.
     pub fn host(&self, name: &str) -> UnboundedReceiver<DuplexStream> {
         let (accepts, receiver) = mpsc::unbounded_channel();
-        let host = Host { accepts, cable: watch::Sender::new(()) };
+        let host = Host { accepts, cable: watch::Sender::new(true) };
         self.hosts.lock().expect("no panic").insert(name.to_owned(), host);
         receiver
     }
@@ -44,6 +44,12 @@ impl MemoryNet {
     /// Cuts a host off: its connections break, and no new one is opened.
     pub fn cut(&self, name: &str) {
         self.hosts.lock().expect("no panic").remove(name);
+    }
+
+    /// Lets nothing pass to a host and from it until it is let again; connections stand, and are accepted.
+    pub fn let_pass(&self, name: &str, passes: bool) {
+        let hosts = self.hosts.lock().expect("no panic");
+        hosts.get(name).expect("a host of that name").cable.send_replace(passes);
     }
 
     /// Connects a client to the node.
@@ -64,9 +70,17 @@ impl Net for MemoryNet {
             let (mut far, theirs) = tokio::io::duplex(BUFFER);
             let mut cable = host.cable.subscribe();
             tokio::spawn(async move {
-                tokio::select! {
-                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                    _ = cable.changed() => {}
+                let mut copying = std::pin::pin!(tokio::io::copy_bidirectional(&mut near, &mut far));
+                loop {
+                    let passes = *cable.borrow_and_update();
+                    tokio::select! {
+                        biased;
+                        cut = cable.changed() => match cut {
+                            Ok(()) => {}
+                            Err(_) => return,
+                        },
+                        _ = &mut copying, if passes => return,
+                    }
                 }
             });
             host.accepts.send(theirs).map_err(|_| io::ErrorKind::ConnectionRefused)?;
