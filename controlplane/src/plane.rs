@@ -146,7 +146,8 @@ impl ControlPlane {
         let log =
             Log::new(Arc::clone(&state), Arc::clone(&publish), decide.memory().clone(), metrics.clone());
         let log = Arc::new(log);
-        committers.spawn(ingest::run(submissions, Arc::clone(&state), metrics.clone(), give_up.clone()));
+        let ingesting =
+            committers.spawn(ingest::run(submissions, Arc::clone(&state), metrics.clone(), give_up.clone()));
         committers.spawn(decide::run(
             decided,
             Arc::clone(&state),
@@ -182,13 +183,15 @@ impl ControlPlane {
             me: Me { replica, name, advertise_url: settings.advertise_url.clone() },
             settled,
             wanted: Wanted::default(),
+            leaving: shutdown.clone(),
         };
-        // The last post comes after the lease was given up, and says so.
-        let resigned = CancellationToken::new();
-        committers.spawn(replicas::run(replicas, resigned.clone()));
+        // The others are followed until the last node has gone and what it said is committed, which is when nobody can
+        // hand in anything more. The last post comes after that, and after the lease was given up.
+        let all_is_said = CancellationToken::new();
+        committers.spawn(replicas::run(replicas, all_is_said.clone()));
         committers.spawn(async move {
-            let _ = leading.await;
-            resigned.cancel();
+            let _ = (leading.await, ingesting.await);
+            all_is_said.cancel();
         });
         let certificates = Certificates::new(settings.tls.clone());
         let context = grpc::Context {

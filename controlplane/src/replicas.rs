@@ -37,6 +37,8 @@ pub(crate) struct Replicas {
     /// Cancelled once it is known which nodes are connected to the others.
     pub(crate) settled: CancellationToken,
     pub(crate) wanted: Wanted,
+    /// Cancelled when this replica is about to end.
+    pub(crate) leaving: CancellationToken,
 }
 
 /// Who this replica is.
@@ -60,7 +62,7 @@ pub(crate) struct Wanted {
     whole: Notify,
 }
 
-/// Runs until `end`, and says then that this replica goes.
+/// Runs until `end`, when the last of this replica's nodes has gone.
 pub(crate) async fn run(replicas: Replicas, end: CancellationToken) {
     if replicas.state.store.doorbell().is_none() {
         replicas.settled.cancel();

@@ -8,7 +8,10 @@ use crate::state::{Heard, evidence};
 use cliproxy_domain::{HistoryId, ReplicaId};
 use cliproxy_proto::convert::replica::{Post, from_bytes};
 use cliproxy_store::{Post as Posted, StoreError};
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 
 /// How often is looked without the doorbell ringing.
@@ -19,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PAGE: u32 = 16;
 /// How many posts of before the start tell whether there are others.
 const BEFORE: u64 = 32;
-/// How long it takes at most until all others have said which nodes they have.
+/// How long it takes at most until all others have said which nodes they have, be it that some are gone.
 const SETTLE: Duration = Duration::from_millis(1_200);
 /// How long hints that are never stored hold without being said again: three times as long as it takes to say them.
 const UNSAID: Duration = Duration::from_secs(15);
@@ -32,6 +35,8 @@ struct Follow<'a> {
     read: Option<u64>,
     /// Until then it is waited for the others to say what nodes they have.
     settles: Option<Instant>,
+    /// Who may be there and has not said it yet.
+    awaited: BTreeSet<ReplicaId>,
     /// When the store last told all that there was to tell.
     told: Instant,
 }
@@ -40,7 +45,8 @@ struct Follow<'a> {
 pub(super) async fn run(replicas: &Replicas, end: &CancellationToken) {
     let Some(mut bell) = replicas.state.store.doorbell() else { return };
     let told = replicas.state.clock.now();
-    let mut follow = Follow { replicas, peers: Peers::default(), read: None, settles: None, told };
+    let (peers, awaited) = (Peers::default(), BTreeSet::new());
+    let mut follow = Follow { replicas, peers, read: None, settles: None, awaited, told };
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut hears = true;
@@ -101,7 +107,7 @@ impl Follow<'_> {
             state.hints.forget_unsaid(before);
         }
         self.tell_fleet();
-        if self.settles.is_some_and(|settles| now >= settles) {
+        if self.settles.is_some_and(|settles| now >= settles || self.awaited.is_empty()) {
             settled.cancel();
         }
     }
@@ -157,8 +163,8 @@ impl Follow<'_> {
                 seen.heard_before(&posted.replica, &post, now);
             }
         }
-        let waits = if seen.others().is_empty() { Duration::ZERO } else { SETTLE };
-        self.settles = Some(now + waits);
+        self.awaited = seen.replicas();
+        self.settles = Some(now + SETTLE);
         self.read = Some(newest);
         Ok(newest)
     }
@@ -187,8 +193,11 @@ impl Follow<'_> {
         if sender == Sender::New || post.joined {
             wanted.whole.notify_one();
         }
-        if post.resigned || post.leaving {
+        if post.resigned || sender == Sender::Leaves {
             state.leading.vacant();
+        }
+        if post.whole || post.leaving {
+            self.awaited.remove(&posted.replica);
         }
         if post.config > state.offered() {
             wanted.configuration.notify_one();
@@ -200,10 +209,14 @@ impl Follow<'_> {
 
     fn hear_nodes(&self, replica: &ReplicaId, post: &Post, sender: Sender) {
         let nodes = &self.replicas.state.nodes;
-        if sender == Sender::Leaves {
-            nodes.without(replica, self.replicas.state.clock.wall());
-        } else if post.whole || !post.nodes.is_empty() || !post.gone.is_empty() {
-            nodes.told(replica, post.whole, &post.nodes, &post.gone);
+        let says_something = post.whole || !post.nodes.is_empty() || !post.gone.is_empty();
+        match sender {
+            // They are on their way to another replica, which tells of them.
+            Sender::Leaves => nodes.without(replica, self.replicas.state.clock.wall()),
+            Sender::New | Sender::Known if says_something => {
+                nodes.told(replica, post.whole, &post.nodes, &post.gone);
+            }
+            _ => {}
         }
     }
 

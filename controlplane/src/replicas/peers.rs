@@ -4,7 +4,7 @@ use crate::state::fleet::Other;
 use cliproxy_domain::ReplicaId;
 use cliproxy_proto::convert::replica::Post;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -26,16 +26,20 @@ struct Peer {
 pub(super) enum Sender {
     New,
     Known,
+    /// It is about to end, and says so for the first time.
     Leaves,
+    /// It said so before, or was never heard of.
+    Left,
 }
 
 impl Peers {
     /// Notes a post that was read at `now`.
     pub(super) fn heard(&mut self, replica: &ReplicaId, post: &Post, now: Instant) -> Sender {
         if post.leaving {
-            if self.0.remove(replica).is_some() {
-                tracing::info!(replica = post.name, "another replica of the control plane goes");
+            if self.0.remove(replica).is_none() {
+                return Sender::Left;
             }
+            tracing::info!(replica = post.name, "another replica of the control plane goes");
             return Sender::Leaves;
         }
         let other = Other { advertise_url: post.advertise_url.clone(), nodes: post.node_count };
@@ -71,6 +75,11 @@ impl Peers {
         silent
     }
 
+    /// Gives who they are.
+    pub(super) fn replicas(&self) -> BTreeSet<ReplicaId> {
+        self.0.keys().cloned().collect()
+    }
+
     /// Gives the others.
     pub(super) fn others(&self) -> Vec<Other> {
         self.0.values().map(|peer| peer.other.clone()).collect()
@@ -95,6 +104,7 @@ mod tests {
         assert_eq!(peers.forget_silent(now + SILENCE + Duration::from_millis(1)), [a]);
         let leaving = Post { leaving: true, ..post };
         assert_eq!(peers.heard(&b, &leaving, now), Sender::Leaves);
+        assert_eq!(peers.heard(&b, &leaving, now), Sender::Left);
         assert!(peers.others().is_empty());
     }
 }

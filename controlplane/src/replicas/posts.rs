@@ -40,9 +40,10 @@ enum Cause {
     End,
 }
 
-/// Posts until `end`, and says then that this replica goes.
+/// Posts until `end`. From when this replica is about to end every post says so: its nodes go, and no more come, while
+/// what those say that are still here is told as before.
 pub(super) async fn run(replicas: &Replicas, end: &CancellationToken) {
-    let (mut told, mut joined) = (Told::default(), true);
+    let (mut told, mut joined, mut leaving) = (Told::default(), true, false);
     let mut changes = replicas.state.nodes.watch();
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -50,6 +51,7 @@ pub(super) async fn run(replicas: &Replicas, end: &CancellationToken) {
         let cause = tokio::select! {
             biased;
             () = end.cancelled() => Cause::End,
+            () = replicas.leaving.cancelled(), if !leaving => Cause::Urgent,
             () = replicas.state.outbox.is_urgent() => Cause::Urgent,
             () = replicas.wanted.whole.notified() => {
                 told.whole = None;
@@ -65,7 +67,8 @@ pub(super) async fn run(replicas: &Replicas, end: &CancellationToken) {
             // What changed is of nodes that are connected elsewhere.
             continue;
         }
-        (post.joined, post.leaving) = (joined, cause == Cause::End);
+        leaving = cause == Cause::End || replicas.leaving.is_cancelled();
+        (post.joined, post.leaving) = (joined, leaving);
         let dropped = replicas.state.outbox.take(&mut post);
         replicas.metrics.posts_dropped.inc_by(dropped);
         joined &= !send(replicas, post, &mut told).await;

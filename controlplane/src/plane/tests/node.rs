@@ -40,12 +40,21 @@ impl Drop for TestNode {
 impl TestNode {
     /// Connects, and waits until the control plane counts it.
     pub(super) async fn connect(plane: &Plane, name: &str) -> Self {
+        Self::connect_as(plane, name, true).await
+    }
+
+    /// Connects a node that stays when it is asked to go, for as long as it may.
+    pub(super) async fn that_stays(plane: &Plane, name: &str) -> Self {
+        Self::connect_as(plane, name, false).await
+    }
+
+    async fn connect_as(plane: &Plane, name: &str, goes: bool) -> Self {
         let channel = plane.as_node().await;
         let board = Board::default();
         let talk = open_sync(channel.clone()).await;
         let hello = v1::Hello { node_id: name.into(), history_id: "history-1".into(), ..Default::default() };
         talk.say(v1::SyncUp { message: Some(v1::sync_up::Message::Hello(hello)) }).await;
-        let subscription = tokio::spawn(listen(talk, Arc::clone(&board), Arc::clone(&plane.clock)));
+        let subscription = tokio::spawn(listen(talk, Arc::clone(&board), Arc::clone(&plane.clock), goes));
         let events = open_events(channel.clone()).await;
         let (clock, name) = (Arc::clone(&plane.clock), NodeId::from(name));
         eventually(async || plane.state.nodes.is_connected(&name)).await;
@@ -159,7 +168,7 @@ impl TestNode {
     }
 }
 
-async fn listen(mut talk: Talk<v1::SyncUp, v1::SyncDown>, board: Board, clock: Arc<TestClock>) {
+async fn listen(mut talk: Talk<v1::SyncUp, v1::SyncDown>, board: Board, clock: Arc<TestClock>, goes: bool) {
     let mut beat = tokio::time::interval(Duration::from_millis(250));
     loop {
         let message = tokio::select! {
@@ -175,7 +184,7 @@ async fn listen(mut talk: Talk<v1::SyncUp, v1::SyncDown>, board: Board, clock: A
             Some(Message::Delta(delta)) => (delta.line(), delta.to, delta.changes, delta.nonce),
             Some(Message::Chunk(chunk)) => (chunk.line(), chunk.version, chunk.changes, chunk.nonce),
             // It has nowhere to go to.
-            Some(Message::Directive(_)) => return,
+            Some(Message::Directive(_)) if goes => return,
             _ => continue,
         };
         if line == v1::Line::Hint {

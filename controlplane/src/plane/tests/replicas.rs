@@ -1,6 +1,7 @@
 //! Two replicas on one database, with nodes on each.
 
 mod configs;
+mod ending;
 mod health;
 mod leader;
 mod outage;

@@ -25,6 +25,18 @@ async fn one_of_two_leads_and_the_other_takes_over_at_once_when_it_ends() {
 }
 
 #[tokio::test]
+async fn a_replica_that_has_just_come_takes_over_at_once_as_well() {
+    let Pair { a, b, .. } = Pair::start().await;
+    let clock = a.clock.clone();
+    a.stop().await;
+    let ended = clock.now();
+    b.metric_reaches("cliproxy_controlplane_leading", 1.0).await;
+    let took = clock.now() - ended;
+    assert!(took < Duration::from_millis(200), "it took {took:?}");
+    b.stop().await;
+}
+
+#[tokio::test]
 async fn when_the_leader_is_killed_another_leads_within_its_lease() {
     let pair = Pair::start().await;
     let Pair { a, b, .. } = pair;
