@@ -18,8 +18,8 @@ pub struct Settings {
     pub admin_tokens: Vec<AdminToken>,
     /// The name of this replica, for people.
     pub cp_id: String,
-    /// HTTP/2 pings to nodes: interval, and how long the answer may take. Within a cluster a lost node or
-    /// replica is noticed within half a second by the default; slow links want more.
+    /// HTTP/2 pings to nodes: interval, and how long the answer may take. By default a lost node is noticed within two
+    /// seconds, and one that is patient, as its connections stumble, is not given up before it gives up itself.
     pub node_keep_alive: (Duration, Duration),
     /// How long open calls may go on after the shutdown began.
     pub drain: Duration,
@@ -43,7 +43,7 @@ impl Settings {
             allow_plaintext: false,
             admin_tokens: Vec::new(),
             cp_id: cp_id.into(),
-            node_keep_alive: (Duration::from_millis(250), Duration::from_millis(250)),
+            node_keep_alive: (Duration::from_secs(1), Duration::from_secs(1)),
             drain: Duration::from_secs(5),
             advertise_url: None,
             resumes_at_once: 8,

@@ -22,15 +22,10 @@ use cliproxy_observe::{
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 /// The version of the program, as nodes tell it to each other.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");
-
-/// Pings between the planes, and how long an answer may take: a lost peer is noticed within a second, and a busy
-/// machine is not taken for one.
-const NODE_KEEP_ALIVE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_millis(750));
 
 /// For how many nodes at once a control plane finds out what they miss, however many cores there are.
 const MAX_RESUMES_AT_ONCE: usize = 64;
@@ -187,7 +182,6 @@ pub async fn control_plane(
     // What a node misses is found out by reading the store, more than by reckoning.
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
     settings.resumes_at_once = (2 * cores).min(MAX_RESUMES_AT_ONCE);
-    settings.node_keep_alive = NODE_KEEP_ALIVE;
     settings.tls = link::tls(config, tls::Role::ControlPlane)?;
     settings.allow_plaintext = config.control_plane.allow_plaintext;
     settings.admin_tokens = config

@@ -6,6 +6,7 @@ mod events;
 mod harness;
 mod healing;
 mod health;
+mod keep_alive;
 mod lifecycle;
 mod moving;
 mod node;

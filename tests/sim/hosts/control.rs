@@ -44,7 +44,6 @@ fn settings(world: &World, name: &str, start: u32) -> Settings {
     let at = |port| ([127, 0, 0, 1], port).into();
     Settings {
         admin_tokens: vec![AdminToken { name: "ada".into(), role: Role::Operator, sha256: TOKEN.1 }],
-        node_keep_alive: (Duration::from_millis(250), Duration::from_millis(750)),
         advertise_url: Some(format!("http://{name}:{NODES_PORT}")),
         entropy: world.entropy(&format!("{name} {start}")),
         ..Settings::new(at(OPERATORS_PORT), at(NODES_PORT), name)
