@@ -37,6 +37,8 @@ pub struct SyncMetrics {
     pub(super) batches_lost: Counter,
     /// Configurations that came whole, not as a difference.
     pub(super) whole_configs: Counter,
+    /// Sets of hints that came whole, not by the log.
+    pub(super) whole_hints: Counter,
     /// 1 while a connection to another replica is open and idle.
     pub(super) standby: Gauge,
     /// 1 while the node is patient, as connections came and went.
@@ -108,6 +110,11 @@ impl SyncMetrics {
                 "whole_configs",
                 "Configurations that came whole, not as a difference",
                 this.whole_configs.clone(),
+            );
+            registry.register(
+                "whole_hints",
+                "Times that all rests and words on health came, not only those that the node missed",
+                this.whole_hints.clone(),
             );
             registry.register(
                 "standby_connected",

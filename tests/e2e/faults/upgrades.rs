@@ -4,11 +4,15 @@ use super::fixture::{BUSY, RATE, books_are_exact, layout, none_failed};
 use cliproxy_testkit::{Cluster, LONG_PATIENCE, now, poll_until};
 use std::time::Duration;
 
+/// A lease of five seconds is renewed each one and a half: it does not run out sooner than this.
+const RUNS_OUT: Duration = Duration::from_millis(3_500);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn three_control_planes_are_upgraded_one_after_the_other_without_a_failed_request() {
     let mut cluster = Cluster::start(layout().controls(3)).await;
     let traffic = cluster.traffic(RATE);
     traffic.next(60).await;
+    let whole = whole_sets(&cluster).await;
     for number in 0..cluster.controls.len() {
         let control = &mut cluster.controls[number];
         control.process.terminate();
@@ -20,7 +24,19 @@ async fn three_control_planes_are_upgraded_one_after_the_other_without_a_failed_
     let record = traffic.stop().await;
     println!("upgraded: {record}");
     none_failed(&record);
+    assert_eq!(whole_sets(&cluster).await, whole, "nodes go on from the versions that they have");
     books_are_exact(cluster).await;
+}
+
+/// Counts for each node what came whole that could have come as a difference.
+async fn whole_sets(cluster: &Cluster) -> Vec<(f64, f64)> {
+    let mut all = Vec::new();
+    for node in &cluster.nodes {
+        let samples = node.metrics().await;
+        let count = |name: &str| samples.sum(name, &[]);
+        all.push((count("cliproxy_node_whole_configs_total"), count("cliproxy_node_whole_hints_total")));
+    }
+    all
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,8 +47,10 @@ async fn another_control_plane_leads_at_once_when_one_resigns_and_within_its_lea
     cluster.controls[first].process.terminate();
     let began = now();
     let second = cluster.leader(&[first], LONG_PATIENCE).await;
-    println!("another leads {} ms after SIGTERM", (now() - began).as_millis());
+    let took = now() - began;
+    println!("another leads {} ms after SIGTERM", took.as_millis());
     assert_eq!(cluster.epoch(), epoch + 1);
+    assert!(took < RUNS_OUT, "nobody waited for the lease to run out: {took:?}");
     assert!(cluster.controls[first].process.wait_exit(LONG_PATIENCE).await.success());
     cluster.controls[first].restart().await;
 

@@ -15,6 +15,7 @@ impl Subscriber {
     ) -> Result<Option<sync_up::Message>, SessionError> {
         let Some(whole) = self.parts.add(chunk)? else { return Ok(None) };
         if whole.line == i32::from(Line::Hint) {
+            self.metrics.whole_hints.inc();
             return Ok(Some(self.hints(&whole.changes, whole.version, whole.nonce)));
         }
         self.metrics.whole_configs.inc();
