@@ -36,3 +36,4 @@ pub mod upstream;
 
 pub use failover::{FailoverSettings, Part, Way};
 pub use node::{BuildError, DataPlane, Seams, Settings};
+pub use sync::Offered;

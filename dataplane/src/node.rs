@@ -12,7 +12,8 @@ use crate::{
     pipeline::Pipeline,
     probe::{Judge, ProbeMetrics, Prober},
     sync::{
-        ControlLink, HealthWords, Identity, IdentityError, Observer, Reporter, Sync, SyncMetrics, SyncParts,
+        ControlLink, HealthWords, Identity, IdentityError, Observer, Offered, Reporter, Sync, SyncMetrics,
+        SyncParts,
     },
     upstream::{PoolError, UpstreamError, Upstreams},
 };
@@ -271,6 +272,12 @@ impl DataPlane {
             alone,
             failover,
         })
+    }
+
+    /// Puts in force what the control plane of this same process offers. What the disk holds may be older, and no request
+    /// is to be answered by that while there is better. Use it before [`DataPlane::run`].
+    pub fn begin_with(&mut self, offered: Offered) {
+        self.sync.begin_with(offered);
     }
 
     /// Gives the address that clients connect to, with the port that was found for port 0.

@@ -35,6 +35,7 @@ pub use metrics::SyncMetrics;
 pub use observe::Observer;
 pub use report::Reporter;
 pub use role::Held;
+pub use subscribe::Offered;
 
 use crate::{live::Live, ops::Recent, probe::Judge};
 use cliproxy_domain::{NodeId, RequestRecord, UrgentEvent};
@@ -147,6 +148,11 @@ impl Sync {
             health,
             clock,
         }
+    }
+
+    /// Puts in force what a control plane offers that is yet to be heard, unless the disk held it.
+    pub fn begin_with(&mut self, offered: Offered) {
+        self.subscriber.begin_with(offered);
     }
 
     /// Gives the node's name.

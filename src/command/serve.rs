@@ -8,7 +8,7 @@ use super::{
 use crate::cli::Clients;
 use cliproxy_config::{Database, Load};
 use cliproxy_controlplane::Addresses;
-use cliproxy_dataplane::live::Live;
+use cliproxy_dataplane::{Offered, live::Live};
 use cliproxy_observe::{logging::LogGuard, metrics::Metrics};
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
@@ -55,7 +55,12 @@ pub async fn both(
         // A file is one process's own; several have a server in common.
         shares_control_plane: matches!(config.control_plane.database, Database::Postgres { .. }),
     };
-    let node = setup::data_plane(&config, data_dir, options, &metrics, log).await?;
+    let mut node = setup::data_plane(&config, data_dir, options, &metrics, log).await?;
+    // It would hear of it a moment after it began to serve.
+    let handle = control.handle();
+    if let Some((config, snapshot)) = handle.offered() {
+        node.begin_with(Offered { history: handle.history(), config, snapshot });
+    }
     let stop_control = CancellationToken::new();
     let reloading = tokio::spawn(reload::follow(configuration, control.reload_wanted(), shutdown.clone()));
     let running = Running { clients: node.address(), control: addresses };

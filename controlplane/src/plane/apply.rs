@@ -119,6 +119,12 @@ impl Handle {
         self.state.active().map_or(ConfigId(0), |active| active.id)
     }
 
+    /// Gives the configuration that nodes are offered, with its number; `None` when they are offered none.
+    pub fn offered(&self) -> Option<(ConfigId, Snapshot)> {
+        let offered = self.state.config.borrow();
+        offered.as_ref().map(|offered| (offered.id, offered.snapshot.clone()))
+    }
+
     /// Names the history of the store: numbers of configurations mean something within one only.
     pub fn history(&self) -> HistoryId {
         self.state.history()

@@ -12,7 +12,7 @@ use super::{
     moving::{Moving, Reason, Step, Ways},
 };
 use crate::live::Live;
-use cliproxy_domain::{ConfigId, Hint, HintVersion, HistoryId};
+use cliproxy_domain::{ConfigId, Hint, HintVersion, HistoryId, Snapshot};
 use cliproxy_host::{Clock, Disk};
 use cliproxy_proto::{
     VERSION,
@@ -62,6 +62,16 @@ pub(super) struct SubscriberParts {
     pub(super) metrics: SyncMetrics,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) disk: Arc<dyn Disk>,
+}
+
+/// A configuration that a control plane offers, and the number that those of its history know it by.
+pub struct Offered {
+    /// The history.
+    pub history: HistoryId,
+    /// Its number.
+    pub config: ConfigId,
+    /// What it says.
+    pub snapshot: Snapshot,
 }
 
 /// What the node has.
@@ -129,8 +139,12 @@ impl Subscriber {
             saved: Vec::new(),
         };
         this.load();
-        this.metrics.config_version.set(i64::try_from(this.have.config.0).unwrap_or(i64::MAX));
+        this.show_config();
         this
+    }
+
+    fn show_config(&self) {
+        self.metrics.config_version.set(i64::try_from(self.have.config.0).unwrap_or(i64::MAX));
     }
 
     /// Says what the node has.

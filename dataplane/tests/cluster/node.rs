@@ -3,7 +3,7 @@
 use crate::network::MemoryNet;
 use bytes::Bytes;
 use cliproxy_dataplane::{
-    DataPlane, Seams, Settings, authenticate::Admission, decode::BodyLimits, live::Live,
+    DataPlane, Offered, Seams, Settings, authenticate::Admission, decode::BodyLimits, live::Live,
 };
 use cliproxy_domain::{
     Credential, HealthState, ModelPattern, Provider, ProviderKind, Secret, Snapshot, Timeouts, WallTime,
@@ -90,6 +90,17 @@ impl Node {
         endpoints: &[&str],
         initial: Option<Snapshot>,
     ) -> Self {
+        Self::start_with(net, disk, endpoints, initial, None).await
+    }
+
+    /// Starts a node likewise, that begins with what the control plane of its own process offers.
+    pub async fn start_with(
+        net: &MemoryNet,
+        disk: &MemoryDisk,
+        endpoints: &[&str],
+        initial: Option<Snapshot>,
+        offered: Option<Offered>,
+    ) -> Self {
         let metrics = Metrics::new();
         let settings = Settings {
             listen: ([127, 0, 0, 1], 0).into(),
@@ -112,7 +123,10 @@ impl Node {
             entropy: Entropy::seeded(1),
         };
         let plane = DataPlane::build(settings, seams, metrics.clone(), AccessLog::discarding());
-        let plane = plane.await.expect("the node can be built");
+        let mut plane = plane.await.expect("the node can be built");
+        if let Some(offered) = offered {
+            plane.begin_with(offered);
+        }
         let (live, reload_wanted) = (plane.live(), plane.reload_wanted());
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(plane.run(shutdown.clone()));

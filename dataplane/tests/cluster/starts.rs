@@ -5,6 +5,8 @@ use crate::{
     network::MemoryNet,
     node::{Node, configuration, pass, until},
 };
+use cliproxy_dataplane::Offered;
+use cliproxy_domain::{ConfigId, HistoryId};
 use cliproxy_host::MemoryDisk;
 use std::time::Duration;
 
@@ -81,4 +83,40 @@ async fn a_node_that_has_no_older_configuration_goes_on_with_the_one_that_it_has
     }
     control.end();
     assert_eq!(config(&Node::start(&net, &disk, &[ENDPOINT], None).await), 1);
+}
+
+fn offered(config: u64, names: &[&str]) -> Option<Offered> {
+    Some(Offered { history: HistoryId("first".into()), config: ConfigId(config), snapshot: configuration(names) })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_in_one_process_with_its_control_plane_serves_nothing_older_than_that_one_offers() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let control = two_configurations(&net, &disk).await;
+    let node = Node::start_with(&net, &disk, &[ENDPOINT], None, offered(2, &["a", "b"])).await;
+    assert_eq!(config(&node), 2, "before it heard anybody");
+    until("the hello", || control.told().hellos.len() == 2).await;
+    let hello = control.told().hellos[1].clone();
+    assert_eq!((hello.have_config, hello.history_id.as_str()), (2, "first"), "it is not sent again");
+    assert_eq!(node.metric("cliproxy_node_config_version "), 2);
+    node.stop().await;
+    // The next start has it from the disk, with whatever it had before.
+    control.end();
+    let node = Node::start_with(&net, &disk, &[ENDPOINT], None, offered(1, &["a"])).await;
+    assert_eq!(config(&node), 2, "and nobody is sent back");
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_dies_of_what_its_own_control_plane_offers_starts_from_the_one_before() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let _control = two_configurations(&net, &disk).await;
+    for _ in 0..3 {
+        let node = Node::start_with(&net, &disk, &[ENDPOINT], None, offered(2, &["a", "b"])).await;
+        assert_eq!(config(&node), 2);
+        node.die();
+    }
+    let node = Node::start_with(&net, &disk, &[ENDPOINT], None, offered(2, &["a", "b"])).await;
+    assert_eq!(config(&node), 1);
+    node.stop().await;
 }

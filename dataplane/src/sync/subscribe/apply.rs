@@ -84,7 +84,7 @@ impl Subscriber {
         let unsupported = entries.unsupported();
         self.have.entries = entries;
         self.have.config = ConfigId(version);
-        self.metrics.config_version.set(i64::try_from(version).unwrap_or(i64::MAX));
+        self.show_config();
         self.dirty = true;
         tracing::info!(config = version, "a configuration is in force");
         Ok(Some(taken(nonce, version, took, unsupported)))

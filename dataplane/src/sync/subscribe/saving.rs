@@ -1,8 +1,9 @@
 //! What the node keeps for its next start, and how that start goes.
 
-use super::{super::last_known_good::Saved, Have, Subscriber};
+use super::{super::last_known_good::Saved, Have, Offered, Subscriber};
 use cliproxy_domain::{ConfigId, Hint};
 use cliproxy_host::Disk;
+use cliproxy_proto::convert::config::EntrySet;
 use std::{io, sync::Arc};
 
 impl Subscriber {
@@ -47,6 +48,30 @@ impl Subscriber {
         }
         self.have = Have { history, config, entries, hints };
         true
+    }
+
+    /// Puts in force what a control plane offers that is yet to be heard, save what the node dies of: what the disk holds
+    /// may be older.
+    pub(in super::super) fn begin_with(&mut self, offered: Offered) {
+        let Offered { history, config, snapshot } = offered;
+        let is_of_history = self.have.history == history;
+        let has_it = is_of_history && self.have.config >= config;
+        if has_it || self.guard.dies_of(&history, config) {
+            return;
+        }
+        self.guard.begins(&history, config, self.clock.now());
+        self.noted(self.guard.writing()());
+        let entries = EntrySet::from_snapshot(&snapshot);
+        if let Err(error) = self.live.adopt(config, snapshot) {
+            return tracing::warn!(%config, %error, "what the control plane offers cannot be used");
+        }
+        tracing::info!(%config, "what the control plane offers is in force");
+        // What is known of another history is told as it is: it is taken anew from whoever welcomes the node.
+        if is_of_history || self.have.history.0.is_empty() {
+            self.have = Have { history, config, entries, hints: self.have.hints };
+            self.dirty = true;
+        }
+        self.show_config();
     }
 
     /// Notes that a configuration is about to be put in force; says why not when the node dies of it.
