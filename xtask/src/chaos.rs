@@ -6,8 +6,10 @@
 //! here, and its log is the truth. See `docs/reference/faults.md`.
 
 mod kills;
+mod leaders;
 mod outages;
 mod sessions;
+mod starts;
 mod table;
 
 use crate::bench::{cpu, process::gateway_executable};
@@ -21,18 +23,18 @@ use tokio::signal::unix::{SignalKind, signal};
 /// What `cargo xtask chaos` takes.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How often to kill each of them.
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    rounds: u32,
+    /// How often each fault befalls them: by default each is killed 200 times, and each of the others befalls 10 times.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rounds: Option<u32>,
     /// Requests a second.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=2_000))]
     rate: u32,
     /// What to do.
     #[arg(long, value_enum, default_value_t = Only::All)]
     only: Only,
-    /// How often control planes hang or fall silent.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    hangs: u32,
+    /// How long all is well before the next control plane hangs, is cut off or ends, in seconds.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    calm: u64,
     /// For how long the database is away, in seconds.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..=3_600))]
     outage: u64,
@@ -47,6 +49,17 @@ pub(crate) struct Options {
     executable: Option<PathBuf>,
 }
 
+impl Options {
+    /// Gives how often each fault befalls that is no kill in a row of kills.
+    fn rounds_of_sessions(&self) -> u32 {
+        self.rounds.unwrap_or(10)
+    }
+
+    fn calm(&self) -> Duration {
+        Duration::from_secs(self.calm)
+    }
+}
+
 /// What a run does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Only {
@@ -56,7 +69,7 @@ enum Only {
     Cp,
     /// Kill the database.
     Postgres,
-    /// Control planes that hang, are cut off, are replaced.
+    /// Control planes that hang, are cut off, lead no more; nodes that start without one.
     Sessions,
     /// The database away for long, and lost to a standby.
     Outage,
@@ -98,7 +111,10 @@ async fn measure(options: Options) -> anyhow::Result<()> {
         }
     }
     if options.only.has(Only::Sessions) {
-        told(&mut table, sessions::run(start(&program, 3).await, &options).await)?;
+        let mut cluster = start(&program, 3).await;
+        told(&mut table, sessions::run(&mut cluster, &options).await)?;
+        told(&mut table, leaders::run(&mut cluster, &options).await)?;
+        told(&mut table, starts::run(&mut cluster, &options).await)?;
     }
     if options.only.has(Only::Outage) {
         told(&mut table, outages::away(start(&program, 2).await, &options).await)?;

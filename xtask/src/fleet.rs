@@ -99,7 +99,10 @@ async fn measure(options: Options) -> anyhow::Result<()> {
     let fleet = Fleet::start(address, count, Load { rows });
     all_ready(&fleet).await?;
     rests(&fleet, &control, &options, &mut figures).await?;
-    say(format_args!("load average at the end: {}\n\n{figures}", cpu::load_average()))
+    say(format_args!("load average at the end: {}\n\n{figures}", cpu::load_average()))?;
+    let broken = figures.broken();
+    anyhow::ensure!(broken.is_empty(), "promises were not kept: {}", broken.join("; "));
+    Ok(())
 }
 
 /// Has one node after the other say that a credential of its own was refused.

@@ -7,9 +7,12 @@ use cliproxy_testkit::{
 };
 use std::time::Duration;
 
+/// How often, unless it is said.
+const KILLS: u32 = 200;
+
 /// Kills one of the kind again and again.
 pub(super) async fn run(cluster: &mut Cluster, victim: Victim, options: &Options) -> Vec<Row> {
-    let rounds = usize::try_from(options.rounds).unwrap_or(usize::MAX);
+    let rounds = usize::try_from(options.rounds.unwrap_or(KILLS)).unwrap_or(usize::MAX);
     let cost = rounds::run(cluster, victim, rounds, options.rate, options.seed).await;
     super::tell_failures("killed", &cost.beside.iter().collect::<Vec<_>>());
     rows(&cost)

@@ -1,14 +1,17 @@
-//! Control planes that hang, are cut off, are replaced, or lead no more.
+//! Control planes that die, hang or are cut off, and how soon their nodes are at another one.
 
-use super::{Options, ms, table::Row};
-use cliproxy_testkit::{Cluster, Flow, Record, now, poll_until};
+use super::{
+    Options, ms,
+    table::{Row, Times},
+};
+use cliproxy_testkit::{Cluster, Flow, now, poll_until};
 use std::time::Duration;
 
 /// Whatever takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two faults: nodes that lose a control plane three times within a minute become patient, and those that lose
-/// one again soon after wait before they come back.
-const CALM: Duration = Duration::from_secs(25);
+/// For how long what is gone stays so after its nodes left it. A node takes one that is back within a second for a
+/// connection that stumbled, and becomes patient after three of those.
+const AWAY: Duration = Duration::from_secs(3);
 
 /// What is done to a control plane.
 #[derive(Clone, Copy)]
@@ -51,65 +54,30 @@ impl Fault {
 }
 
 /// Has each fault befall the control plane that most nodes are connected to.
-pub(super) async fn run(mut cluster: Cluster, options: &Options) -> Vec<Row> {
+pub(super) async fn run(cluster: &mut Cluster, options: &Options) -> Vec<Row> {
     let mut rows = Vec::new();
     for (fault, name, most) in Fault::ALL {
         let traffic = cluster.traffic(options.rate);
-        let mut times = Vec::new();
-        for _ in 0..options.hangs {
-            traffic.goes_on(CALM).await;
-            let which = busiest(&cluster).await;
-            fault.begin(&mut cluster, which);
-            times.push(moved(&cluster, which).await);
-            fault.end(&mut cluster, which).await;
+        let mut times = Times::default();
+        for _ in 0..options.rounds_of_sessions() {
+            traffic.goes_on(options.calm()).await;
+            let which = busiest(cluster).await;
+            fault.begin(cluster, which);
+            times.add(moved(cluster, which).await);
+            traffic.goes_on(AWAY).await;
+            fault.end(cluster, which).await;
         }
-        rows.extend(tell(name, &traffic.stop().await, &mut times, most));
+        let record = traffic.stop().await;
+        super::tell_failures(name, &record.failures());
+        rows.push(Row::told(name, "times", times.count() as f64));
+        rows.push(Row::new(name, "failed requests", record.failures().len() as f64, 0.0));
+        rows.push(Row::told(name, "nodes connected elsewhere, median, ms", ms(times.median())));
+        rows.push(Row::new(name, "nodes connected elsewhere, most, ms", ms(times.most()), most));
     }
     let difference = cluster.difference(PATIENCE).await;
     let wrong = difference.lost.answers + difference.twice.answers;
     rows.push(Row::new("all of these", "answers lost or counted twice", wrong as f64, 0.0));
-    rows.extend(leaders(&mut cluster, options).await);
     rows
-}
-
-fn tell(name: &str, record: &Record, times: &mut [Duration], most: f64) -> Vec<Row> {
-    super::tell_failures(name, &record.failures());
-    times.sort_unstable();
-    let at = |share: usize| times.get((times.len() * share / 100).min(times.len() - 1)).copied();
-    vec![
-        Row::new(name, "failed requests", record.failures().len() as f64, 0.0),
-        Row::told(name, "nodes connected elsewhere, median, ms", ms(at(50).unwrap_or_default())),
-        Row::new(name, "nodes connected elsewhere, most, ms", ms(at(100).unwrap_or_default()), most),
-    ]
-}
-
-/// Ends the leader in order, and kills it, by turns.
-async fn leaders(cluster: &mut Cluster, options: &Options) -> Vec<Row> {
-    let (mut resigned, mut killed) = (Duration::ZERO, Duration::ZERO);
-    let epoch = cluster.epoch();
-    for _ in 0..options.hangs {
-        for (in_order, longest) in [(true, &mut resigned), (false, &mut killed)] {
-            let leader = cluster.leader(&[], PATIENCE).await;
-            let process = &mut cluster.controls[leader].process;
-            if in_order {
-                process.terminate()
-            } else {
-                process.kill9()
-            }
-            let began = now();
-            cluster.leader(&[leader], PATIENCE).await;
-            *longest = (*longest).max(now() - began);
-            cluster.controls[leader].process.wait_exit(PATIENCE).await;
-            cluster.controls[leader].restart().await;
-        }
-    }
-    let changes = f64::from(2 * options.hangs);
-    let told = (cluster.epoch() - epoch) as f64;
-    vec![
-        Row::new("leader ended in order", "until another leads, most, ms", ms(resigned), 200.0),
-        Row::new("leader killed", "until another leads, most, ms", ms(killed), 6_500.0),
-        Row::new("leaders", "changes of the leader beyond those made", told - changes, 0.0),
-    ]
 }
 
 async fn busiest(cluster: &Cluster) -> usize {

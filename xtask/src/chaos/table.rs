@@ -1,6 +1,31 @@
 //! What was found, and what was promised.
 
-use std::fmt;
+use std::{fmt, time::Duration};
+
+/// How long something took, each time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Times(Vec<Duration>);
+
+impl Times {
+    pub(super) fn add(&mut self, took: Duration) {
+        let place = self.0.partition_point(|known| *known <= took);
+        self.0.insert(place, took);
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Gives the one that half of them were within; nothing of none.
+    pub(super) fn median(&self) -> Duration {
+        self.0.get(self.0.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+    }
+
+    /// Gives the longest; nothing of none.
+    pub(super) fn most(&self) -> Duration {
+        self.0.last().copied().unwrap_or_default()
+    }
+}
 
 /// One promise.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +60,7 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let most = self.most.map(|most| format!("{most:.0}")).unwrap_or_default();
         let verdict = if self.is_kept() { "" } else { "  NOT KEPT" };
-        write!(f, "{:32} {:44} {:>10.0} {most:>8}{verdict}", self.fault, self.figure, self.found)
+        write!(f, "{:37} {:44} {:>10.0} {most:>8}{verdict}", self.fault, self.figure, self.found)
     }
 }
 
@@ -57,7 +82,7 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:32} {:44} {:>10} {:>8}", "fault", "figure", "found", "at most")?;
+        writeln!(f, "{:37} {:44} {:>10} {:>8}", "fault", "figure", "found", "at most")?;
         for row in &self.0 {
             writeln!(f, "{row}")?;
         }
@@ -68,6 +93,14 @@ impl fmt::Display for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_of_the_times_are_within_the_median_and_all_within_the_most() {
+        let mut times = Times::default();
+        assert_eq!((times.median(), times.most()), (Duration::ZERO, Duration::ZERO));
+        [30, 10, 40, 20].map(Duration::from_millis).into_iter().for_each(|took| times.add(took));
+        assert_eq!((times.median().as_millis(), times.most().as_millis(), times.count()), (20, 40, 4));
+    }
 
     #[test]
     fn a_promise_that_is_not_kept_is_counted_and_shown() {

@@ -2,6 +2,12 @@
 
 use std::{fmt, time::Duration};
 
+/// What is promised: how soon all but one in a hundred rests are known to the last node, what a connected node costs, and
+/// how soon all are back that connect at once.
+const REST: Duration = Duration::from_millis(250);
+const NODE_KIB: f64 = 1_024.0;
+const RESUMED: Duration = Duration::from_secs(10);
+
 /// What was found.
 pub(super) struct Figures {
     /// The memory of the control plane without any node, in KiB.
@@ -34,6 +40,32 @@ impl Figures {
         self.load = Some((rows, cpu, took));
     }
 
+    /// Gives what each of so many connected nodes costs, in KiB.
+    fn each_kib(&self, nodes: usize, kib: u64) -> f64 {
+        kib.saturating_sub(self.idle_kib) as f64 / nodes as f64
+    }
+
+    /// Names the promises that were not kept.
+    pub(super) fn broken(&self) -> Vec<String> {
+        let mut broken = Vec::new();
+        let rest = self.percentile(99);
+        if rest > REST {
+            broken.push(format!("a 429 is known to the last node within {REST:?} (p99): it was {rest:?}"));
+        }
+        for (nodes, kib) in &self.memory {
+            let each = self.each_kib(*nodes, *kib);
+            if each > NODE_KIB {
+                broken.push(format!("a node costs {NODE_KIB} KiB at most: with {nodes} it was {each:.0}"));
+            }
+        }
+        if let Some((nodes, took)) = self.resumed.filter(|(_, took)| *took > RESUMED) {
+            broken.push(format!(
+                "{nodes} nodes that connect at once are back within {RESUMED:?}: it was {took:?}"
+            ));
+        }
+        broken
+    }
+
     /// Gives the time that so many of a hundred trials were within.
     fn percentile(&self, of_hundred: usize) -> Duration {
         let mut sorted = self.rests.clone();
@@ -47,7 +79,7 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<58} {:>12}", "memory without nodes", format!("{} KiB", self.idle_kib))?;
         for (nodes, kib) in &self.memory {
-            let each = kib.saturating_sub(self.idle_kib) as f64 / *nodes as f64;
+            let each = self.each_kib(*nodes, *kib);
             let what = format!("memory with {nodes} nodes, and for each of them");
             writeln!(f, "{what:<58} {:>12} {:>12}", format!("{kib} KiB"), format!("{each:.0} KiB"))?;
         }
@@ -81,5 +113,18 @@ mod tests {
         let found = [50, 99, 100].map(|of_hundred| figures.percentile(of_hundred).as_millis());
         assert_eq!(found, [100, 198, 200]);
         assert_eq!(Figures::new(0).percentile(50), Duration::ZERO);
+    }
+
+    #[test]
+    fn promises_that_are_not_kept_are_named() {
+        let mut figures = Figures::new(1_000);
+        figures.memory(100, 1_000 + 100 * 1_024);
+        figures.resumed(200, RESUMED);
+        figures.rest(REST);
+        assert_eq!(figures.broken(), Vec::<String>::new());
+        figures.memory(200, 1_000 + 300 * 1_024);
+        figures.resumed(200, RESUMED + Duration::from_millis(1));
+        figures.rest(REST + Duration::from_millis(1));
+        assert_eq!(figures.broken().len(), 3, "{:?}", figures.broken());
     }
 }
