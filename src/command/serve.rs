@@ -7,8 +7,8 @@ use super::{
 };
 use crate::cli::Clients;
 use cliproxy_config::{Database, Load};
-use cliproxy_controlplane::Addresses;
-use cliproxy_dataplane::{Offered, live::Live};
+use cliproxy_controlplane::{Addresses, Handle};
+use cliproxy_dataplane::{DataPlane, Offered, live::Live};
 use cliproxy_observe::{logging::LogGuard, metrics::Metrics};
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
@@ -56,11 +56,7 @@ pub async fn both(
         shares_control_plane: matches!(config.control_plane.database, Database::Postgres { .. }),
     };
     let mut node = setup::data_plane(&config, data_dir, options, &metrics, log).await?;
-    // It would hear of it a moment after it began to serve.
-    let handle = control.handle();
-    if let Some((config, snapshot)) = handle.offered() {
-        node.begin_with(Offered { history: handle.history(), config, snapshot });
-    }
+    begin_with_own(&mut node, &control.handle());
     let stop_control = CancellationToken::new();
     let reloading = tokio::spawn(reload::follow(configuration, control.reload_wanted(), shutdown.clone()));
     let running = Running { clients: node.address(), control: addresses };
@@ -72,6 +68,14 @@ pub async fn both(
     stop_control.cancel();
     control.await?;
     reloading.await?
+}
+
+/// Has the node begin with what the control plane beside it offers, of which it would hear a moment after it began to
+/// serve.
+fn begin_with_own(node: &mut DataPlane, handle: &Handle) {
+    if let Some((config, snapshot)) = handle.offered() {
+        node.begin_with(Offered { history: handle.history(), config, snapshot });
+    }
 }
 
 /// Tells where the process answers once its node has a configuration: before that it sends requests away.
