@@ -34,7 +34,9 @@ async fn both_planes_answer_soon_after_their_start() {
 async fn a_process_that_was_configured_while_it_was_away_answers_by_that_from_its_first_answer_on() {
     let config = |start: usize| {
         let target = format!("m-{start}");
-        Config::new().provider("openai", "openai", "http://127.0.0.1:9").alias("smart", &[("openai", &target)])
+        Config::new()
+            .provider("openai", "openai", "http://127.0.0.1:9")
+            .alias("smart", &[("openai", &target)])
     };
     let mut gateway = Launch::new(CLIPROXY, "serve").config(config(0)).ready().await;
     let server = gateway.address().await;

@@ -86,7 +86,11 @@ async fn a_node_that_has_no_older_configuration_goes_on_with_the_one_that_it_has
 }
 
 fn offered(config: u64, names: &[&str]) -> Option<Offered> {
-    Some(Offered { history: HistoryId("first".into()), config: ConfigId(config), snapshot: configuration(names) })
+    Some(Offered {
+        history: HistoryId("first".into()),
+        config: ConfigId(config),
+        snapshot: configuration(names),
+    })
 }
 
 #[tokio::test(start_paused = true)]
