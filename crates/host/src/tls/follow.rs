@@ -23,8 +23,6 @@ const SETTLE: Duration = Duration::from_secs(1);
 pub(super) struct Progress {
     /// Why the files hold what is not used.
     pub(super) fault: Option<String>,
-    /// The content that was refused last.
-    refused: Option<[u8; 32]>,
     /// How near the ends of the certificate and of its signers are, as told last.
     told: [Option<Expiry>; 2],
 }
@@ -52,22 +50,20 @@ impl Tls {
     async fn look(&self) {
         let contents = match self.source.read() {
             Ok(contents) => contents,
-            Err(error) => return self.refuse(&error, None),
+            Err(error) => return self.refuse(&error),
         };
         let digest = contents.digest();
         if digest == self.material().digest {
             return self.sound();
         }
-        if self.progress().refused == Some(digest) {
-            return;
-        }
+        // Also what was refused before: a certificate that did not hold yet may hold by now.
         tokio::time::sleep(SETTLE).await;
         if self.source.read().is_ok_and(|again| again.digest() == digest) {
-            self.replace(&contents, digest);
+            self.replace(&contents);
         }
     }
 
-    fn replace(&self, contents: &Contents, digest: [u8; 32]) {
+    fn replace(&self, contents: &Contents) {
         let now = self.clock.wall();
         match self.source.parse(contents, now).and_then(|material| self.fits(material, now)) {
             Ok(material) => {
@@ -81,7 +77,7 @@ impl Tls {
                     "new certificates are in force; open connections go on by the ones before"
                 );
             }
-            Err(error) => self.refuse(&error, Some(digest)),
+            Err(error) => self.refuse(&error),
         }
     }
 
@@ -108,10 +104,9 @@ impl Tls {
     }
 
     /// Tells once why what the files hold is not used.
-    fn refuse(&self, error: &TlsError, digest: Option<[u8; 32]>) {
+    fn refuse(&self, error: &TlsError) {
         let text = error.to_string();
         let mut progress = self.progress();
-        progress.refused = digest;
         if progress.fault.as_ref() == Some(&text) {
             return;
         }
@@ -123,10 +118,7 @@ impl Tls {
 
     /// Notes that the files hold what is in force.
     fn sound(&self) {
-        let mut progress = self.progress();
-        progress.refused = None;
-        if progress.fault.take().is_some() {
-            drop(progress);
+        if self.progress().fault.take().is_some() {
             self.metrics.sound_again();
             tracing::info!("the files of the certificates hold what is in force again");
         }

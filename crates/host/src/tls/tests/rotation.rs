@@ -154,6 +154,26 @@ async fn a_new_certificate_must_hold_now_and_be_of_the_same_process() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_certificate_that_does_not_hold_yet_is_taken_once_it_does() {
+    let authority = Authority::new("ca");
+    let client = authority.process(DP);
+    let _following = follow(&client.tls);
+    // The signer's clock is ahead of this machine's.
+    renew(&client, &authority, &Leaf { valid: (120, 30 * DAY), ..leaf(DP) });
+    for _ in 0..2 {
+        look().await;
+        assert!(client.tls.refused().expect("it must be refused").contains("does not hold yet"));
+    }
+    let shown = metrics(&client.tls);
+    assert!(shown.contains(r#"tls_reloads_total{result="refused"} 1"#), "told once: {shown}");
+    client.clock.move_by(180);
+    look().await;
+    assert_eq!(client.tls.refused(), None);
+    let shown = metrics(&client.tls);
+    assert!(shown.contains(r#"result="renewed"} 1"#) && shown.contains("tls_files_refused 0"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_certificate_whose_key_follows_a_moment_later_is_taken_without_a_fault() {
     let authority = Authority::new("ca");
     let client = authority.process(DP);
