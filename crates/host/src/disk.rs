@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Keeps small named files. Calls block for the time of a small write and its `fsync`: call them from
@@ -95,9 +98,15 @@ impl Disk for SystemDisk {
 #[derive(Clone, Debug, Default)]
 pub struct MemoryDisk {
     files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    full: Arc<AtomicBool>,
 }
 
 impl MemoryDisk {
+    /// Refuses what is written from now on, as a full disk does, or takes it again.
+    pub fn fill(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
+    }
+
     fn files(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
         // A panic elsewhere leaves the map whole: each call makes one change.
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
@@ -110,6 +119,9 @@ impl Disk for MemoryDisk {
     }
 
     fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.files().insert(name.to_owned(), content.to_vec());
         Ok(())
     }

@@ -47,6 +47,8 @@ pub(super) struct Subscriber {
     have: Have,
     parts: Parts,
     dirty: bool,
+    /// Until when nothing is saved, as the disk did not take it.
+    save_again: Option<std::time::Instant>,
     /// The hints that were saved last.
     saved: Vec<Hint>,
 }
@@ -136,6 +138,7 @@ impl Subscriber {
             have: Have::default(),
             parts: Parts::default(),
             dirty: false,
+            save_again: None,
             saved: Vec::new(),
         };
         this.load();

@@ -124,3 +124,24 @@ async fn a_node_that_dies_of_what_its_own_control_plane_offers_starts_from_the_o
     assert_eq!(config(&node), 1);
     node.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_full_disk_did_not_take_is_saved_once_there_is_room() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let control = Control::new(&net, configuration(&["a"]));
+    control.begin();
+    let node = started(&net, &disk, 1).await;
+    pass(Duration::from_secs(5)).await;
+    disk.fill(true);
+    control.configure_next(configuration(&["a", "b"]));
+    control.end();
+    control.begin();
+    until("the next configuration, disk or no disk", || config(&node) == 2).await;
+    pass(Duration::from_secs(30)).await;
+    disk.fill(false);
+    // Nothing else changes meanwhile.
+    pass(Duration::from_secs(30)).await;
+    node.die();
+    control.end();
+    assert_eq!(config(&Node::start(&net, &disk, &[ENDPOINT], None).await), 2);
+}

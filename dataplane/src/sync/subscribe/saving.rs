@@ -4,7 +4,10 @@ use super::{super::last_known_good::Saved, Have, Offered, Subscriber};
 use cliproxy_domain::{ConfigId, Hint};
 use cliproxy_host::Disk;
 use cliproxy_proto::convert::config::EntrySet;
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
+
+/// How soon what the disk did not take is tried again.
+const SAVE_AGAIN: Duration = Duration::from_secs(10);
 
 impl Subscriber {
     /// Puts in force what the disk holds, save a configuration that the node dies of where there is an older one.
@@ -102,10 +105,13 @@ impl Subscriber {
         }
     }
 
-    /// Saves what the node has, for its next start. Failing to is reported, and costs nothing until then.
+    /// Saves what the node has, for its next start. Failing to is reported, costs nothing until then, and is tried again.
     ///
     /// A node that runs alone has its configuration from its file, and saves what rests alone.
     async fn save(&mut self) {
+        if self.save_again.is_some_and(|at| self.clock.now() < at) {
+            return;
+        }
         let has_something = self.have.config != ConfigId(0) || self.link.is_alone();
         if !std::mem::take(&mut self.dirty) || !has_something {
             return;
@@ -117,8 +123,11 @@ impl Subscriber {
             (self.files.clone(), self.have.history.clone(), self.have.entries.clone());
         let (config, hints) = (self.have.config, self.have.hints);
         let saving = move || files.save(&history, config, &entries, hints, &saved_hints, now);
+        self.save_again = None;
         if let Err(error) = on_disk(&self.disk, saving).await {
-            tracing::warn!(%error, "the configuration could not be saved for the next start");
+            tracing::warn!(%error, "the configuration could not be saved for the next start; it is tried again");
+            self.dirty = true;
+            self.save_again = Some(self.clock.now() + SAVE_AGAIN);
         }
     }
 
@@ -130,6 +139,7 @@ impl Subscriber {
 
     /// Saves what is new, and notes that the node ends in order.
     pub(in super::super) async fn end(&mut self) {
+        self.save_again = None;
         self.save_news().await;
         if self.guard.ends() {
             let noted = on_disk(&self.disk, self.guard.writing()).await;
