@@ -191,15 +191,27 @@ impl Failover {
                 self.metrics.hints(Telling::Told);
                 return true;
             }
-            Ok(Ok((answer, _))) => format!("it answered {}", answer.status()),
+            // It is there, and takes no words: whether it is well is for its checks to say.
+            Ok(Ok((answer, _))) => {
+                self.untold(other, &format!("it answered {}", answer.status()));
+                return false;
+            }
             Ok(Err(error)) => error.describe().message,
             Err(_) => format!("no answer within {PATIENCE:?}"),
         };
-        self.metrics.hints(Telling::Failed);
-        tracing::info!(peer = other.url, error = why, "another node was not told what rests");
+        self.untold(other, &why);
         if let Some(settings) = &self.settings {
             other.missed(self.now(), settings.timeout);
         }
         false
+    }
+
+    fn untold(&self, other: &Other, why: &str) {
+        self.metrics.hints(Telling::Failed);
+        tracing::info!(
+            peer = other.url,
+            error = why,
+            "another node was not told what rests, or that this one leaves"
+        );
     }
 }

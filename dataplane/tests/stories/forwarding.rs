@@ -9,6 +9,7 @@ use cliproxy_dataplane::{FailoverSettings, Part, Way};
 use cliproxy_domain::ProviderKind;
 use cliproxy_host::{Clock as _, SystemClock};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const CHAT_PATH: &str = "/v1/chat/completions";
 const ASK: &str = r#"{"model":"m"}"#;
@@ -207,4 +208,54 @@ async fn what_the_backup_answered_is_in_the_record_of_the_request() {
     let record = &record["request"];
     assert_eq!((&record["outcome"], &record["served_by"]), (&"success".into(), &"backup".into()), "{record}");
     assert_eq!(record["attempts"][0]["outcome"], "rate_limit", "{record}");
+}
+
+/// A request whose head has come, and the rest of it; the node is told to stop in between. Gives its answer.
+async fn asked_while_draining(net: &MemoryNet, node: Node, headers: &str) -> String {
+    let mut connection = net.dial();
+    let (first, rest) = ASK.split_at(4);
+    let head = format!(
+        "POST {CHAT_PATH} HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\n{headers}\
+        content-length: {}\r\n\r\n{first}",
+        ASK.len()
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let stopping = tokio::spawn(node.stop());
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    connection.write_all(rest.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(stopping.await.unwrap(), 0, "nothing is cut");
+    answer
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_drains_hands_on_what_it_has_not_begun_although_it_could_serve_it() {
+    // To a backup that takes the word that the node leaves, and to one that knows nothing of its being one.
+    for goodbye in ["204 No Content", "404 Not Found"] {
+        let net = MemoryNet::new();
+        let (node, _, backup) = pair(&net, vec![document(goodbye, ""), chat()]).await;
+        node.adopt(in_turn(vec![provider("well", ProviderKind::OpenAi)]));
+        let well = Script::play(&net, "well", vec![chat()]);
+        let answer = asked_while_draining(&net, node, "").await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains(CHAT), "{goodbye}: {answer}");
+        assert!(answer.contains("x-cliproxy-served-by: backup\r\n"), "{goodbye}: {answer}");
+        assert_eq!((well.requests().len(), asked(&backup).len()), (0, 1));
+        assert_eq!(backup.requests().len(), 3, "{goodbye}: its health was never in doubt");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_drains_serves_what_its_backup_cannot_take() {
+    for (answer, headers) in [(limited(7), ""), (chat(), "x-cliproxy-hop: 1\r\n")] {
+        let net = MemoryNet::new();
+        let (node, _, backup) = pair(&net, vec![document("204 No Content", ""), answer]).await;
+        node.adopt(in_turn(vec![provider("well", ProviderKind::OpenAi)]));
+        let well = Script::play(&net, "well", vec![chat()]);
+        let answer = asked_while_draining(&net, node, headers).await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains(CHAT), "{answer}");
+        assert!(!answer.contains("x-cliproxy-served-by"), "{answer}");
+        assert_eq!((well.requests().len(), asked(&backup).len()), (1, usize::from(headers.is_empty())));
+    }
 }
