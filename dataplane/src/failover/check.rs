@@ -40,7 +40,7 @@ pub(super) async fn check(pool: &Pool, other: &Other, within: Duration) -> Resul
 async fn ask(pool: &Pool, other: &Other) -> Result<Health, String> {
     let uri = other.uri(PathAndQuery::from_static("/health")).map_err(|error| error.to_string())?;
     let request = Request::get(uri).body(Full::<Bytes>::default()).map_err(|error| error.to_string())?;
-    let (answer, place) = pool.send(request).await.map_err(|error| error.describe().message)?;
+    let (answer, place) = pool.send(request).await.map_err(|error| error.between("the node"))?;
     let status = answer.status();
     if status != StatusCode::OK {
         return Err(format!("it answered {status}"));

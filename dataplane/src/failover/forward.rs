@@ -64,7 +64,7 @@ impl Failover {
                 if let Some(settings) = &self.settings {
                     backup.missed(self.now(), settings.timeout);
                 }
-                (Forwarding::Unreachable, error.describe().message)
+                (Forwarding::Unreachable, error.between("the node"))
             }
             Err(_) => (Forwarding::Unreachable, "no answer within the time of the request".to_owned()),
         };

@@ -196,7 +196,7 @@ impl Failover {
                 self.untold(other, &format!("it answered {}", answer.status()));
                 return false;
             }
-            Ok(Err(error)) => error.describe().message,
+            Ok(Err(error)) => error.between("the node"),
             Err(_) => format!("no answer within {PATIENCE:?}"),
         };
         self.untold(other, &why);

@@ -92,15 +92,31 @@ pub struct SendError(Error);
 impl SendError {
     /// Says what happened in the words that retry and accounting know.
     pub fn describe(&self) -> AttemptError {
+        let failure = match self.timed_out() {
+            Some(_) => Failure::Timeout(TimeoutPhase::Connect),
+            None => Failure::ConnectFailed,
+        };
+        AttemptError::new(failure, self.between("the provider"))
+    }
+
+    /// Says what happened on the way to `whom`.
+    pub fn between(&self, whom: &str) -> String {
+        match self.timed_out() {
+            Some(error) => error.to_string(),
+            None if self.0.is_connect() => format!("no connection to {whom}"),
+            None => format!("{whom} hung up"),
+        }
+    }
+
+    fn timed_out(&self) -> Option<&ConnectTimedOut> {
         let mut cause = self.0.source();
         while let Some(error) = cause {
-            if error.is::<ConnectTimedOut>() {
-                return AttemptError::new(Failure::Timeout(TimeoutPhase::Connect), error.to_string());
+            if let Some(timed_out) = error.downcast_ref() {
+                return Some(timed_out);
             }
             cause = error.source();
         }
-        let what = if self.0.is_connect() { "no connection to the provider" } else { "the provider hung up" };
-        AttemptError::new(Failure::ConnectFailed, what)
+        None
     }
 }
 

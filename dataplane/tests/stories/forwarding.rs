@@ -154,6 +154,19 @@ async fn a_backup_that_was_not_well_at_its_last_check_is_not_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_wrong_with_another_node_is_told_in_words_on_nodes() {
+    let net = MemoryNet::new();
+    let node = Node::start_among(&net, in_turn(vec![provider("up", ProviderKind::OpenAi)]), primary()).await;
+    let mut said = serde_json::Value::Null;
+    while !said["error"].is_string() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let told = node.get("/v0/operations/failover").await;
+        said = serde_json::from_str::<serde_json::Value>(&told.body).unwrap()["peers"][0].take();
+    }
+    assert_eq!(said["error"], "no connection to the node", "{said}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn streams_pass_through_and_break_as_they_break_there() {
     let net = MemoryNet::new();
     let whole = [chunked_events(), chunk("data: 1\n\n"), chunk("data: [DONE]\n\n"), send("0\r\n\r\n")];
