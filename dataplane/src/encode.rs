@@ -163,7 +163,7 @@ pub fn relayed(
 }
 
 /// Says that another node answered.
-const SERVED_BY: &str = "x-cliproxy-served-by";
+pub const SERVED_BY: &str = "x-cliproxy-served-by";
 
 /// Encodes what the gateway itself refuses.
 pub fn refused(dialect: Dialect, id: &RequestId, node: &NodeId, refusal: &Refusal) -> Response<ReplyBody> {

@@ -176,15 +176,18 @@ impl Pipeline {
         Some(encode::relayed(answer, place, &call.id, timeouts.idle))
     }
 
-    /// Says what the answer was made with, unless another node has said it.
+    /// Says what the answer was made with, unless it was made by another node.
     fn sign(&self, response: &mut Response<ReplyBody>, record: &Record) {
+        if response.headers().contains_key(encode::SERVED_BY) {
+            return;
+        }
         let config = record.config().or_else(|| self.live.known().map(|known| known.config));
         let headers = response.headers_mut();
         if let Some(config) = config {
-            headers.entry(CONFIG).or_insert_with(|| HeaderValue::from(config.0));
+            headers.insert(CONFIG, HeaderValue::from(config.0));
         }
         if self.failover.is_stale() {
-            headers.entry(CONTROL_PLANE).or_insert(HeaderValue::from_static("stale"));
+            headers.insert(CONTROL_PLANE, HeaderValue::from_static("stale"));
         }
     }
 

@@ -167,6 +167,35 @@ async fn what_is_wrong_with_another_node_is_told_in_words_on_nodes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_backup_says_of_its_answer_is_not_added_to() {
+    let net = MemoryNet::new();
+    Script::play(&net, "up", vec![limited(600)]);
+    let own = [
+        send(
+            "HTTP/1.1 200 OK\r\nx-cliproxy-node: node-2\r\nx-cliproxy-config: 7\r\nconnection: close\r\n\r\n",
+        ),
+        send(CHAT),
+    ];
+    let checks = vec![document("200 OK", WELL); 8];
+    let backup = Script::play(&net, "backup", checks.into_iter().chain([own.to_vec()]).collect());
+    let providers = in_turn(vec![provider("up", ProviderKind::OpenAi)]);
+    let node = Node::start_with(&net, providers, primary(), &["http://nowhere:8319"]).await;
+    while backup.requests().len() < 8 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let answer = node.ask(CHAT_PATH, ASK).await;
+    assert_eq!(answer.headers["x-cliproxy-served-by"], "backup", "{answer:?}");
+    assert_eq!(
+        (&answer.headers["x-cliproxy-node"], &answer.headers["x-cliproxy-config"]),
+        (&"node-2".parse().unwrap(), &"7".parse().unwrap())
+    );
+    assert!(!answer.headers.contains_key("x-cliproxy-control-plane"), "the backup has heard one: {answer:?}");
+    let models = node.get("/v1/models").await;
+    assert_eq!(models.headers["x-cliproxy-control-plane"], "stale", "this node has not");
+}
+
+#[tokio::test(start_paused = true)]
 async fn streams_pass_through_and_break_as_they_break_there() {
     let net = MemoryNet::new();
     let whole = [chunked_events(), chunk("data: 1\n\n"), chunk("data: [DONE]\n\n"), send("0\r\n\r\n")];

@@ -115,6 +115,16 @@ impl Node {
         snapshot: Snapshot,
         failover: Option<FailoverSettings>,
     ) -> Self {
+        Self::start_with(net, snapshot, failover, &[]).await
+    }
+
+    /// Starts a node that stands in for others, and whose control planes are at `endpoints`, or nowhere.
+    pub async fn start_with(
+        net: &MemoryNet,
+        snapshot: Snapshot,
+        failover: Option<FailoverSettings>,
+        endpoints: &[&str],
+    ) -> Self {
         let metrics = Metrics::new();
         let settings = Settings {
             listen: ([127, 0, 0, 1], 0).into(),
@@ -123,7 +133,7 @@ impl Node {
             body_limits: BodyLimits { max_body: 1 << 20, idle: Duration::from_secs(30) },
             serve: ServeOptions::default(),
             admin_tokens: Vec::new(),
-            endpoints: Vec::new(),
+            endpoints: endpoints.iter().map(|endpoint| (*endpoint).to_owned()).collect(),
             tls: None,
             name: Some("node-1".into()),
             build: "test".into(),
