@@ -44,8 +44,12 @@ impl LastKnownGood {
 
     /// Loads all files that are sound, the newest first; unsound ones are skipped and reported.
     pub(super) fn load_all(&self, now: WallTime) -> Vec<Saved> {
+        let files = self.files().unwrap_or_else(|error| {
+            tracing::warn!(%error, "it cannot be read which configurations were saved");
+            Vec::new()
+        });
         let mut all = Vec::new();
-        for File { name, .. } in self.files().unwrap_or_default().into_iter().rev() {
+        for File { name, .. } in files.into_iter().rev() {
             match self.read(&name, now) {
                 Ok(saved) => all.push(saved),
                 Err(reason) => tracing::warn!(file = name, reason, "a saved configuration cannot be used"),

@@ -78,6 +78,8 @@ pub struct Mood {
     pub others: Vec<String>,
     /// It has nodes wait so long between two batches.
     pub slow_down_ms: u32,
+    /// What becomes of configurations on their way to nodes.
+    pub damages: Option<fn(&mut SnapshotChunk)>,
 }
 
 /// What it was told.
@@ -235,14 +237,7 @@ fn welcome(state: &State) -> Vec<sync_down::Message> {
     let entries = EntrySet::from_snapshot(&state.snapshot);
     let chunk = |line: Line, version, changes, hash| {
         let (line, count) = (line.into(), 1);
-        sync_down::Message::Chunk(SnapshotChunk {
-            line,
-            version,
-            count,
-            changes,
-            hash,
-            ..SnapshotChunk::default()
-        })
+        SnapshotChunk { line, version, count, changes, hash, ..SnapshotChunk::default() }
     };
     let welcome = Welcome {
         cp_id: state.name.clone(),
@@ -253,10 +248,14 @@ fn welcome(state: &State) -> Vec<sync_down::Message> {
         ..Welcome::default()
     };
     let hints = state.hints.iter().map(|hint| to_wire(hint, now())).collect();
+    let mut config = chunk(Line::Config, state.config, entries.to_changes(), entries.hash());
+    if let Some(damage) = state.mood.damages {
+        damage(&mut config);
+    }
     vec![
         sync_down::Message::Welcome(welcome),
-        chunk(Line::Config, state.config, entries.to_changes(), entries.hash()),
-        chunk(Line::Hint, 1, hints, 0),
+        sync_down::Message::Chunk(config),
+        sync_down::Message::Chunk(chunk(Line::Hint, 1, hints, 0)),
     ]
 }
 

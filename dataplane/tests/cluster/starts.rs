@@ -8,6 +8,7 @@ use crate::{
 use cliproxy_dataplane::Offered;
 use cliproxy_domain::{ConfigId, HistoryId};
 use cliproxy_host::MemoryDisk;
+use cliproxy_proto::v1::SnapshotChunk;
 use std::time::Duration;
 
 fn config(node: &Node) -> u64 {
@@ -144,4 +145,32 @@ async fn what_a_full_disk_did_not_take_is_saved_once_there_is_room() {
     node.die();
     control.end();
     assert_eq!(config(&Node::start(&net, &disk, &[ENDPOINT], None).await), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_configuration_that_is_damaged_on_its_way_leaves_the_old_one_serving_and_is_asked_for_again() {
+    let damages: [fn(&mut SnapshotChunk); 5] = [
+        |chunk| chunk.hash ^= 1,
+        |chunk| drop(chunk.changes.pop()),
+        |chunk| chunk.changes.iter_mut().for_each(|change| change.body.truncate(change.body.len() / 2)),
+        |chunk| chunk.changes.iter_mut().for_each(|change| change.kind = 9_999),
+        |chunk| chunk.count = u32::MAX,
+    ];
+    for damage in damages {
+        let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+        let control = Control::new(&net, configuration(&["a"]));
+        control.begin();
+        let node = started(&net, &disk, 1).await;
+        control.configure_next(configuration(&["a", "b"]));
+        control.mood(|mood| mood.damages = Some(damage));
+        control.end();
+        control.begin();
+        let before = control.told().hellos.len();
+        until("further tries", || control.told().hellos.len() > before + 3).await;
+        assert_eq!(config(&node), 1);
+        assert_eq!(node.live.known().map(|known| known.snapshot.providers.len()), Some(1));
+        control.mood(|mood| mood.damages = None);
+        until("the sound one", || config(&node) == 2).await;
+        node.stop().await;
+    }
 }
