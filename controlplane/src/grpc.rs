@@ -14,8 +14,8 @@ pub(crate) use sync::{Admission, Sessions, SyncService, leave, shed};
 pub(crate) use telemetry::TelemetryService;
 
 use crate::{
-    certificates::Certificates, decide::Decide, ingest::Ingest, metrics::PlaneMetrics,
-    operations::Operations, publish::Publish, state::State,
+    decide::Decide, ingest::Ingest, metrics::PlaneMetrics, operations::Operations, publish::Publish,
+    state::State,
 };
 use cliproxy_host::Entropy;
 use cliproxy_proto::{FILE_DESCRIPTOR_SET, v1};
@@ -38,7 +38,6 @@ pub(crate) struct Context {
     pub(crate) decide: Decide,
     pub(crate) metrics: PlaneMetrics,
     pub(crate) cp_id: Arc<str>,
-    pub(crate) certificates: Certificates,
     /// The nodes' streams that are open.
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) admission: Admission,

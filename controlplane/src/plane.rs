@@ -201,7 +201,6 @@ impl ControlPlane {
             decide,
             metrics: metrics.clone(),
             cp_id: settings.cp_id.as_str().into(),
-            certificates: certificates.clone(),
             sessions: Arc::default(),
             admission: grpc::Admission::new(
                 settings.resumes_at_once,

@@ -81,8 +81,9 @@ async fn subscribe(
         return Err(closing());
     }
     let place = context.admission.enter().await?;
-    let _shown = caller.validity().map(|validity| context.certificates.shown(&node.node, validity));
+    let name = node.node.clone();
     let mut session = Session::open(context, node);
+    context.state.nodes.certified(&name, caller.validity());
     let result = tokio::select! {
         biased;
         status = &mut over => Err(status),

@@ -68,8 +68,8 @@ impl Operations {
 
     /// Tells of certificates that expire, and of new ones that this replica cannot use.
     fn certificates(&self, now: WallTime) -> Vec<Alert> {
-        let mut alerts: Vec<_> =
-            self.certificates.expiring(now).iter().map(|it| of_certificate(it, now)).collect();
+        let expiring = self.certificates.expiring(&self.state.nodes, now);
+        let mut alerts: Vec<_> = expiring.iter().map(|it| of_certificate(it, now)).collect();
         alerts.extend(self.certificates.refused().map(|why| Alert {
             name: "certificate_refused",
             severity: WARNING,

@@ -4,6 +4,7 @@ mod elsewhere;
 
 use arc_swap::ArcSwap;
 use cliproxy_domain::{ConfigId, HintVersion, NodeId, ReplicaId, WallTime};
+use cliproxy_host::tls::Validity;
 use cliproxy_store::NodeRecord;
 use parking_lot::Mutex;
 use std::{
@@ -41,6 +42,8 @@ pub(crate) struct Node {
     pub(crate) hints: HintVersion,
     /// What it refused last.
     pub(crate) refusal: Option<Refusal>,
+    /// From when to when the certificate holds by which its newest stream came; none in the clear.
+    pub(crate) certificate: Option<Validity>,
 }
 
 /// A configuration that a node refused.
@@ -112,6 +115,11 @@ impl Nodes {
         node.config = config;
         node.hints = hints;
         self.tell_connections(&nodes);
+    }
+
+    /// Notes by which certificate a node has connected.
+    pub(crate) fn certified(&self, node: &NodeId, certificate: Option<Validity>) {
+        self.change(node, |node| node.certificate = certificate);
     }
 
     /// Notes that one of a node's streams has ended.
@@ -186,6 +194,7 @@ impl Node {
             config: ConfigId(0),
             hints: HintVersion(0),
             refusal: None,
+            certificate: None,
         }
     }
 }

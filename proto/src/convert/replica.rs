@@ -68,6 +68,8 @@ pub struct SeenNode {
     pub refused: Option<RefusedConfig>,
     /// When it presented itself.
     pub last_seen: WallTime,
+    /// From when to when the certificate holds that it is connected by; unset in the clear.
+    pub certificate: Option<(WallTime, WallTime)>,
 }
 
 /// A configuration that a node refused.
@@ -249,6 +251,9 @@ fn node_to_wire(seen: &SeenNode) -> v1::SeenNode {
         hints: seen.hints.0,
         refused: seen.refused.as_ref().map(refused),
         last_seen_ms: seen.last_seen.0,
+        certificate: seen
+            .certificate
+            .map(|(from, to)| v1::SeenCertificate { not_before_ms: from.0, not_after_ms: to.0 }),
     }
 }
 
@@ -268,5 +273,9 @@ fn node_from_wire(wire: &v1::SeenNode) -> Result<SeenNode, ConvertError> {
         hints: HintVersion(wire.hints),
         refused: wire.refused.as_ref().map(refused),
         last_seen: WallTime(wire.last_seen_ms),
+        certificate: wire
+            .certificate
+            .as_ref()
+            .map(|holds| (WallTime(holds.not_before_ms), WallTime(holds.not_after_ms))),
     })
 }

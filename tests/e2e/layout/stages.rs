@@ -30,7 +30,7 @@ const BESIDE_THE_STAGES: [(&str, &[&str]); 10] = [
 /// puts them together.
 const CONTROL_PLANE: [(&str, &[&str]); 16] = [
     ("backoff", &[]),
-    ("certificates", &[]),
+    ("certificates", &["state"]),
     ("error", &[]),
     ("metrics", &[]),
     ("settings", &[]),
@@ -43,7 +43,7 @@ const CONTROL_PLANE: [(&str, &[&str]); 16] = [
     ("replicas", &["configurations", "decide", "metrics", "publish", "state"]),
     ("operations", &["certificates", "configurations", "decide", "error", "state"]),
     ("http", &["operations", "settings", "state"]),
-    ("grpc", &["certificates", "decide", "ingest", "metrics", "operations", "publish", "state"]),
+    ("grpc", &["decide", "ingest", "metrics", "operations", "publish", "state"]),
     ("plane", ANY),
 ];
 

@@ -1,5 +1,6 @@
 //! Two replicas on one database, with nodes on each.
 
+mod certificates;
 mod configs;
 mod ending;
 mod health;

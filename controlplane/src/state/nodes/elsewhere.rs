@@ -2,6 +2,7 @@
 
 use super::{KEEP, Node, Nodes, Refusal};
 use cliproxy_domain::{NodeId, ReplicaId, WallTime};
+use cliproxy_host::tls::Validity;
 use cliproxy_proto::convert::replica::{RefusedConfig, SeenNode};
 use cliproxy_store::NodeRecord;
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,6 +92,7 @@ impl Node {
             hints: self.hints,
             refused: self.refusal.as_ref().map(refused),
             last_seen: self.record.last_seen,
+            certificate: self.certificate.map(|holds| (holds.not_before, holds.not_after)),
         }
     }
 
@@ -110,6 +112,7 @@ impl Node {
         }
         (self.config, self.hints) = (seen.config, seen.hints);
         self.refusal = seen.refused.as_ref().map(refusal);
+        self.certificate = seen.certificate.map(|(not_before, not_after)| Validity { not_before, not_after });
     }
 
     fn leave(&mut self, replica: &ReplicaId, at: WallTime) {
@@ -144,6 +147,7 @@ mod tests {
             hints: HintVersion(hints),
             refused: None,
             last_seen: WallTime(1_000),
+            certificate: None,
         }
     }
 

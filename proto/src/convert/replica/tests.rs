@@ -57,6 +57,7 @@ fn whole() -> Post {
             hints: HintVersion(11),
             refused: Some(refused),
             last_seen: ago(1_000),
+            certificate: Some((ago(90_000), WallTime(1_771_600_000_000))),
         }],
         gone: vec![("node-3".into(), ago(5_000))],
         events: vec![(event, ago(12))],
