@@ -3,7 +3,7 @@
 mod elsewhere;
 
 use arc_swap::ArcSwap;
-use cliproxy_domain::{ConfigId, HintVersion, NodeId, ReplicaId, WallTime};
+use cliproxy_domain::{ConfigId, HintVersion, Incarnation, NodeId, ReplicaId, WallTime};
 use cliproxy_host::tls::Validity;
 use cliproxy_store::NodeRecord;
 use parking_lot::Mutex;
@@ -115,6 +115,16 @@ impl Nodes {
         node.config = config;
         node.hints = hints;
         self.tell_connections(&nodes);
+    }
+
+    /// Forgets what a node refused when it comes as another process that does not say that it died of it: what was wrong
+    /// with it there, and not with the configuration, may be mended.
+    pub(crate) fn started_anew(&self, node: &NodeId, incarnation: Incarnation, died_of: ConfigId) {
+        self.change(node, |node| {
+            if node.record.incarnation != incarnation {
+                node.refusal.take_if(|refusal| refusal.config != died_of);
+            }
+        });
     }
 
     /// Notes by which certificate a node has connected.

@@ -101,7 +101,9 @@ impl Session {
         let record = self.record();
         // Numbers of another history say nothing here.
         let has = if self.same_history() { (node.have_config, node.have_hints) } else { Default::default() };
-        self.context.state.nodes.connected(record.clone(), has.0, has.1);
+        let nodes = &self.context.state.nodes;
+        nodes.started_anew(&node.node, node.incarnation, node.died_of);
+        nodes.connected(record.clone(), has.0, has.1);
         self.context.metrics.connected_nodes.inc();
         tracing::info!(
             node = %node.node, incarnation = %node.incarnation, build = node.build,

@@ -235,6 +235,26 @@ async fn a_node_is_not_sent_a_configuration_that_it_died_of_and_operators_are_to
 }
 
 #[tokio::test]
+async fn a_node_that_is_started_again_and_did_not_die_of_a_configuration_is_offered_it_anew() {
+    let plane = Plane::configured().await;
+    plane.handle.apply(snapshot_with_attempts(5), "file", "reload").await.unwrap();
+    let died = |incarnation| v1::Hello { incarnation, crash_looped_config: 2, ..hello("node-1", 0) };
+    connect(plane.as_node().await, died(1)).await.unwrap();
+    let (mut talk, _) = connect(plane.as_node().await, died(2)).await.unwrap();
+    is_sent_nothing(&mut talk).await;
+    assert_eq!(plane.metric("cliproxy_controlplane_crash_loops_total"), 1.0, "it is known by now");
+    // Its note of it was removed.
+    let mended = v1::Hello { incarnation: 3, ..hello("node-1", 0) };
+    let (mut talk, _) = connect(plane.as_node().await, mended).await.unwrap();
+    let sent = reads(&mut talk, |message| match message {
+        Message::Delta(delta) if delta.line() == v1::Line::Config => Some((delta.from, delta.to)),
+        _ => None,
+    });
+    assert_eq!(sent.await, (1, 2));
+    plane.stop().await;
+}
+
+#[tokio::test]
 async fn a_node_of_a_later_contract_is_refused_with_what_to_do_and_one_of_before_versions_is_not() {
     let plane = Plane::configured().await;
     let speaks = |min, max| v1::Hello { proto_min: min, proto_max: max, ..hello("node-1", 0) };
