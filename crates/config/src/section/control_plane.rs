@@ -35,8 +35,8 @@ pub struct ControlPlane {
     /// The name of this replica, as operators and other replicas see it: `control_plane.name`. One is made at each start
     /// unless given.
     pub name: Option<String>,
-    /// Where the nodes reach this replica, for the other replicas to tell their nodes: `control_plane.advertise_url`. The
-    /// address that is listened on unless given.
+    /// Where the nodes reach this replica, for the other replicas to tell their nodes: `control_plane.advertise_url`. Not
+    /// told unless given: an address that is listened on says little to other machines.
     pub advertise_url: Option<String>,
 }
 

@@ -23,7 +23,7 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// Who may use the operations endpoints. When empty, only callers on this machine may.
     pub admin_tokens: Vec<AdminToken>,
-    /// This node's own address as other nodes know it; where it listens unless given.
+    /// This node's own address as other nodes know it; found out by where it listens unless given.
     pub advertise_url: Option<String>,
     /// How nodes stand in for each other; `None` unless `server.failover` is there and enabled.
     pub failover: Option<Failover>,
