@@ -16,6 +16,7 @@ mod bad_input;
 mod capacity;
 mod clients;
 mod cluster;
+mod compose;
 mod config;
 mod crash;
 mod demo;
