@@ -53,6 +53,13 @@ pub fn run(arguments: &Certificates) -> anyhow::Result<()> {
         Some(pem) => open(pem, arguments.trust_domain.as_deref())?,
         None => make(&folder, arguments, now)?,
     };
+    if authority.not_after() <= now {
+        bail!(
+            "the CA of {} has expired, and what it signs with it; make a new one in another folder, and have all \
+             processes believe both until each has a certificate of the new one",
+            arguments.dir.display()
+        );
+    }
     let signed = subjects.iter().map(|subject| {
         let signed = authority.sign(subject, now, DAY * arguments.days)?;
         check(&authority, subject, &signed)?;

@@ -49,6 +49,11 @@ impl Authority {
         &self.trust_domain
     }
 
+    /// Gives until when it holds.
+    pub(super) fn not_after(&self) -> WallTime {
+        self.not_after
+    }
+
     /// Signs for a process, with a new key.
     pub(super) fn sign(&self, subject: &Subject, now: WallTime, hold: Duration) -> anyhow::Result<Signed> {
         let identity = Identity::new(&self.trust_domain, subject.role, &subject.name)?;

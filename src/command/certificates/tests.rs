@@ -177,3 +177,15 @@ fn the_snippets_are_configurations_that_load() {
         }
     }
 }
+
+#[test]
+fn a_ca_that_has_expired_signs_nothing_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = arguments(folder.path(), &[], &["n1"]);
+    let long_ago = SystemClock.wall().minus(3 * DAY);
+    let authority = Authority::make("cliproxy", long_ago, DAY).unwrap();
+    Folder::new(&made.dir).write_authority(&authority.signed).unwrap();
+    let refused = refusal(&made);
+    assert!(refused.contains("has expired"), "{refused}");
+    assert!(!folder.path().join("certs/node-n1.crt").exists());
+}
