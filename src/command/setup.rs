@@ -151,7 +151,7 @@ pub async fn data_plane(
         name: options.name,
         build: BUILD.to_owned(),
         initial: options.initial,
-        failover: failover::settings(config, options.shares_control_plane),
+        failover: failover::settings(config, options.shares_control_plane)?,
     };
     let seams = Seams {
         clock: clock(),
