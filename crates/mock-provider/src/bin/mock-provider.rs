@@ -1,8 +1,9 @@
-//! Runs a mock provider until it is interrupted.
+//! Runs a mock provider until SIGINT or SIGTERM.
 
 use clap::Parser;
 use cliproxy_mock_provider::{Family, MockOptions, MockProvider, Script};
 use std::{fs, io, net::SocketAddr, path::PathBuf, process::ExitCode};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A scriptable upstream that plays Anthropic, OpenAI and Gemini over real HTTP.
 #[derive(Debug, Parser)]
@@ -51,10 +52,16 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         }
         None => Script::default(),
     };
+    // Before it says that it is there. The first process of a container is sent SIGTERM, and ignores it unless it listens.
+    let heard = |kind| signal(kind).map_err(|problem| format!("cannot wait for a signal: {problem}"));
+    let (mut interrupt, mut terminate) = (heard(SignalKind::interrupt())?, heard(SignalKind::terminate())?);
     let mock = MockProvider::start(MockOptions { listen, family, name, script })
         .map_err(|problem| format!("cannot serve on {listen}: {problem}"))?;
     say(&mut io::stdout(), &format!("listening on {}", mock.base_url()));
-    tokio::signal::ctrl_c().await.map_err(|problem| format!("cannot wait for an interrupt: {problem}"))?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
     mock.stop().await;
     Ok(())
 }

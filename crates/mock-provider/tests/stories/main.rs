@@ -4,6 +4,7 @@
 
 mod client;
 mod control;
+mod ends;
 mod faults;
 mod http2;
 mod log;
