@@ -1,5 +1,4 @@
-//! Tasks of the workspace that no test needs: `cargo xtask bench`, `cargo xtask propagation` and
-//! `cargo xtask chaos`.
+//! Tasks of the workspace that no test needs: `cargo xtask` with `bench`, `propagation`, `fleet`, `chaos` or `sim`.
 #![expect(clippy::disallowed_methods, reason = "a measuring tool reads the real clock")]
 
 mod bench;
