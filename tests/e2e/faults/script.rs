@@ -10,6 +10,7 @@ use cliproxy_testkit::{
 use std::{
     io::{BufRead as _, BufReader},
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -19,6 +20,8 @@ use std::{
 const AGAIN: Duration = Duration::from_secs(60);
 /// What the script adds to the number that its ports begin at.
 const OFFSETS: [u16; 9] = [17, 18, 19, 27, 28, 29, 32, 37, 40];
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/cluster");
 
 /// The script, running. Dropping it ends it as Ctrl-C does.
 struct Script {
@@ -31,7 +34,7 @@ impl Script {
     /// Starts it, and waits until it says that all is there.
     fn start(provider_url: &str) -> Self {
         let ports = free_ports();
-        let mut process = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/cluster"))
+        let mut process = Command::new(SCRIPT)
             .env("CLIPROXY", CLIPROXY)
             .env("PROVIDER_URL", provider_url)
             .env("PORTS", ports.to_string())
@@ -122,6 +125,10 @@ async fn any_process_of_the_scripts_cluster_may_be_killed_at_the_cost_of_the_req
     let mut script =
         tokio::task::spawn_blocking(move || Script::start(&base_url)).await.expect("the script starts");
     script.whole().await;
+    for file in std::fs::read_dir(&script.folder).expect("its folder").flatten() {
+        let mode = file.metadata().expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?} is for its owner alone", file.path());
+    }
     let mut ended = Vec::new();
     for name in ["postgres", "cp-a", "cp-b", "node-a", "node-b", "node-c"] {
         let plan = Plan { nodes: script.nodes(), model: "smart".into(), rate: RATE, goes_on: true };
@@ -153,4 +160,18 @@ async fn any_process_of_the_scripts_cluster_may_be_killed_at_the_cost_of_the_req
     assert!(status.success(), "{status}");
     assert!(!folder.exists(), "its folder is gone");
     assert!(ended.iter().all(|pid| !lives(*pid)), "no process is left: {ended:?}");
+}
+
+#[test]
+fn a_program_without_a_provider_beside_it_is_told_of_before_anything_is_started() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("cliproxy");
+    std::os::unix::fs::symlink(CLIPROXY, &program).expect("a link");
+    let run =
+        Command::new(SCRIPT).env("CLIPROXY", &program).env_remove("PROVIDER_URL").output().expect("it runs");
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(
+        !run.status.success() && said.contains("build cliproxy-mock-provider, or set PROVIDER_URL"),
+        "{said}"
+    );
 }
