@@ -261,14 +261,14 @@ async fn asked_while_draining(net: &MemoryNet, node: Node, headers: &str) -> Str
         content-length: {}\r\n\r\n{first}",
         ASK.len()
     );
-    connection.write_all(head.as_bytes()).await.unwrap();
+    connection.write_all(head.as_bytes()).await.expect("the node reads");
     tokio::time::sleep(Duration::from_millis(10)).await;
     let stopping = tokio::spawn(node.stop());
     tokio::time::sleep(Duration::from_millis(10)).await;
-    connection.write_all(rest.as_bytes()).await.unwrap();
+    connection.write_all(rest.as_bytes()).await.expect("the node reads");
     let mut answer = String::new();
-    connection.read_to_string(&mut answer).await.unwrap();
-    assert_eq!(stopping.await.unwrap(), 0, "nothing is cut");
+    connection.read_to_string(&mut answer).await.expect("an answer");
+    assert_eq!(stopping.await.expect("no panic"), 0, "nothing is cut");
     answer
 }
 
