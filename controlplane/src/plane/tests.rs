@@ -20,3 +20,4 @@ mod roles;
 mod signals;
 mod sync;
 mod texts;
+mod things;
