@@ -26,6 +26,8 @@ const BEFORE: u64 = 32;
 const SETTLE: Duration = Duration::from_millis(1_200);
 /// How long hints that are never stored hold without being said again: three times as long as it takes to say them.
 const UNSAID: Duration = Duration::from_secs(15);
+/// A break between two looks that is longer than this is one in which others may not have been heard.
+const BREAK: Duration = Duration::from_secs(2);
 
 /// Where this replica is in what the others say.
 struct Follow<'a> {
@@ -39,6 +41,8 @@ struct Follow<'a> {
     awaited: BTreeSet<ReplicaId>,
     /// When the store last told all that there was to tell.
     told: Instant,
+    /// Since when it has done so without a break.
+    unbroken: Instant,
 }
 
 /// Follows until `end`.
@@ -46,7 +50,7 @@ pub(super) async fn run(replicas: &Replicas, end: &CancellationToken) {
     let Some(mut bell) = replicas.state.store.doorbell() else { return };
     let told = replicas.state.clock.now();
     let (peers, awaited) = (Peers::default(), BTreeSet::new());
-    let mut follow = Follow { replicas, peers, read: None, settles: None, awaited, told };
+    let mut follow = Follow { replicas, peers, read: None, settles: None, awaited, told, unbroken: told };
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut hears = true;
@@ -54,12 +58,13 @@ pub(super) async fn run(replicas: &Replicas, end: &CancellationToken) {
         let ticked = tokio::select! {
             biased;
             () = end.cancelled() => return,
+            // Before the bell, which may ring all the time.
+            _ = tick.tick() => true,
             rung = bell.changed(), if hears => {
                 // A bell without a ringer rings for ever.
                 hears = rung.is_ok();
                 false
             }
-            _ = tick.tick() => true,
             () = tokio::time::sleep(follow.settles_in().unwrap_or(EVERY)) => false,
         };
         let late = || Err(StoreError::Unavailable("no answer within 5 s".to_owned()));
@@ -89,21 +94,28 @@ impl Follow<'_> {
 
     /// Takes stock after a look at the store.
     fn after(&mut self, look: Result<(), StoreError>) {
-        let Replicas { state, metrics, settled, .. } = self.replicas;
+        let Replicas { state, metrics, settled, wanted, .. } = self.replicas;
         let now = state.clock.now();
         match look {
-            Ok(()) => self.told = now,
+            Ok(()) => {
+                if now.saturating_duration_since(self.told) > BREAK {
+                    self.unbroken = now;
+                    // This one may not have been heard either.
+                    wanted.whole.notify_one();
+                }
+                self.told = now;
+            }
             Err(error) => {
                 metrics.store_errors.inc();
                 tracing::debug!(%error, "the store did not tell what other replicas did");
             }
         }
         metrics.log_lag_seconds.set(now.saturating_duration_since(self.told).as_secs_f64());
-        // While the store is away nobody is heard, and nobody is gone for that.
-        for replica in self.peers.forget_silent(self.told) {
+        // While the store is away, or this process sleeps, nobody is heard, and nobody is gone for that.
+        for replica in self.peers.forget_silent(self.unbroken, self.told) {
             state.nodes.without(&replica, state.clock.wall());
         }
-        if let Some(before) = self.told.checked_sub(UNSAID) {
+        if let Some(before) = self.told.checked_sub(UNSAID).filter(|before| *before >= self.unbroken) {
             state.hints.forget_unsaid(before);
         }
         self.tell_fleet();

@@ -62,9 +62,9 @@ impl Peers {
         }
     }
 
-    /// Forgets replicas that were silent while the store answered, until `asked`, and gives them.
-    pub(super) fn forget_silent(&mut self, asked: Instant) -> Vec<ReplicaId> {
-        let is_silent = |peer: &Peer| asked.saturating_duration_since(peer.heard) > SILENCE;
+    /// Forgets replicas that were silent for long between `from` and `to`, while they could be heard, and gives them.
+    pub(super) fn forget_silent(&mut self, from: Instant, to: Instant) -> Vec<ReplicaId> {
+        let is_silent = |peer: &Peer| to.saturating_duration_since(peer.heard.max(from)) > SILENCE;
         let silent: Vec<ReplicaId> =
             self.0.iter().filter(|(_, peer)| is_silent(peer)).map(|(replica, _)| replica.clone()).collect();
         for replica in &silent {
@@ -99,9 +99,15 @@ mod tests {
         assert_eq!(peers.heard(&a, &post, now), Sender::New);
         assert_eq!(peers.heard(&a, &post, now), Sender::Known);
         assert_eq!(peers.heard(&b, &post, now + SILENCE), Sender::New);
-        assert_eq!(peers.forget_silent(now + SILENCE), []);
+        assert_eq!(peers.forget_silent(now, now + SILENCE), []);
         assert_eq!(peers.others().len(), 2);
-        assert_eq!(peers.forget_silent(now + SILENCE + Duration::from_millis(1)), [a]);
+        let later = now + SILENCE + Duration::from_millis(1);
+        assert_eq!(
+            peers.forget_silent(now + Duration::from_secs(1), later),
+            [],
+            "it was not asked for so long"
+        );
+        assert_eq!(peers.forget_silent(now, later), [a]);
         let leaving = Post { leaving: true, ..post };
         assert_eq!(peers.heard(&b, &leaving, now), Sender::Leaves);
         assert_eq!(peers.heard(&b, &leaving, now), Sender::Left);

@@ -63,8 +63,8 @@ pub(super) async fn run(replicas: &Replicas, end: &CancellationToken) {
         };
         gather(replicas, cause, end).await;
         let mut post = told.difference(replicas);
-        if cause == Cause::Nodes && post.nodes.is_empty() && post.gone.is_empty() {
-            // What changed is of nodes that are connected elsewhere.
+        if cause == Cause::Nodes && !post.whole && post.nodes.is_empty() && post.gone.is_empty() {
+            // What changed is of nodes that are connected elsewhere. That there are none is said when all are listed.
             continue;
         }
         leaving = cause == Cause::End || replicas.leaving.is_cancelled();

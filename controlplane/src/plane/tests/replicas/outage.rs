@@ -1,10 +1,14 @@
 //! The store is away, or goes back to an earlier state.
 
 use super::*;
-use cliproxy_domain::HistoryId;
-use cliproxy_proto::{convert::telemetry::event_to_wire, v1};
+use cliproxy_domain::{HintVersion, HistoryId};
+use cliproxy_host::Clock;
+use cliproxy_proto::{
+    convert::{replica::from_bytes, telemetry::event_to_wire},
+    v1,
+};
 use cliproxy_store::Store;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 use tonic::Code;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -43,6 +47,76 @@ async fn nodes_of_a_replica_that_is_cut_off_from_the_store_are_gone_after_three_
     pair.a.store.connection_faults().heal();
     eventually(async || pair.b.state.nodes.connected_now().len() == 2).await;
     drop((one, two));
+    pair.stop().await;
+}
+
+/// How far behind the others a replica is that follows them again.
+fn lag(plane: &Plane) -> f64 {
+    plane.metric("cliproxy_controlplane_log_lag_seconds")
+}
+
+#[tokio::test]
+async fn a_replica_that_was_cut_off_takes_nobody_for_gone_before_it_has_listened_for_a_while() {
+    let (pair, one, two) = Pair::start().await.with_nodes().await;
+    for plane in [&pair.a, &pair.b] {
+        plane.store.connection_faults().set_unavailable(true);
+    }
+    // Longer than a replica may be silent, and less than a node's stream.
+    pair.a.clock.advance(Duration::from_secs(4));
+    eventually(async || lag(&pair.a) >= 4.0).await;
+    // It is the first to be back: the other one says nothing yet.
+    pair.a.store.connection_faults().heal();
+    eventually(async || lag(&pair.a) < 4.0).await;
+    assert_eq!(pair.a.metric("cliproxy_controlplane_replicas"), 2.0);
+    assert_eq!(pair.a.state.nodes.connected_now().len(), 2);
+    pair.b.store.connection_faults().heal();
+    eventually(async || pair.b.state.nodes.connected_now().len() == 2).await;
+    drop((one, two));
+    pair.stop().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_was_away_says_which_nodes_it_has_as_soon_as_it_is_back() {
+    let (pair, one, two) = Pair::start().await.with_nodes().await;
+    let before = pair.store.newest_post().await.unwrap();
+    // As processes that slept: nothing of theirs failed, and others may have taken their nodes for gone.
+    pair.a.clock.advance(Duration::from_secs(4));
+    let back = pair.a.clock.now();
+    let listed = async || {
+        let posts = pair.store.posts_since(before, u32::MAX).await.unwrap().unwrap();
+        let posts = posts.iter().map(|post| from_bytes(&post.body, START, |odd| panic!("{odd}")).unwrap());
+        let listed: BTreeSet<_> =
+            posts.filter(|post| post.whole && post.nodes.len() == 1).map(|post| post.name).collect();
+        listed.len() == 2
+    };
+    eventually(listed).await;
+    let took = pair.a.clock.now() - back;
+    assert!(took < Duration::from_secs(3), "it took {took:?}");
+    drop((one, two));
+    pair.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_that_left_while_the_store_was_away_for_a_moment_is_gone_at_the_other_replica_too() {
+    let (pair, one, two) = Pair::start().await.with_nodes().await;
+    let dropped = || pair.b.metric("cliproxy_controlplane_posts_dropped_total");
+    pair.b.store.connection_faults().set_unavailable(true);
+    drop(two);
+    eventually(async || pair.b.state.nodes.ours().is_empty()).await;
+    // The second post that fails from here on was made after the node had gone.
+    let before = dropped();
+    eventually(async || dropped() >= before + 2.0).await;
+    pair.b.store.connection_faults().heal();
+    let healed = pair.b.clock.now();
+    eventually(async || {
+        // Something changes all the time, of nodes that are connected elsewhere.
+        pair.b.state.nodes.acked_hints(&"node-1".into(), HintVersion(0));
+        pair.a.state.nodes.connected_now().len() == 1
+    })
+    .await;
+    let took = pair.b.clock.now() - healed;
+    assert!(took < Duration::from_secs(2), "it took {took:?}");
+    drop(one);
     pair.stop().await;
 }
 
