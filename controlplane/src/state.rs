@@ -168,6 +168,7 @@ impl State {
         let nodes = self.store.nodes().await?;
         *self.traffic.lock() = traffic;
         self.nodes.remember(nodes);
+        self.fleet.begin_era();
         self.eras.begin(history);
         Ok(())
     }

@@ -197,10 +197,15 @@ impl Follow<'_> {
             return;
         }
         let odd = |error| tracing::warn!(%error, "a part of another replica's post means nothing here");
-        let post = match from_bytes(&posted.body, state.clock.wall(), odd) {
+        let mut post = match from_bytes(&posted.body, state.clock.wall(), odd) {
             Ok(post) => post,
             Err(error) => return tracing::warn!(%error, "another replica's post means nothing here"),
         };
+        if post.history != state.history() {
+            // One of the two has yet to find out that the store has another history. Who led in the other one says
+            // nothing here, and is not to be taken for the newest leader for ever.
+            (post.config, post.leader_epoch, post.passing) = Default::default();
+        }
         let sender = self.peers.heard(&posted.replica, &post, state.clock.now());
         if sender == Sender::New || post.joined {
             wanted.whole.notify_one();

@@ -148,6 +148,7 @@ impl Told {
         let post = Post {
             name: replicas.me.name.clone(),
             advertise_url: replicas.me.advertise_url.clone(),
+            history: state.history(),
             config: state.offered(),
             leader_epoch: term.and_then(|term| term.fence).map_or(0, |fence| fence.epoch),
             node_count: u32::try_from(ours.len()).unwrap_or(u32::MAX),

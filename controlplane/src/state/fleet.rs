@@ -46,6 +46,11 @@ impl Fleet {
         self.leader_epoch.fetch_max(epoch, Ordering::Relaxed);
     }
 
+    /// Forgets who leads, as epochs are counted anew: in another history of the store they may be lower.
+    pub(super) fn begin_era(&self) {
+        self.leader_epoch.store(0, Ordering::Relaxed);
+    }
+
     /// Gives the newest leader's epoch that is known; 0 before one is.
     pub(crate) fn leader_epoch(&self) -> u64 {
         self.leader_epoch.load(Ordering::Relaxed)
@@ -70,5 +75,14 @@ mod tests {
         fleet.led(4);
         fleet.led(3);
         assert_eq!(fleet.leader_epoch(), 4);
+    }
+
+    #[test]
+    fn in_another_history_epochs_begin_anew() {
+        let fleet = Fleet::default();
+        fleet.led(4);
+        fleet.begin_era();
+        fleet.led(3);
+        assert_eq!(fleet.leader_epoch(), 3);
     }
 }

@@ -6,8 +6,8 @@ mod tests;
 use super::{ConvertError, hints, millis, required, telemetry};
 use crate::v1;
 use cliproxy_domain::{
-    ConfigId, Hint, HintVersion, Incarnation, LedgerRow, NodeId, ProbeReport, ProviderName, UrgentEvent,
-    WallTime,
+    ConfigId, Hint, HintVersion, HistoryId, Incarnation, LedgerRow, NodeId, ProbeReport, ProviderName,
+    UrgentEvent, WallTime,
 };
 use prost::Message;
 use std::time::Duration;
@@ -19,6 +19,8 @@ pub struct Post {
     pub name: String,
     /// Where nodes reach it.
     pub advertise_url: Option<String>,
+    /// The history of the store that it goes by.
+    pub history: HistoryId,
     /// The configuration that it has in force.
     pub config: ConfigId,
     /// The epoch under which it leads; 0 when it does not.
@@ -142,6 +144,7 @@ pub fn to_bytes(post: &Post, now: WallTime) -> Vec<u8> {
     v1::ReplicaPost {
         name: post.name.clone(),
         advertise_url: post.advertise_url.clone().unwrap_or_default(),
+        history_id: post.history.0.clone(),
         config: post.config.0,
         leader_epoch: post.leader_epoch,
         joined: post.joined,
@@ -206,6 +209,7 @@ pub fn from_bytes(
     Ok(Post {
         name: wire.name,
         advertise_url: Some(wire.advertise_url).filter(|url| !url.is_empty()),
+        history: HistoryId(wire.history_id),
         config: ConfigId(wire.config),
         leader_epoch: wire.leader_epoch,
         joined: wire.joined,

@@ -41,6 +41,7 @@ fn whole() -> Post {
     Post {
         name: "cp-1".into(),
         advertise_url: Some("https://cp-1:8319".into()),
+        history: HistoryId("history-1".into()),
         config: ConfigId(3),
         leader_epoch: 7,
         joined: true,

@@ -1,7 +1,8 @@
 //! One judges by what all nodes say.
 
 use super::{super::health::checked, *};
-use cliproxy_domain::{HealthState, NodeId};
+use cliproxy_domain::{Fence, HealthState, HistoryId, LeaseName, NodeId};
+use cliproxy_proto::convert::replica::{Post, to_bytes};
 use cliproxy_store::Store;
 use std::time::Duration;
 
@@ -63,4 +64,46 @@ async fn whoever_leads_next_assigns_probes_anew_and_goes_on_with_the_word_on_hea
     assert!(after.revision > before.revision);
     assert_eq!(after.nodes, [NodeId::from("node-2")]);
     b.stop().await;
+}
+
+/// Hands the lease to others so often that its epoch is as high.
+async fn lead_often(store: &MemoryStore, epoch: u64) {
+    let lease = || LeaseName::control_loop();
+    loop {
+        let held = store.lead(lease(), "another".to_owned(), 10 * SECOND).await.unwrap();
+        if held.epoch >= epoch {
+            return;
+        }
+        let fence = Fence { lease: lease(), holder: held.holder, epoch: held.epoch };
+        store.resign(fence).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_leader_of_a_store_that_lost_terms_is_heard_although_its_epoch_is_lower() {
+    let (pair, one, two) = Pair::configured_with(checked()).await.with_nodes().await;
+    let savepoint = pair.store.savepoint();
+    lead_often(&pair.store, 7).await;
+    for plane in [&pair.a, &pair.b] {
+        plane.metric_reaches("cliproxy_controlplane_leader_epoch", 7.0).await;
+    }
+    pair.store.roll_back(&savepoint, HistoryId("history-2".into()));
+    for plane in [&pair.a, &pair.b] {
+        eventually(async || plane.handle.history() == HistoryId("history-2".into())).await;
+    }
+    drop((one, two));
+    // As a replica says it that led before and has not noticed yet.
+    let late = Post { leader_epoch: 7, history: HistoryId("history-1".into()), ..Post::default() };
+    pair.store.post("late".into(), to_bytes(&late, START)).await.unwrap();
+    eventually(async || leads(&pair.a) != leads(&pair.b)).await;
+    let three = TestNode::connect(&pair.a, "node-3").await;
+    let four = TestNode::connect(&pair.b, "node-4").await;
+    for node in [&three, &four] {
+        node.learns(|node| {
+            probers(node) == [NodeId::from("node-3")] || probers(node) == [NodeId::from("node-4")]
+        })
+        .await;
+    }
+    eventually(async || three.assignment("claude") == four.assignment("claude")).await;
+    pair.stop().await;
 }
