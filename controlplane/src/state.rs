@@ -73,7 +73,7 @@ pub(crate) struct State {
     pub(crate) meter: Meter,
     pub(crate) quotas: Quotas,
     /// Held over a commit of the ledger and its folding into the state, and over a reading of sums that folding goes
-    /// on from: nothing is counted twice or left out between the two.
+    /// on from: nothing of this replica's is counted twice or left out between the two.
     pub(crate) ledger: tokio::sync::Mutex<()>,
     /// Whether this replica does what one does for all.
     pub(crate) leading: Leading,
@@ -140,7 +140,6 @@ impl State {
     }
 
     /// Folds sums of windows that ended at `end`, and that the store counts under `minute`, whoever committed them.
-    /// Called with [`State::ledger`] held.
     pub(crate) fn fold_sums(&self, rows: &[LedgerRow], end: WallTime, minute: WallTime, now: WallTime) {
         self.traffic.lock().fold(rows, end, now);
         self.quotas.fold(rows, minute);

@@ -52,12 +52,22 @@ pub(crate) async fn run(
 }
 
 impl Clerk {
-    /// Stores one group; safe to repeat.
+    /// Stores one group; safe to repeat. What it was decided on is recorded beside it: the other replicas wait for what
+    /// was decided alone.
     async fn store(&self, group: &[Decided]) -> Result<(), StoreError> {
+        let (changed, recorded) = tokio::join!(self.change(group), self.record(group));
+        changed.and(recorded)
+    }
+
+    async fn record(&self, group: &[Decided]) -> Result<(), StoreError> {
         let events: Vec<_> = group.iter().filter_map(|decided| decided.event.clone()).collect();
-        if !events.is_empty() {
-            self.state.store.record_events(events, self.state.clock.wall()).await?;
+        if events.is_empty() {
+            return Ok(());
         }
+        self.state.store.record_events(events, self.state.clock.wall()).await
+    }
+
+    async fn change(&self, group: &[Decided]) -> Result<(), StoreError> {
         for change in changes_of(group) {
             let (has_hints, fence) = (!change.hints.is_empty(), change.fence.clone());
             match (self.state.store.change(change).await, fence) {

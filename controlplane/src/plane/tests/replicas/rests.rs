@@ -34,6 +34,39 @@ async fn without_the_doorbell_it_takes_a_second() {
 }
 
 #[tokio::test]
+async fn a_commit_of_usage_that_waits_for_the_store_keeps_no_word_on_rests_away() {
+    let (pair, mut one, two) = Pair::start().await.with_nodes().await;
+    let turn = pair.b.state.ledger.lock().await;
+    one.calls(calls("claude", AttemptCounts { ok: 1, ..Default::default() })).await;
+    // The second post from here on was made after the commit: the other replica has been told of the usage by then.
+    let posts = pair.a.metric("cliproxy_controlplane_posts_total");
+    pair.a.metric_reaches("cliproxy_controlplane_posts_total", posts + 2.0).await;
+    let told = pair.b.clock.now();
+    one.tells(event("event-1", "main", MINUTE)).await;
+    two.learns(|node| node.rest(&credential_key("main")).is_some()).await;
+    let took = pair.b.clock.now() - told;
+    assert!(took < SECOND, "it took {took:?}");
+    drop(turn);
+    pair.stop().await;
+}
+
+#[tokio::test]
+async fn nodes_of_the_other_replica_wait_for_one_commit() {
+    let (pair, mut one, two) = Pair::start().await.with_nodes().await;
+    let commit = Duration::from_millis(800);
+    pair.store.faults().delay_commits(commit);
+    let told = pair.b.clock.now();
+    let learns = two.learns(|node| node.rest(&credential_key("main")).is_some());
+    tokio::join!(one.tells(event("event-1", "main", MINUTE)), async {
+        learns.await;
+        let took = pair.b.clock.now() - told;
+        assert!(took < 2 * commit, "it took {took:?}");
+    });
+    pair.store.faults().heal();
+    pair.stop().await;
+}
+
+#[tokio::test]
 async fn errors_are_too_many_wherever_their_nodes_are_connected() {
     let (pair, mut one, mut two) = Pair::start().await.with_nodes().await;
     for i in 0..3 {
