@@ -36,8 +36,9 @@ pub trait Configurations: Send + Sync + 'static {
         Box::pin(async {})
     }
 
-    /// Has the configuration in force numbered anew, as the store has another history. Of no concern where the store
-    /// cannot go back to an earlier state while it is in use.
+    /// Has the configuration in force numbered anew, as the store has another history, unless that has it, or one with a
+    /// higher number. Called again from time to time while the store's newest number is lower than the one in force. Of no
+    /// concern where the store cannot go back to an earlier state while it is in use.
     fn number_again(&self) -> Reading<'_, ()> {
         Box::pin(async {})
     }

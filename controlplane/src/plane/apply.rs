@@ -98,6 +98,7 @@ impl Handle {
             at: self.state.clock.wall(),
             text,
             follows,
+            above: self.in_force(),
         };
         let id = self.number(new).await?;
         let providers = snapshot.providers.len();

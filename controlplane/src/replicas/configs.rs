@@ -29,7 +29,13 @@ pub(super) async fn run(replicas: &Replicas, end: &CancellationToken) {
             _ = tick.tick() => {}
         }
         let Some(newest) = newest(replicas).await else { continue };
-        if newest == replicas.state.offered() {
+        let offered = replicas.state.offered();
+        if newest == offered {
+            continue;
+        }
+        if newest < offered {
+            // The store has another history, and has not numbered it yet.
+            configurations.number_again().await;
             continue;
         }
         tried = if newest == tried.0 { (newest, tried.1 + 1) } else { (newest, 0) };
@@ -39,10 +45,10 @@ pub(super) async fn run(replicas: &Replicas, end: &CancellationToken) {
     }
 }
 
-/// Asks the store for the newest number; `None` when there is none, or no answer.
+/// Asks the store for the newest number, 0 when there is none; `None` when it does not answer.
 async fn newest(replicas: &Replicas) -> Option<ConfigId> {
     match replicas.state.store.configs(1).await {
-        Ok(newest) => newest.first().map(|config| config.id),
+        Ok(newest) => Some(newest.first().map_or(ConfigId(0), |config| config.id)),
         Err(error) => {
             replicas.metrics.store_errors.inc();
             tracing::debug!(%error, "the store did not say which configuration is the newest");

@@ -67,14 +67,16 @@ pub(crate) async fn newest(connection: &mut PgConnection, limit: u32) -> Result<
 pub(crate) async fn put(connection: &mut PgConnection, new: &NewConfig) -> Result<ConfigId, Fault> {
     let active: Option<Head> = sqlx::query_as(sql::NEWEST_CONFIG).fetch_optional(&mut *connection).await?;
     let newest = match active {
-        Some((id, hash)) if hash.cast_unsigned() == new.hash => return Ok(ConfigId(id.cast_unsigned())),
+        Some((id, hash)) if new.is_numbered(ConfigId(id.cast_unsigned()), hash.cast_unsigned()) => {
+            return Ok(ConfigId(id.cast_unsigned()));
+        }
         Some((id, _)) => ConfigId(id.cast_unsigned()),
         None => ConfigId(0),
     };
     if new.follows.is_some_and(|follows| follows != newest) {
         return Err(Fault::Superseded(newest));
     }
-    let id = newest.next();
+    let id = new.number_after(newest);
     sqlx::query(sql::ADD_CONFIG)
         .bind(id.0.cast_signed())
         .bind(new.hash.cast_signed())

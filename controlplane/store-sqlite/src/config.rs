@@ -63,15 +63,18 @@ pub(crate) async fn put(connection: &mut SqliteConnection, new: NewConfig) -> Re
     let query = sqlx::query_as(sql::ACTIVE_CONFIG);
     let active: Option<Head> = query.fetch_optional(&mut *connection).await.map_err(Fault::from)?;
     let newest = match active {
-        Some((id, hash)) if hash.cast_unsigned() == new.hash => return Ok(ConfigId(id.cast_unsigned())),
+        Some((id, hash)) if new.is_numbered(ConfigId(id.cast_unsigned()), hash.cast_unsigned()) => {
+            return Ok(ConfigId(id.cast_unsigned()));
+        }
         Some((id, _)) => ConfigId(id.cast_unsigned()),
         None => ConfigId(0),
     };
     if new.follows.is_some_and(|follows| follows != newest) {
         return Err(StoreError::Superseded { newest });
     }
-    write(connection, newest.next(), new).await?;
-    Ok(newest.next())
+    let id = new.number_after(newest);
+    write(connection, id, new).await?;
+    Ok(id)
 }
 
 async fn write(connection: &mut SqliteConnection, id: ConfigId, new: NewConfig) -> Result<(), Fault> {

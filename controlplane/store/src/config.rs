@@ -43,9 +43,22 @@ pub struct NewConfig {
     /// The configuration that it must follow: another newest one is [`StoreError::Superseded`]. `None`: whichever is
     /// the newest.
     pub follows: Option<ConfigId>,
+    /// Numbers up to this are taken, though the store may have lost them: whoever numbers again what was lost gets a
+    /// higher one than any that he knows, so that of two who do it the later one is known by its number.
+    pub above: ConfigId,
 }
 
 impl NewConfig {
+    /// Tells whether the newest, of that number and hash, is what this one says already.
+    pub fn is_numbered(&self, newest: ConfigId, hash: u64) -> bool {
+        hash == self.hash && newest >= self.above
+    }
+
+    /// Gives its number where `newest` is the highest.
+    pub fn number_after(&self, newest: ConfigId) -> ConfigId {
+        newest.max(self.above).next()
+    }
+
     /// Gives the entries sorted, one for each kind and key: of several the last.
     pub fn into_sorted_entries(self) -> Vec<ConfigEntry> {
         let by_name: BTreeMap<(i32, String), u64> =

@@ -113,8 +113,9 @@ pub trait Store: Send + Sync + 'static {
     /// Gives the text that a configuration was made of, where it was kept.
     fn config_text(&self, id: ConfigId) -> StoreFuture<'_, Option<String>>;
 
-    /// Numbers a configuration and makes it the active one. The number is one above the highest; when the active
-    /// one has the same hash, nothing is written and its number is given, whatever it was to follow.
+    /// Numbers a configuration and makes it the active one. The number is one above the highest, or above what it names;
+    /// when the active one has the same hash and no lower number than that, nothing is written and its number is given,
+    /// whatever it was to follow.
     ///
     /// # Errors
     /// Beside those of every method [`StoreError::Superseded`], when another is the newest than it was to follow.

@@ -212,17 +212,39 @@ impl Configuration {
         Ok(numbered.first().map_or(ConfigId(0), |newest| newest.id))
     }
 
-    /// Has the configuration in force numbered in another history of the store.
+    /// Has the configuration in force numbered in another history of the store, where that one has lost it.
     pub(super) async fn number_shared_again(&self, in_force: &mut InForce) {
         let number = self.handle.in_force();
         if number == ConfigId(0) || !self.handle.is_offered(number) {
             return self.adopt_newest(in_force).await;
         }
-        let author = Author::file("the database has another history");
-        let (snapshot, text) = (in_force.snapshot.clone(), Some(in_force.text.clone()));
-        let again = self.handle.propose(Proposal { snapshot, text, follows: None, author }).await;
-        if let Err(error) = again {
-            tracing::error!(%error, "the configuration in force could not be numbered anew");
+        if let Err(error) = self.try_number_again(in_force, number).await {
+            tracing::error!(%error, "the configuration in force could not be numbered anew; it is tried again");
+        }
+    }
+
+    /// Numbers what is in force unless the store has it, or one with a higher number: that one is newer, be it of this
+    /// history or of the one before, as this replica may have been away while others went on.
+    async fn try_number_again(&self, in_force: &mut InForce, number: ConfigId) -> Result<(), ApplyError> {
+        let hash = Handle::hash(&in_force.snapshot)?;
+        loop {
+            let numbered = self.handle.numbered(1).await?;
+            let newest = numbered.first().map_or(ConfigId(0), |newest| newest.id);
+            if newest > number {
+                self.adopt_newest(in_force).await;
+                return Ok(());
+            }
+            if newest == number && numbered.first().is_some_and(|newest| newest.hash == hash) {
+                return Ok(());
+            }
+            let author = Author::file("the database has another history");
+            let (snapshot, text) = (in_force.snapshot.clone(), Some(in_force.text.clone()));
+            let again = Proposal { snapshot, text, follows: Some(newest), author };
+            match self.handle.propose(again).await {
+                // Another replica was faster: with the same one, or with a newer one.
+                Err(ApplyError::Superseded { .. }) => {}
+                other => return other.map(|_| ()),
+            }
         }
     }
 

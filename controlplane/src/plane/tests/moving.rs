@@ -117,6 +117,7 @@ async fn a_node_that_has_what_this_replica_has_not_read_yet_is_not_sent_back() {
         at: START,
         text: None,
         follows: None,
+        above: ConfigId(0),
     });
     assert_eq!(id.await.unwrap(), ConfigId(2));
     let mut hello = hello("node-1", 2);

@@ -30,6 +30,7 @@ struct Known {
     text: String,
     kept: BTreeMap<ConfigId, String>,
     read_only: bool,
+    fails_to_number: bool,
 }
 
 impl Texts {
@@ -47,6 +48,11 @@ impl Texts {
     /// From now on the file cannot be written.
     pub(super) fn make_read_only(&self) {
         self.known.lock().read_only = true;
+    }
+
+    /// Fails the next time that it is to number the configuration in force anew.
+    pub(super) fn fail_to_number(&self) {
+        self.known.lock().fails_to_number = true;
     }
 
     /// Forgets the text of a configuration.
@@ -165,6 +171,9 @@ impl Configurations for Texts {
 
     fn number_again(&self) -> Reading<'_, ()> {
         Box::pin(async {
+            if std::mem::take(&mut self.known.lock().fails_to_number) {
+                return;
+            }
             let (_turn, text) = (self.turn.lock().await, self.text());
             let Ok(checked) = read("store", &text) else { return };
             let author = Author::file("the store has another history");

@@ -84,6 +84,7 @@ async fn whatever_concerns_all_replicas_rings_the_doorbell_of_each() {
         at: NOW,
         text: None,
         follows: None,
+        above: cliproxy_domain::ConfigId(0),
     };
     for what in ["change", "post", "config", "lease"] {
         bell.mark_unchanged();

@@ -167,6 +167,20 @@ fn is_superseded_by<T>(newest: u64, answer: &Result<T, StoreError>) -> bool {
     matches!(answer, Err(StoreError::Superseded { newest: found }) if found.0 == newest)
 }
 
+/// Numbers above what is taken elsewhere, also what is active already under a lower number; and once.
+pub async fn numbers_that_are_taken_are_passed_over<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let store = harness.store();
+    let above = |hash, above| NewConfig { above: ConfigId(above), ..config(hash) };
+    assert_eq!(store.put_config(above(10, 7)).await?, ConfigId(8));
+    assert_eq!(store.put_config(above(10, 8)).await?, ConfigId(8));
+    assert_eq!(store.put_config(above(20, 3)).await?, ConfigId(9));
+    assert_eq!(store.put_config(above(20, 10)).await?, ConfigId(11));
+    let newest = store.configs(10).await?;
+    assert_eq!(newest.iter().map(|config| config.id.0).collect::<Vec<_>>(), [11, 9, 8]);
+    Ok(())
+}
+
 /// Numbers a configuration that follows the newest one, and refuses one that follows another, which changes nothing.
 pub async fn a_configuration_follows_the_newest_or_is_refused<H: Harness>() -> CaseResult {
     let harness = H::fresh().await;

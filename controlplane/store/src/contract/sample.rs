@@ -35,6 +35,7 @@ pub(super) fn config(hash: u64) -> NewConfig {
         at: NOW,
         text: None,
         follows: None,
+        above: cliproxy_domain::ConfigId(0),
     }
 }
 

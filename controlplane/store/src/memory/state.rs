@@ -134,7 +134,7 @@ impl State {
 
     pub(super) fn put_config(&mut self, new: NewConfig) -> Result<ConfigId, StoreError> {
         let newest = match self.active_config() {
-            Some(active) if active.hash == new.hash => return Ok(active.id),
+            Some(active) if new.is_numbered(active.id, active.hash) => return Ok(active.id),
             Some(active) => active.id,
             None => ConfigId(0),
         };
@@ -142,7 +142,7 @@ impl State {
             return Err(StoreError::Superseded { newest });
         }
         self.news += 1;
-        let id = newest.next();
+        let id = new.number_after(newest);
         let hash = new.hash;
         let summary =
             ConfigSummary { id, hash, author: new.author.clone(), reason: new.reason.clone(), at: new.at };

@@ -162,6 +162,62 @@ async fn in_another_history_what_is_in_force_is_numbered_anew() {
     a.put(&text(3), None).await.unwrap();
     store.roll_back(&savepoint, HistoryId("two".into()));
     a.configuration.number_again().await;
-    assert_eq!((a.handle.in_force(), a.attempts().await), (ConfigId(2), 3));
-    assert_eq!(store.config_text(ConfigId(2)).await.unwrap(), Some(text(3)));
+    assert_eq!((a.handle.in_force(), a.attempts().await), (ConfigId(4), 3));
+    assert_eq!(store.config_text(ConfigId(4)).await.unwrap(), Some(text(3)));
+    a.configuration.number_again().await;
+    assert_eq!(store.configs(10).await.unwrap().len(), 2, "it is numbered once");
+}
+
+#[tokio::test]
+async fn in_another_history_a_replica_that_was_away_does_not_bring_back_what_others_replaced() {
+    let store = shared();
+    let (a, b) = (Replica::start(&store, &text(1), "k").await, Replica::start(&store, &text(1), "k").await);
+    a.put(&text(2), None).await.unwrap();
+    let savepoint = store.savepoint();
+    a.put(&text(3), None).await.unwrap();
+    // The third is lost, and the second replica has not heard of the second.
+    store.roll_back(&savepoint, HistoryId("two".into()));
+    b.configuration.number_again().await;
+    assert_eq!((b.handle.in_force(), b.attempts().await), (ConfigId(2), 2));
+    a.configuration.number_again().await;
+    b.configuration.number_again().await;
+    for replica in [&a, &b] {
+        assert_eq!((replica.handle.in_force(), replica.attempts().await), (ConfigId(4), 3));
+    }
+    assert_eq!(store.configs(10).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn in_another_history_what_somebody_has_put_in_force_since_stays() {
+    let store = shared();
+    let (a, b) = (Replica::start(&store, &text(1), "k").await, Replica::start(&store, &text(1), "k").await);
+    let savepoint = store.savepoint();
+    a.put(&text(2), None).await.unwrap();
+    b.configuration.take_up().await;
+    store.roll_back(&savepoint, HistoryId("two".into()));
+    b.put(&text(4), Some(1)).await.unwrap();
+    a.configuration.number_again().await;
+    assert_eq!((a.handle.in_force(), a.attempts().await), (ConfigId(3), 4));
+    assert_eq!(store.configs(10).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn of_what_two_replicas_have_in_force_the_later_one_wins_in_another_history_whoever_is_first() {
+    for first in [0, 1] {
+        let store = shared();
+        let savepoint = store.savepoint();
+        let behind = Replica::start(&store, &text(1), "k").await;
+        let ahead = Replica::start(&store, &text(1), "k").await;
+        behind.put(&text(2), None).await.unwrap();
+        ahead.put(&text(3), None).await.unwrap();
+        // As a backup of before both.
+        store.roll_back(&savepoint, HistoryId("two".into()));
+        let replicas = [&behind, &ahead];
+        for turn in [first, 1 - first, first] {
+            replicas[turn].configuration.number_again().await;
+        }
+        for replica in replicas {
+            assert_eq!((replica.handle.in_force().0, replica.attempts().await), (4, 3), "{first}");
+        }
+    }
 }

@@ -61,6 +61,17 @@ impl Texts {
         Ok(applied)
     }
 
+    /// Numbers what is in force unless the database has a later one.
+    async fn number_what_is_lost(&self) -> Result<(), ApplyError> {
+        let newest = self.handle.numbered(1).await.map_err(ApplyError::from)?;
+        let newest = newest.first().map_or(ConfigId(0), |newest| newest.id);
+        if newest > self.handle.in_force() {
+            return self.take_newest().await;
+        }
+        let author = Author { name: "history".to_owned(), ..Author::default() };
+        self.put(self.text(), Some(newest), author).await.map(|_| ())
+    }
+
     fn text(&self) -> String {
         self.text.lock().expect("no panic").clone()
     }
@@ -114,8 +125,7 @@ impl Configurations for Texts {
 
     fn number_again(&self) -> Reading<'_, ()> {
         Box::pin(async {
-            let author = Author { name: "history".to_owned(), ..Author::default() };
-            if let Err(error) = self.put(self.text(), None, author).await {
+            if let Err(error) = self.number_what_is_lost().await {
                 tracing::warn!(%error, "the configuration was not numbered anew");
             }
         })

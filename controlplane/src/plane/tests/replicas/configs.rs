@@ -1,7 +1,8 @@
 //! Configurations that one replica puts in force.
 
 use super::*;
-use cliproxy_domain::ConfigId;
+use cliproxy_domain::{ConfigId, HistoryId};
+use cliproxy_store::Store;
 use hyper::Method;
 
 const CONFIG: &str = "/v0/operations/config";
@@ -65,5 +66,23 @@ async fn a_replica_that_cannot_make_the_newest_says_so_and_offers_its_nodes_noth
     eventually(async || pair.b.state.nodes.get(&"node-1".into()).unwrap().config == ConfigId(3)).await;
     assert_eq!(pair.b.get("/ready").await.status.as_u16(), 200);
     drop(node);
+    pair.stop().await;
+}
+
+#[tokio::test]
+async fn a_configuration_that_could_not_be_numbered_anew_at_once_is_numbered_later() {
+    let pair = Pair::start().await;
+    let savepoint = pair.store.savepoint();
+    put(&pair.a, "", "attempts: 7").await;
+    eventually(async || attempts(&pair.b) == 7).await;
+    for plane in [&pair.a, &pair.b] {
+        plane.texts.fail_to_number();
+    }
+    pair.store.roll_back(&savepoint, HistoryId("history-2".into()));
+    eventually(async || pair.store.configs(1).await.unwrap()[0].id == ConfigId(3)).await;
+    for plane in [&pair.a, &pair.b] {
+        eventually(async || plane.handle.in_force() == ConfigId(3)).await;
+        assert_eq!(attempts(plane), 7);
+    }
     pair.stop().await;
 }

@@ -177,6 +177,7 @@ async fn the_doorbell_rings_at_all_connections_for_what_others_are_to_hear() {
         at: NOW,
         text: None,
         follows: None,
+        above: ConfigId(0),
     };
     store.change(change(1)).await.unwrap();
     assert!(heard.has_changed().unwrap());
