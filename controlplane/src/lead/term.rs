@@ -8,12 +8,13 @@ use cliproxy_store::StoreError;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// How long a lease holds without being renewed, by the store's clock.
-const TTL: Duration = Duration::from_secs(5);
+/// How long a lease holds without being renewed, by the store's clock: another one leads within five seconds, the time
+/// that it takes to ask for the lease included.
+const TTL: Duration = Duration::from_millis(4_750);
 /// How often it is renewed.
 const RENEW: Duration = Duration::from_millis(1_500);
 /// How long after the last renewal was sent this replica still holds it by its own clock, which may run slow.
-const HELD: Duration = Duration::from_millis(4_500);
+const HELD: Duration = Duration::from_millis(4_250);
 /// How soon a renewal that failed is tried again.
 const AGAIN: Duration = Duration::from_millis(250);
 /// How long the end waits for what jobs have counted.

@@ -4,8 +4,8 @@ use super::fixture::{BUSY, RATE, books_are_exact, layout, none_failed};
 use cliproxy_testkit::{Cluster, LONG_PATIENCE, now, poll_until};
 use std::time::Duration;
 
-/// A lease of five seconds is renewed each one and a half: it does not run out sooner than this.
-const RUNS_OUT: Duration = Duration::from_millis(3_500);
+/// A lease is renewed each one and a half seconds: it does not run out sooner than this.
+const RUNS_OUT: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_control_planes_are_upgraded_one_after_the_other_without_a_failed_request() {
@@ -60,8 +60,7 @@ async fn another_control_plane_leads_at_once_when_one_resigns_and_within_its_lea
     let took = now() - began;
     println!("another leads {} ms after SIGKILL", took.as_millis());
     assert_eq!((third, cluster.epoch()), (first, epoch + 2));
-    // A lease of five seconds, and a look each one and a half.
-    assert!(took < Duration::from_millis(6_500) + BUSY, "{took:?}");
+    assert!(took < Duration::from_secs(5) + BUSY, "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,7 +36,7 @@ pub(super) async fn run(cluster: &mut Cluster, options: &Options) -> Vec<Row> {
     let told = (cluster.epoch() - epoch) as f64;
     let mut rows = Vec::new();
     for (name, times, most) in
-        [("leader ended in order", &resigned, 200.0), ("leader killed", &killed, 6_500.0)]
+        [("leader ended in order", &resigned, 200.0), ("leader killed", &killed, 5_000.0)]
     {
         rows.push(Row::told(name, "times", times.count() as f64));
         rows.push(Row::told(name, "until another leads, median, ms", ms(times.median())));
