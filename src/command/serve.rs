@@ -45,7 +45,7 @@ pub async fn both(
     let metrics = Metrics::new();
     let config = loaded.config.clone();
     link::refuse_tls(&config)?;
-    let (control, configuration) = setup::control_plane(loaded, request, &metrics).await?;
+    let (control, configuration) = Box::pin(setup::control_plane(loaded, request, &metrics)).await?;
     let addresses = control.addresses();
     let options = NodeOptions {
         endpoints: vec![format!("http://{}", addresses.nodes)],
