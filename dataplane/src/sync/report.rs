@@ -99,7 +99,7 @@ impl Reporter {
                     let Ok(permit) = permit else { return SessionError::Closed };
                     if let Some(batch) = self.queue.lock().after(sent) {
                         sent = batch.seq;
-                        permit.send(ReportUp { message: Some(Message::Batch(batch_to_wire(batch))) });
+                        permit.send(ReportUp { message: Some(Message::Batch(batch_to_wire(&batch))) });
                     }
                 }
                 () = self.changed.notified(), if !has_more => {}

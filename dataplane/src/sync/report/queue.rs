@@ -2,6 +2,7 @@
 
 use cliproxy_domain::{AttemptCounts, Batch, Incarnation, LedgerKey, LedgerRow, Seq, TokenUsage, WallTime};
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
@@ -25,6 +26,9 @@ pub(super) struct Queue {
     incarnation: Incarnation,
     /// Acknowledged, oldest first, with when.
     acked: VecDeque<(Instant, Batch)>,
+    /// Numbers before the unacknowledged ones of which nothing is left: from the first to before the second. They are
+    /// made when they are sent, as there may be millions of them.
+    gone: Option<(Seq, Seq)>,
     /// Frozen batches, oldest first: a re-send is the same batch.
     unacked: VecDeque<Batch>,
     next: Seq,
@@ -57,6 +61,7 @@ impl Queue {
         Self {
             incarnation,
             acked: VecDeque::new(),
+            gone: None,
             unacked: VecDeque::new(),
             next: Seq(1),
             waiting: VecDeque::new(),
@@ -123,31 +128,44 @@ impl Queue {
     /// Gives the lowest number that can still be sent.
     pub(super) fn oldest(&self) -> Seq {
         let kept = self.acked.front().map(|(_, batch)| batch.seq);
-        kept.or(self.unacked.front().map(|batch| batch.seq)).unwrap_or(self.next)
+        kept.unwrap_or_else(|| self.first_unacked())
+    }
+
+    /// Gives the lowest number that is not acknowledged.
+    fn first_unacked(&self) -> Seq {
+        let gone = self.gone.map(|(from, _)| from);
+        gone.or(self.unacked.front().map(|batch| batch.seq)).unwrap_or(self.next)
     }
 
     /// Gives the first batch after a number that is not acknowledged.
-    pub(super) fn after(&self, sent: Seq) -> Option<&Batch> {
-        self.unacked.iter().find(|batch| batch.seq > sent)
+    pub(super) fn after(&self, sent: Seq) -> Option<Cow<'_, Batch>> {
+        if let Some((from, to)) = self.gone
+            && sent.next() < to
+        {
+            return Some(Cow::Owned(self.nothing(sent.next().max(from))));
+        }
+        self.unacked.iter().find(|batch| batch.seq > sent).map(Cow::Borrowed)
     }
 
     /// Counts the batches that are not acknowledged.
-    pub(super) fn unacked(&self) -> usize {
-        self.unacked.len()
+    pub(super) fn unacked(&self) -> u64 {
+        let gone = self.gone.map_or(0, |(from, to)| to.0 - from.0);
+        gone + self.unacked.len() as u64
     }
 
     /// Tells whether everything that was counted is acknowledged.
     pub(super) fn is_settled(&self) -> bool {
-        self.unacked.is_empty() && self.waiting.is_empty()
+        self.gone.is_none() && self.unacked.is_empty() && self.waiting.is_empty()
     }
 
     /// Takes what the control plane says is committed. When that is less than it once said, what it lost is put back, to
     /// be sent again.
     pub(super) fn committed(&mut self, up_to: Seq, now: Instant) -> WentBack {
-        let first_unacked = self.unacked.front().map_or(self.next, |batch| batch.seq);
+        let first_unacked = self.first_unacked();
         if up_to.next() < first_unacked {
             return self.go_back(up_to, first_unacked);
         }
+        self.gone = self.gone.map(|(from, to)| (from.max(up_to.next()), to)).filter(|(from, to)| from < to);
         while let Some(batch) = self.unacked.pop_front_if(|batch| batch.seq <= up_to) {
             self.acked.push_back((now, batch));
         }
@@ -161,19 +179,22 @@ impl Queue {
             self.unacked.push_front(batch);
             went.again += 1;
         }
-        let first = self.unacked.front().map_or(first_unacked, |batch| batch.seq);
-        let at = self.unacked.front().map_or(self.until, |batch| batch.window_start);
-        let mut seq = first;
-        while seq > up_to.next() {
-            seq = Seq(seq.0 - 1);
-            self.unacked.push_front(self.nothing(seq, at));
-            went.lost += 1;
+        // What was acknowledged follows one another up to the first that is not: either some of it is as old as what was
+        // lost, or all of it was put back and what came before is gone.
+        let first = if went.again > 0 { self.unacked.front().map(|batch| batch.seq) } else { None };
+        let first = first.unwrap_or(first_unacked);
+        if up_to.next() < first {
+            went.lost = first.0 - up_to.next().0;
+            let to = self.gone.filter(|_| went.again == 0).map_or(first, |(_, to)| to);
+            self.gone = Some((up_to.next(), to));
         }
         went
     }
 
-    fn nothing(&self, seq: Seq, at: WallTime) -> Batch {
+    /// Makes what stands in for a batch that is gone.
+    fn nothing(&self, seq: Seq) -> Batch {
         let (incarnation, window) = (self.incarnation, Duration::ZERO);
+        let at = self.unacked.front().map_or(self.until, |batch| batch.window_start);
         Batch { incarnation, seq, window_start: at, window, rows: Vec::new() }
     }
 

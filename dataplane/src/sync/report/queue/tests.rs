@@ -29,8 +29,18 @@ fn calls(batch: &Batch) -> u64 {
     batch.rows.iter().map(|row| row.attempts.ok).sum()
 }
 
+/// Gives what is sent after a number: numbers, each with how many calls it counts.
+fn sent_after(queue: &Queue, mut sent: u64) -> Vec<(u64, u64)> {
+    let mut all = Vec::new();
+    while let Some(batch) = queue.after(Seq(sent)) {
+        sent = batch.seq.0;
+        all.push((sent, calls(&batch)));
+    }
+    all
+}
+
 fn unacked(queue: &Queue) -> Vec<u64> {
-    queue.unacked.iter().map(|batch| batch.seq.0).collect()
+    sent_after(queue, 0).into_iter().map(|(seq, _)| seq).collect()
 }
 
 #[test]
@@ -67,7 +77,7 @@ fn windows_of_a_long_outage_merge_and_stay_near_their_time_and_nothing_is_lost()
 fn a_batch_that_was_numbered_never_changes() {
     let mut queue = queue();
     count(&mut queue, 0, 1);
-    let first = queue.after(Seq(0)).unwrap().clone();
+    let first = queue.after(Seq(0)).unwrap().into_owned();
     count(&mut queue, 1, 5);
     assert_eq!(*queue.after(Seq(0)).unwrap(), first);
 }
@@ -90,7 +100,7 @@ fn what_was_acknowledged_is_sent_again_when_the_control_plane_lost_it() {
     assert_eq!((unacked(&queue), queue.oldest()), (vec![8, 9], Seq(1)));
     assert_eq!(queue.committed(Seq(4), now()), WentBack { again: 3, lost: 0 });
     assert_eq!(unacked(&queue), [5, 6, 7, 8, 9]);
-    assert_eq!(calls(queue.after(Seq(4)).unwrap()), 1);
+    assert_eq!(calls(&queue.after(Seq(4)).unwrap()), 1);
     // It lost nothing more, and takes it all.
     assert_eq!(queue.committed(Seq(9), now()), WentBack::default());
     assert!(queue.is_settled());
@@ -106,8 +116,32 @@ async fn what_is_older_than_two_minutes_is_gone_and_the_numbers_go_on_all_the_sa
     queue.committed(Seq(4), now());
     assert_eq!(queue.oldest(), Seq(4));
     assert_eq!(queue.committed(Seq(1), now()), WentBack { again: 1, lost: 2 });
-    assert_eq!(unacked(&queue), [2, 3, 4, 5]);
-    assert_eq!(queue.unacked.iter().map(calls).collect::<Vec<_>>(), [0, 0, 1, 1]);
+    assert_eq!(sent_after(&queue, 1), [(2, 0), (3, 0), (4, 1), (5, 1)]);
+    // It takes one of those that are gone, and loses it again, and one more.
+    queue.committed(Seq(2), now());
+    assert_eq!((unacked(&queue), queue.oldest()), (vec![3, 4, 5], Seq(3)));
+    assert_eq!(queue.committed(Seq(0), now()), WentBack { again: 0, lost: 2 });
+    assert_eq!(sent_after(&queue, 0), [(1, 0), (2, 0), (3, 0), (4, 1), (5, 1)]);
+    queue.committed(Seq(5), now());
+    assert!(queue.is_settled());
+    assert_eq!(queue.committed(Seq(2), now()), WentBack { again: 2, lost: 1 });
+    assert_eq!(sent_after(&queue, 2), [(3, 0), (4, 1), (5, 1)]);
+}
+
+/// A backup of long ago was restored.
+#[test]
+fn millions_of_numbers_that_are_gone_take_no_room_and_are_sent_one_by_one() {
+    let mut queue = queue();
+    queue.next = Seq(10_000_000);
+    count(&mut queue, 0, 1);
+    assert_eq!(queue.committed(Seq(7), now()), WentBack { again: 0, lost: 9_999_992 });
+    assert_eq!(queue.unacked.len(), 1);
+    assert_eq!((queue.unacked(), queue.oldest()), (9_999_993, Seq(8)));
+    let next = |sent: u64| queue.after(Seq(sent)).map(|batch| (batch.seq, calls(&batch)));
+    assert_eq!(next(7), Some((Seq(8), 0)));
+    assert_eq!(next(9_999_999), Some((Seq(10_000_000), 1)));
+    assert_eq!(queue.committed(Seq(10_000_000), now()), WentBack::default());
+    assert!(queue.is_settled());
 }
 
 #[test]
@@ -168,7 +202,7 @@ fn nothing_is_lost_or_counted_twice_whatever_the_store_forgets_within_two_minute
             while let Some(batch) = queue.after(sent) {
                 sent = batch.seq;
                 if batch.seq.0 == stored.len() as u64 + 1 {
-                    stored.push(calls(batch));
+                    stored.push(calls(&batch));
                 }
             }
         }
@@ -179,7 +213,7 @@ fn nothing_is_lost_or_counted_twice_whatever_the_store_forgets_within_two_minute
             while let Some(batch) = queue.after(sent) {
                 sent = batch.seq;
                 if batch.seq.0 == stored.len() as u64 + 1 {
-                    stored.push(calls(batch));
+                    stored.push(calls(&batch));
                 }
             }
         }
