@@ -131,13 +131,16 @@ impl Failover {
                 changes.mark_unchanged();
                 let news = self.news(&told, all);
                 let taken = news.is_empty() || self.send(other, &news).await;
-                if taken {
-                    told.extend(news.into_iter().map(|rest| (rest.key.clone(), rest)));
-                    all = false;
-                } else {
+                if !taken {
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
+                let is_full = news.len() == MOST;
+                told.extend(news.into_iter().map(|rest| (rest.key.clone(), rest)));
+                if is_full {
+                    continue;
+                }
+                all = false;
             }
             tokio::select! {
                 biased;

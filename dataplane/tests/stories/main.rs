@@ -16,6 +16,7 @@ mod http2;
 mod network;
 mod never_counted;
 mod node;
+mod peers;
 mod profiles;
 mod records;
 mod replies;

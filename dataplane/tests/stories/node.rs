@@ -177,6 +177,12 @@ impl Node {
         Answer::read(self.open(request.expect("a request")).await).await
     }
 
+    /// Has the node hear that something rests.
+    pub fn hears(&self, rest: Cooldown) {
+        let now = rest.started_at;
+        self.live.hint(Hint::Cooldown(rest), now);
+    }
+
     /// Gives the word on what is named as `provider`, `provider/credential` or `provider/credential/model`.
     pub fn rest(&self, subject: &str) -> Option<Cooldown> {
         self.live.hints().into_iter().find_map(|hint| match hint {
