@@ -16,8 +16,10 @@ const CHANNEL: &str = "cliproxy_log";
 /// How long the listening connection may say nothing before it is asked whether it is still there.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// How long it may take to answer, and to connect.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long it may take to answer, and to connect. An attempt that is cut off begins anew: on a machine with too much to
+/// do a short time would let none succeed.
+const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long to wait before connecting again: the first time, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -78,10 +80,10 @@ async fn listen(options: PgConnectOptions, place: Place, bell: watch::Sender<u64
 }
 
 async fn connect(options: &PgConnectOptions) -> Result<PgListener, String> {
-    let connected = timeout(PATIENCE, async {
+    let connected = timeout(CONNECT_PATIENCE, async {
         // A pool of its own: the listener keeps its connection for good.
         let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-        let pool = pool.acquire_timeout(PATIENCE).connect_lazy_with(options.clone());
+        let pool = pool.acquire_timeout(CONNECT_PATIENCE).connect_lazy_with(options.clone());
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;
@@ -90,7 +92,7 @@ async fn connect(options: &PgConnectOptions) -> Result<PgListener, String> {
     match connected.await {
         Ok(Ok(listener)) => Ok(listener),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no connection within {PATIENCE:?}")),
+        Err(_) => Err(format!("no connection within {CONNECT_PATIENCE:?}")),
     }
 }
 

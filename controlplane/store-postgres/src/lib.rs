@@ -9,6 +9,7 @@
 mod audit;
 mod checks;
 mod config;
+mod connections;
 mod doorbell;
 mod events;
 mod fault;
@@ -34,21 +35,20 @@ pub use open::Settings;
 
 use cliproxy_domain::WallTime;
 use cliproxy_store::StoreError;
+use connections::Connections;
 use doorbell::Doorbell;
 use fault::Fault;
-use server::Server;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 
 /// A store over one Postgres database.
 #[derive(Debug)]
 pub struct PostgresStore {
-    pool: PgPool,
-    server: Arc<Server>,
+    connections: Connections,
     /// Held by whoever will lock what is numbered, so that callers of one process wait here, for as long as it takes,
     /// and not at the server, which lets nobody wait long.
-    numbering: Mutex<()>,
+    numbering: Arc<Mutex<()>>,
     /// None when other replicas are not listened to.
     doorbell: Option<Doorbell>,
 }
@@ -56,7 +56,7 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Closes all connections; whatever is asked later fails.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.connections.close().await;
     }
 
     /// Gives the ids of the recorded events, sorted.
@@ -65,14 +65,6 @@ impl PostgresStore {
     /// As every method of the store.
     pub async fn event_ids(&self) -> Result<Vec<String>, StoreError> {
         self.read((), |connection, ()| Box::pin(events::ids(connection))).await
-    }
-
-    fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
-    fn server(&self) -> &Server {
-        &self.server
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{place::Place, sql};
 use parking_lot::Mutex;
-use sqlx::{PgConnection, Row};
-use std::fmt;
+use sqlx::{ConnectOptions as _, PgConnection, Row, postgres::PgConnectOptions};
+use std::{fmt, time::Duration};
 
 /// A server and the timeline it is on. Each time that a standby takes over, or a backup is restored, a new timeline
 /// begins, which may lack what was committed last on the one before.
@@ -48,14 +48,28 @@ impl Server {
         }
     }
 
-    /// Checks a new connection before anything is asked of it, and prepares it.
-    ///
-    /// # Errors
-    /// When it must not be used; the reason is kept for [`Server::why_no_connection`].
-    pub(crate) async fn check(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let checked = self.prepare(connection).await;
-        self.seen.lock().problem = checked.as_ref().err().map(ToString::to_string);
-        checked
+    /// Makes a connection, checks it before anything is asked of it, and prepares it. None when there is none to be had
+    /// that may be used; the reason is kept for [`Server::why_no_connection`].
+    pub(crate) async fn connect(&self, options: &PgConnectOptions) -> Option<PgConnection> {
+        let connected = self.try_connect(options).await;
+        self.seen.lock().problem = connected.as_ref().err().map(ToString::to_string);
+        connected.ok()
+    }
+
+    /// Notes that an attempt to connect ended without an answer.
+    pub(crate) fn did_not_answer(&self, patience: Duration) {
+        self.seen.lock().problem = Some(format!("no answer within {patience:?}"));
+    }
+
+    /// Tells whether the last attempt to connect failed.
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.seen.lock().problem.is_some()
+    }
+
+    async fn try_connect(&self, options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = options.connect().await?;
+        self.prepare(&mut connection).await?;
+        Ok(connection)
     }
 
     async fn prepare(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -1,4 +1,5 @@
 mod change;
+mod connecting;
 mod history;
 mod locks;
 mod opening;
@@ -37,7 +38,10 @@ impl Opened {
 
     /// Gives the process of the server that a store with one connection has.
     async fn backend(&self) -> i32 {
-        sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&self.store.pool).await.unwrap()
+        let mut link = self.store.connections.take().await.unwrap();
+        let backend = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *link).await.unwrap();
+        self.store.connections.give_back(link);
+        backend
     }
 
     /// Opens the same database once more, as another replica does.
@@ -111,7 +115,9 @@ fn resting(credential: &str) -> Change {
 
 /// Opens what must not open, and gives the reason.
 async fn refusal(url: &str) -> StoreError {
-    match PostgresStore::open_with(url, Settings { patience: Duration::ZERO, ..Settings::default() }).await {
+    match PostgresStore::open_with(url, Settings { patience: Some(Duration::ZERO), ..Settings::default() })
+        .await
+    {
         Ok(_) => panic!("it opened"),
         Err(error) => error,
     }
@@ -121,8 +127,9 @@ async fn refusal(url: &str) -> StoreError {
 async fn every_statement_can_be_prepared_on_a_migrated_database() {
     let opened = Opened::new().await;
     assert!(!sql::ALL.is_empty());
+    let mut link = opened.store.connections.take().await.unwrap();
     for &(name, statement) in sql::ALL {
-        let prepared = opened.store.pool.prepare(statement.into_sql_str()).await;
+        let prepared = link.prepare(statement.into_sql_str()).await;
         assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
     }
 }
@@ -137,12 +144,10 @@ async fn every_connection_is_bounded_and_waits_for_the_disk() {
         ("synchronous_commit", "on"),
         ("application_name", "cliproxy"),
     ];
+    let mut link = opened.store.connections.take().await.unwrap();
     for (name, value) in settings {
-        let found: String = sqlx::query_scalar("SELECT current_setting($1)")
-            .bind(name)
-            .fetch_one(&opened.store.pool)
-            .await
-            .unwrap();
+        let found: String =
+            sqlx::query_scalar("SELECT current_setting($1)").bind(name).fetch_one(&mut *link).await.unwrap();
         assert_eq!(found, value, "{name}");
     }
 }

@@ -2,14 +2,15 @@
 
 use crate::{
     PostgresStore,
+    connections::{Connections, Link},
     fault::{Commit, Fault},
 };
 use cliproxy_store::StoreError;
-use sqlx::{Executor, PgConnection, Postgres, pool::PoolConnection};
-use std::{future::Future, pin::Pin, time::Duration};
-use tokio::sync::MutexGuard;
+use sqlx::{Executor, PgConnection};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use tokio::sync::OwnedMutexGuard;
 
-/// How often a transaction is tried that stood in another's way, or got a connection that had died in the pool. Each try
+/// How often a transaction is tried that stood in another's way, or got a connection that had died meanwhile. Each try
 /// waits for locks half a second at most.
 const TRIES: u32 = 3;
 
@@ -24,7 +25,10 @@ const LONG_PATIENCE: Duration = Duration::from_secs(15);
 const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long it may take to roll back, before the connection is given up.
-const ROLLBACK_PATIENCE: Duration = Duration::from_millis(500);
+const ROLLBACK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why what was begun is not done to its end.
+const ENDS: &str = "the process ends";
 
 /// How a transaction begins: with `BEGIN`, and the lock that is to be taken before anything is read, in one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,24 +73,31 @@ pub(crate) type Statements<A, T> = for<'c> fn(&'c mut PgConnection, &'c A) -> An
 /// What becomes of [`Statements`].
 pub(crate) type Answer<'c, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'c>>;
 
+/// Keeps other callers of this process waiting that would number something.
+type Turn = Arc<OwnedMutexGuard<()>>;
+
 impl PostgresStore {
     /// Does what is to be done in one transaction and commits it. What stood in another's way is tried again.
-    pub(crate) async fn write<A: Send + Sync, T: Send>(
+    pub(crate) async fn write<A: Send + Sync + 'static, T: Send + 'static>(
         &self,
         beginning: Beginning,
         given: A,
         what: Statements<A, T>,
     ) -> Result<T, StoreError> {
-        let _turn = match beginning {
+        let turn = match beginning {
             Beginning::Numbering => Some(self.turn().await?),
             _ => None,
         };
+        let given = Arc::new(given);
         let mut tried = 1;
         loop {
-            let fault = match self.try_write(beginning, &given, what).await {
-                Ok(done) => return Ok(done),
-                Err(Commit::Unknown(why)) => return Err(StoreError::CommitUnknown(why)),
-                Err(Commit::Refused(fault)) => fault,
+            let work = Work::on(self.connections.clone()).await?;
+            let transaction = work.transact(beginning, Arc::clone(&given), what, turn.clone());
+            let fault = match to_the_end(transaction).await {
+                Some(Ok(done)) => return Ok(done),
+                Some(Err(Commit::Refused(fault))) => fault,
+                Some(Err(Commit::Unknown(why))) => return Err(StoreError::CommitUnknown(why)),
+                None => return Err(StoreError::CommitUnknown(ENDS.to_owned())),
             };
             if tried == TRIES || !(fault.is_collision() || fault.is_of_a_dead_connection()) {
                 return Err(fault.into());
@@ -97,71 +108,48 @@ impl PostgresStore {
     }
 
     /// Waits until no other caller of this process is at it.
-    async fn turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
-        let Ok(turn) = tokio::time::timeout(PATIENCE, self.numbering.lock()).await else {
+    async fn turn(&self) -> Result<Turn, StoreError> {
+        let Ok(turn) = tokio::time::timeout(PATIENCE, Arc::clone(&self.numbering).lock_owned()).await else {
             return Err(StoreError::Unavailable(format!(
                 "changes before this one took longer than {PATIENCE:?}"
             )));
         };
-        Ok(turn)
-    }
-
-    async fn try_write<A: Send + Sync, T: Send>(
-        &self,
-        beginning: Beginning,
-        given: &A,
-        what: Statements<A, T>,
-    ) -> Result<T, Commit> {
-        let mut work = Work::on(self.connection().await.map_err(Commit::Refused)?);
-        let done = in_time(beginning.patience(), async {
-            work.connection().execute(beginning.sql()).await?;
-            what(work.connection(), given).await
-        });
-        match done.await {
-            Ok(done) => {
-                work.commit().await?;
-                Ok(done)
-            }
-            Err(fault) => {
-                work.abandon(&fault).await;
-                Err(Commit::Refused(fault))
-            }
-        }
+        Ok(Arc::new(turn))
     }
 
     /// Asks what one statement answers.
-    pub(crate) async fn read<A: Send + Sync, T: Send>(
+    pub(crate) async fn read<A: Send + Sync + 'static, T: Send + 'static>(
         &self,
         given: A,
         what: Statements<A, T>,
     ) -> Result<T, StoreError> {
+        let given = Arc::new(given);
         let mut tried = 1;
         loop {
-            let mut work = Work::on(self.connection().await?);
-            let fault = match in_time(PATIENCE, what(work.connection(), &given)).await {
-                Ok(answer) => {
-                    work.release();
-                    return Ok(answer);
-                }
-                Err(fault) => fault,
+            let work = Work::on(self.connections.clone()).await?;
+            let fault = match to_the_end(work.ask(Arc::clone(&given), what)).await {
+                Some(Ok(answer)) => return Ok(answer),
+                Some(Err(fault)) => fault,
+                None => return Err(StoreError::Unavailable(ENDS.to_owned())),
             };
-            // Outside a transaction there is nothing to roll back.
-            if fault.leaves_connection_usable() {
-                work.release();
-            }
             if tried == TRIES || !fault.is_of_a_dead_connection() {
                 return Err(fault.into());
             }
             tried += 1;
         }
     }
+}
 
-    async fn connection(&self) -> Result<PoolConnection<Postgres>, Fault> {
-        match self.pool().acquire().await {
-            Ok(connection) => Ok(connection),
-            Err(sqlx::Error::PoolTimedOut) => Err(Fault::Silent(self.server().why_no_connection())),
-            Err(error) => Err(error.into()),
-        }
+/// Does something to its end, though the caller may give up waiting. A connection that was left in the middle could
+/// not be used again, and where callers wait less long than a busy server takes, none would be left. None when the
+/// process ends.
+async fn to_the_end<T: Send + 'static>(what: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    match tokio::spawn(what).await {
+        Ok(done) => Some(done),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => None,
+        },
     }
 }
 
@@ -172,18 +160,53 @@ async fn in_time<T>(patience: Duration, what: impl Future<Output = Result<T, Fau
     }
 }
 
-/// A connection that goes back to the pool only when it is in no transaction. One that is dropped in the middle, as
-/// when the caller gave up, is closed instead: the server then rolls back.
-struct Work(Option<PoolConnection<Postgres>>);
+/// A connection that is given back only when it is in no transaction. One that is dropped in the middle is closed
+/// instead: the server then rolls back.
+struct Work {
+    link: Option<Link>,
+    connections: Connections,
+}
 
 impl Work {
-    fn on(connection: PoolConnection<Postgres>) -> Self {
-        Self(Some(connection))
+    async fn on(connections: Connections) -> Result<Self, Fault> {
+        Ok(Self { link: Some(connections.take().await?), connections })
+    }
+
+    async fn transact<A, T>(
+        mut self,
+        beginning: Beginning,
+        given: Arc<A>,
+        what: Statements<A, T>,
+        _turn: Option<Turn>,
+    ) -> Result<T, Commit> {
+        let done = in_time(beginning.patience(), async {
+            self.connection().execute(beginning.sql()).await?;
+            what(self.connection(), &given).await
+        });
+        match done.await {
+            Ok(done) => {
+                self.commit().await?;
+                Ok(done)
+            }
+            Err(fault) => {
+                self.abandon(&fault).await;
+                Err(Commit::Refused(fault))
+            }
+        }
+    }
+
+    async fn ask<A, T>(mut self, given: Arc<A>, what: Statements<A, T>) -> Result<T, Fault> {
+        let answer = in_time(PATIENCE, what(self.connection(), &given)).await;
+        // Outside a transaction there is nothing to roll back.
+        if answer.as_ref().err().is_none_or(Fault::leaves_connection_usable) {
+            self.release();
+        }
+        answer
     }
 
     #[expect(clippy::expect_used, reason = "whatever takes the connection takes the work with it")]
     fn connection(&mut self) -> &mut PgConnection {
-        self.0.as_mut().expect("has a connection")
+        self.link.as_mut().expect("has a connection")
     }
 
     async fn commit(mut self) -> Result<(), Commit> {
@@ -211,15 +234,16 @@ impl Work {
     }
 
     fn release(mut self) {
-        drop(self.0.take());
+        if let Some(link) = self.link.take() {
+            self.connections.give_back(link);
+        }
     }
 }
 
 impl Drop for Work {
     fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            // Out of the pool, which may open another; dropped, it is closed at once.
-            drop(connection.detach());
+        if let Some(link) = self.link.take() {
+            self.connections.give_up(link);
         }
     }
 }

@@ -12,6 +12,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -54,6 +55,7 @@ pub struct Gate {
     /// The server, once it is known.
     server: watch::Sender<Option<SocketAddr>>,
     flow: watch::Sender<Flow>,
+    delay: watch::Sender<Duration>,
     accepting: JoinHandle<()>,
 }
 
@@ -88,9 +90,10 @@ impl Gate {
         };
         let state: Arc<Mutex<State>> = Arc::default();
         let (server, flow) = (watch::Sender::new(None), watch::Sender::new(Flow::Both));
-        let way = Way { server: server.subscribe(), flow: flow.subscribe() };
+        let delay = watch::Sender::new(Duration::ZERO);
+        let way = Way { server: server.subscribe(), flow: flow.subscribe(), delay: delay.subscribe() };
         let accepting = tokio::spawn(accept(listener, address, way, Arc::clone(&state)));
-        Self { address, state, server, flow, accepting }
+        Self { address, state, server, flow, delay, accepting }
     }
 
     /// Says where new connections lead to from now on.
@@ -111,6 +114,11 @@ impl Gate {
     /// Lets bytes pass this way from now on.
     pub fn let_pass(&self, flow: Flow) {
         self.flow.send_replace(flow);
+    }
+
+    /// Has whatever the server says from now on take this much longer, as when it has too much to do.
+    pub fn delay(&self, by: Duration) {
+        self.delay.send_replace(by);
     }
 
     /// Breaks all connections; new ones are let through.
@@ -153,6 +161,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 struct Way {
     server: watch::Receiver<Option<SocketAddr>>,
     flow: watch::Receiver<Flow>,
+    delay: watch::Receiver<Duration>,
 }
 
 async fn accept(listener: TcpListener, gate: SocketAddr, way: Way, state: Arc<Mutex<State>>) {
@@ -195,19 +204,21 @@ async fn join(mut stream: TcpStream, mut way: Way) -> io::Result<()> {
     onward.set_nodelay(true)?;
     let ((from_client, to_client), (from_server, to_server)) = (stream.split(), onward.split());
     // An end of one side is told to the other, which may still have something to say; an error ends both.
+    let at_once = watch::Sender::new(Duration::ZERO).subscribe();
     tokio::try_join!(
-        copy(from_client, to_server, way.flow.clone(), Flow::there),
-        copy(from_server, to_client, way.flow, Flow::back),
+        copy(from_client, to_server, way.flow.clone(), Flow::there, at_once),
+        copy(from_server, to_client, way.flow, Flow::back, way.delay),
     )?;
     Ok(())
 }
 
-/// Copies to the end of `from`, while the flow lets it.
+/// Copies to the end of `from`, while the flow lets it, each piece as late as it is said.
 async fn copy(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     mut flow: watch::Receiver<Flow>,
     passes: fn(Flow) -> bool,
+    delay: watch::Receiver<Duration>,
 ) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
@@ -216,6 +227,8 @@ async fn copy(
         if flow.wait_for(|flow| passes(*flow)).await.is_err() {
             return Ok(());
         }
+        let late = *delay.borrow();
+        tokio::time::sleep(late).await;
         match read? {
             0 => return to.shutdown().await,
             count => to.write_all(&piece[..count]).await?,

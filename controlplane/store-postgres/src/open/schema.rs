@@ -1,5 +1,6 @@
 //! The steps of the schema.
 
+use super::Opening;
 use crate::{fault::Fault, place::Place};
 use cliproxy_store::StoreError;
 use sqlx::{
@@ -35,17 +36,17 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs the steps that the database has not seen. Of replicas that start at once, one does it and the others wait: the
 /// migrator holds an advisory lock, which goes with its connection.
-pub(super) async fn bring_up_to_date(options: &PgConnectOptions, place: &Place) -> Result<(), StoreError> {
+pub(super) async fn bring_up_to_date(options: &PgConnectOptions, place: &Place) -> Result<(), Opening> {
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options.clone());
     let steps = MIGRATIONS.iter().map(|&(version, subject, sql)| {
         Migration::new(version, Cow::Borrowed(subject), MigrationType::Simple, sql.into_sql_str(), false)
     });
     let migrator = Migrator::with_migrations(steps.collect());
     let Ok(done) = timeout(PATIENCE, migrator.run(&pool)).await else {
-        return Err(StoreError::Unavailable(format!(
+        return Err(Opening::Refused(StoreError::Unavailable(format!(
             "{place}: its schema was not up to date within {PATIENCE:?}; see whether another control plane that is \
              starting hangs"
-        )));
+        ))));
     };
     pool.close().await;
     done.map_err(of_migration)
@@ -55,8 +56,11 @@ fn newest_step() -> i64 {
     MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0)
 }
 
-fn of_migration(error: MigrateError) -> StoreError {
-    match error {
+fn of_migration(error: MigrateError) -> Opening {
+    let error = match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            return Opening::of(error, |error| Fault::from(error).into());
+        }
         MigrateError::VersionMissing(step) => StoreError::Unavailable(format!(
             "the database has schema step {step}, this program knows them up to {}; run a newer cliproxy, or restore \
              a copy from before the upgrade",
@@ -65,7 +69,7 @@ fn of_migration(error: MigrateError) -> StoreError {
         MigrateError::VersionMismatch(step) => {
             StoreError::Corrupt(format!("schema step {step} of the database is not the one of this program"))
         }
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => Fault::from(error).into(),
         other => StoreError::Unavailable(other.to_string()),
-    }
+    };
+    Opening::Refused(error)
 }

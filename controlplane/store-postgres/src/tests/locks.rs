@@ -4,7 +4,7 @@ use super::*;
 use cliproxy_testkit::now;
 
 /// A session outside the store, in a transaction.
-async fn session(database: &ScratchDatabase, statements: &'static str) -> PgConnection {
+pub(super) async fn session(database: &ScratchDatabase, statements: &'static str) -> PgConnection {
     use sqlx::Connection as _;
     let mut connection = PgConnection::connect(&database.url()).await.unwrap();
     connection.execute(statements).await.unwrap();

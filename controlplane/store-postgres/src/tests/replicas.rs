@@ -3,6 +3,7 @@
 use super::*;
 use cliproxy_domain::{Fence, HintVersion, LeaseName};
 use cliproxy_testkit::{now, poll_until};
+use sqlx::Connection as _;
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -155,7 +156,8 @@ async fn a_write_under_a_lease_keeps_it_from_going_to_another_before_the_commit(
     let other = opened.replica().await;
 
     // A write under the fence, held in the middle.
-    let mut work = opened.store.pool.begin().await.unwrap();
+    let mut link = opened.store.connections.take().await.unwrap();
+    let mut work = link.begin().await.unwrap();
     leases::check(&mut work, Some(&fence)).await.unwrap();
     let taking = other.lead(lease.clone(), "cp-2".into(), SOON);
     let early = tokio::time::timeout(Duration::from_millis(200), taking).await;

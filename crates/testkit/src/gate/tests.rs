@@ -1,5 +1,4 @@
 use super::*;
-use std::time::Duration;
 
 #[tokio::test]
 async fn a_gate_lets_through_whom_it_is_not_closed_to() {
@@ -56,4 +55,15 @@ async fn who_came_before_the_server_was_known_is_let_through_then() {
     stream.write_all(b"x").await.unwrap();
     gate.lead_to(echo().await);
     assert_eq!(stream.read_u8().await.unwrap(), b'x');
+}
+
+#[tokio::test]
+async fn a_slow_server_answers_late() {
+    let gate = Gate::start(echo().await).await;
+    let mut stream = TcpStream::connect(gate.address).await.unwrap();
+    gate.delay(Duration::from_millis(100));
+    let began = crate::now();
+    stream.write_all(b"x").await.unwrap();
+    assert_eq!(stream.read_u8().await.unwrap(), b'x');
+    assert!(began.elapsed() >= Duration::from_millis(100), "{:?}", began.elapsed());
 }
