@@ -151,6 +151,15 @@ impl Configuration {
         off_path(move || cliproxy_config::load_text(&name, &text, &request)).await.map_err(mistakes::refused)
     }
 
+    /// Gives the text in force. Where the database has it, another replica may have replaced its comments.
+    async fn text_in_force(&self, in_force: &InForce) -> String {
+        let shared = match self.kept {
+            Some(_) => None,
+            None => self.handle.text(self.handle.in_force()).await.ok().flatten(),
+        };
+        shared.unwrap_or_else(|| in_force.text.clone())
+    }
+
     async fn carry_out(&self, new: NewText) -> Result<Replaced, Refused> {
         let mut in_force = self.in_force.lock().await;
         if self.kept.is_none() {
@@ -236,7 +245,7 @@ impl Configurations for Configuration {
     fn shown(&self) -> Reading<'_, Shown> {
         Box::pin(async {
             let in_force = self.in_force.lock().await;
-            let text = in_force.text.clone();
+            let text = self.text_in_force(&in_force).await;
             Shown {
                 text: off_path(move || cliproxy_config::masked(&text)).await,
                 file: in_force

@@ -63,12 +63,14 @@ pub(crate) async fn newest(connection: &mut PgConnection, limit: u32) -> Result<
     Ok(rows.into_iter().map(summary).collect())
 }
 
-/// Numbers one and tells the others. The caller holds the lock of what is numbered, and commits.
+/// Numbers one and tells the others; of what is the newest already it keeps the text alone. The caller holds the lock of what is numbered, and commits.
 pub(crate) async fn put(connection: &mut PgConnection, new: &NewConfig) -> Result<ConfigId, Fault> {
     let active: Option<Head> = sqlx::query_as(sql::NEWEST_CONFIG).fetch_optional(&mut *connection).await?;
     let newest = match active {
         Some((id, hash)) if new.is_numbered(ConfigId(id.cast_unsigned()), hash.cast_unsigned()) => {
-            return Ok(ConfigId(id.cast_unsigned()));
+            let id = ConfigId(id.cast_unsigned());
+            replace_text(connection, id, new).await?;
+            return Ok(id);
         }
         Some((id, _)) => ConfigId(id.cast_unsigned()),
         None => ConfigId(0),
@@ -96,4 +98,12 @@ pub(crate) async fn put(connection: &mut PgConnection, new: &NewConfig) -> Resul
         .await?;
     ring(connection, &format!("config {id}")).await?;
     Ok(id)
+}
+
+async fn replace_text(connection: &mut PgConnection, id: ConfigId, new: &NewConfig) -> Result<(), Fault> {
+    if let Some(text) = new.text_in_place_of(id) {
+        let query = sqlx::query(sql::SET_CONFIG_TEXT).bind(id.0.cast_signed()).bind(text.as_bytes());
+        query.execute(connection).await?;
+    }
+    Ok(())
 }

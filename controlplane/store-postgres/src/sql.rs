@@ -63,6 +63,8 @@ statements! {
         WHERE v.config_id = $1 ORDER BY e.kind, e.key";
     CONFIG_TEXT = "SELECT source_text FROM config_version WHERE config_id = $1";
     CONFIGS = "SELECT config_id, set_hash, author, reason, at_ms FROM config_version ORDER BY config_id DESC LIMIT $1";
+    SET_CONFIG_TEXT = "UPDATE config_version SET source_text = $2 WHERE config_id = $1
+        AND source_text IS DISTINCT FROM $2";
     ADD_CONFIG = "INSERT INTO config_version (config_id, set_hash, author, reason, at_ms, source_text)
         VALUES ($1, $2, $3, $4, $5, $6)";
     ADD_CONFIG_ENTRIES = "INSERT INTO config_entry (config_id, kind, key, hash)

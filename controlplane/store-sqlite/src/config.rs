@@ -58,13 +58,15 @@ pub(crate) async fn text(readers: &SqlitePool, id: ConfigId) -> Result<Option<St
     Ok(text.flatten())
 }
 
-/// Numbers and writes it, unless it is the newest already. The caller commits.
+/// Numbers and writes it; of what is the newest already the text alone. The caller commits.
 pub(crate) async fn put(connection: &mut SqliteConnection, new: NewConfig) -> Result<ConfigId, StoreError> {
     let query = sqlx::query_as(sql::ACTIVE_CONFIG);
     let active: Option<Head> = query.fetch_optional(&mut *connection).await.map_err(Fault::from)?;
     let newest = match active {
         Some((id, hash)) if new.is_numbered(ConfigId(id.cast_unsigned()), hash.cast_unsigned()) => {
-            return Ok(ConfigId(id.cast_unsigned()));
+            let id = ConfigId(id.cast_unsigned());
+            replace_text(connection, id, &new).await?;
+            return Ok(id);
         }
         Some((id, _)) => ConfigId(id.cast_unsigned()),
         None => ConfigId(0),
@@ -75,6 +77,14 @@ pub(crate) async fn put(connection: &mut SqliteConnection, new: NewConfig) -> Re
     let id = new.number_after(newest);
     write(connection, id, new).await?;
     Ok(id)
+}
+
+async fn replace_text(connection: &mut SqliteConnection, id: ConfigId, new: &NewConfig) -> Result<(), Fault> {
+    if let Some(text) = new.text_in_place_of(id) {
+        let query = sqlx::query(sql::SET_CONFIG_TEXT).bind(id.0.cast_signed()).bind(text);
+        query.execute(connection).await?;
+    }
+    Ok(())
 }
 
 async fn write(connection: &mut SqliteConnection, id: ConfigId, new: NewConfig) -> Result<(), Fault> {

@@ -25,6 +25,7 @@ statements! {
     CONFIGS = "SELECT config_id, set_hash, author, reason, at_ms FROM config_version ORDER BY config_id DESC LIMIT ?1";
     CONFIG_ENTRIES = "SELECT kind, key, hash FROM config_entry WHERE config_id = ?1 ORDER BY kind, key";
     CONFIG_TEXT = "SELECT source_text FROM config_version WHERE config_id = ?1";
+    SET_CONFIG_TEXT = "UPDATE config_version SET source_text = ?2 WHERE config_id = ?1 AND source_text IS NOT ?2";
     ADD_CONFIG = "INSERT INTO config_version (config_id, set_hash, author, reason, at_ms, source_text)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     ADD_CONFIG_ENTRY = "INSERT INTO config_entry (config_id, kind, key, hash) VALUES (?1, ?2, ?3, ?4)";

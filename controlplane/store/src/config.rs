@@ -59,6 +59,12 @@ impl NewConfig {
         newest.max(self.above).next()
     }
 
+    /// Gives the text that is to stand in the place of the one kept, where the configuration is `active` already. One
+    /// that was to follow another is asked for a second time, or comes late.
+    pub fn text_in_place_of(&self, active: ConfigId) -> Option<&str> {
+        self.text.as_deref().filter(|_| self.follows.is_none_or(|follows| follows == active))
+    }
+
     /// Gives the entries sorted, one for each kind and key: of several the last.
     pub fn into_sorted_entries(self) -> Vec<ConfigEntry> {
         let by_name: BTreeMap<(i32, String), u64> =

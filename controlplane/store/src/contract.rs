@@ -110,6 +110,7 @@ macro_rules! contract_tests {
                 the_list_of_configurations_stops_at_the_limit
                 a_text_comes_back_for_its_number
                 numbers_that_are_taken_are_passed_over
+                a_new_text_of_the_same_configuration_replaces_the_one_kept
                 a_configuration_follows_the_newest_or_is_refused
                 the_active_configuration_is_never_superseded
                 of_many_that_follow_the_same_one_wins

@@ -91,7 +91,7 @@ pub trait Store: Send + Sync + 'static {
     fn resign(&self, fence: Fence) -> StoreFuture<'_, ()>;
 
     /// Tells all replicas something, and gives its number. Forgets all but the newest [`RETAINED_POSTS`]. A repeated
-    /// post is another one.
+    /// post is another one: who must not hear it twice puts a number of its own into it.
     fn post(&self, replica: ReplicaId, body: Vec<u8>) -> StoreFuture<'_, u64>;
 
     /// Gives the number of the newest post; 0 when there is none.
@@ -114,8 +114,9 @@ pub trait Store: Send + Sync + 'static {
     fn config_text(&self, id: ConfigId) -> StoreFuture<'_, Option<String>>;
 
     /// Numbers a configuration and makes it the active one. The number is one above the highest, or above what it names;
-    /// when the active one has the same hash and no lower number than that, nothing is written and its number is given,
-    /// whatever it was to follow.
+    /// when the active one has the same hash and no lower number than that, its number is given, whatever it was to follow.
+    /// Its text is replaced then by the new one, if there is one and it was to follow no other: comments change a text and
+    /// not what it says.
     ///
     /// # Errors
     /// Beside those of every method [`StoreError::Superseded`], when another is the newest than it was to follow.

@@ -48,7 +48,13 @@ impl Configuration {
             Place::New => {
                 self.propose(&mut in_force, config, text, None, &Author::file("start")).await?;
             }
-            Place::Newest(id) => self.handle.adopt(id, config.snapshot).await?,
+            Place::Newest(id) => {
+                self.handle.adopt(id, config.snapshot).await?;
+                // It may have other comments than the file, from an operator.
+                if let Some(kept) = self.handle.text(id).await? {
+                    in_force.text = kept;
+                }
+            }
             Place::Older(id) => {
                 tracing::info!(config = %id, "the file is an earlier configuration; the newest is taken up");
                 self.adopt_newest(&mut in_force).await;
@@ -134,7 +140,12 @@ impl Configuration {
             }
             Place::Newest(id) => {
                 self.handle.adopt(id, config.snapshot.clone()).await?;
-                Ok(true)
+                // Its comments may be new.
+                match self.propose(in_force, config, text, Some(id), &Author::file("reload")).await {
+                    // Whoever was faster is followed.
+                    Err(ApplyError::Superseded { .. }) => Ok(false),
+                    other => other.map(|_| true),
+                }
             }
             Place::Older(id) => {
                 tracing::warn!(
@@ -155,7 +166,8 @@ impl Configuration {
             self.try_newest(in_force).await?;
             return Ok(false);
         }
-        let text = in_force.text.clone();
+        // Its comments may have changed, which no number tells.
+        let text = self.handle.text(number).await?.unwrap_or_else(|| in_force.text.clone());
         let Ok(config) = self.read_shared(format!("configuration {number}"), text.clone()).await else {
             return Ok(false);
         };
@@ -186,12 +198,13 @@ impl Configuration {
             }
             let config = self.read_shared(new.name.clone(), new.text.clone()).await?;
             let mut warnings = config.warnings.clone();
+            let text_before = in_force.text.clone();
             let proposed = self.propose(in_force, config, new.text.clone(), Some(newest), &new.author).await;
             match (proposed, new.expected) {
                 (Ok(applied), _) => {
-                    if applied.config == applied.before && in_force.text != new.text {
+                    if applied.config == applied.before && text_before != new.text {
                         warnings.push(
-                            "nothing changes that nodes are told: the number and the text before stay"
+                            "nothing changes that nodes are told: the text is replaced, the number stays"
                                 .to_owned(),
                         );
                     }
@@ -264,7 +277,7 @@ impl Configuration {
             author: author.clone(),
         };
         let applied = self.handle.propose(proposal).await?;
-        // Of equal ones the store keeps the first text.
+        // Of equal ones at once the store keeps one text.
         let kept = self.handle.text(applied.config).await.ok().flatten().unwrap_or(text);
         self.note(in_force, config, kept);
         Ok(applied)

@@ -159,6 +159,31 @@ pub async fn a_text_comes_back_for_its_number<H: Harness>() -> CaseResult {
     Ok(())
 }
 
+/// Keeps the newest text of what says the same, as another comment is a change for people; and none of one that was to
+/// follow another.
+pub async fn a_new_text_of_the_same_configuration_replaces_the_one_kept<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let store = harness.store();
+    let with = |text: &str, follows| NewConfig { text: Some(text.into()), follows, ..config(10) };
+    let id = store.put_config(with("# one", Some(ConfigId(0)))).await?;
+    for (new, kept) in [
+        (with("# two", None), "# two"),
+        (with("# three", Some(id)), "# three"),
+        (config(10), "# three"),
+        (with("# one", Some(ConfigId(0))), "# three"),
+    ] {
+        assert_eq!(store.put_config(new).await?, id);
+        assert_eq!(store.config_text(id).await?.as_deref(), Some(kept));
+    }
+    assert_eq!(store.configs(10).await?.len(), 1);
+    // Of one that had none as well, and of the active one alone.
+    let other = store.put_config(config(20)).await?;
+    store.put_config(NewConfig { text: Some("# four".into()), ..config(20) }).await?;
+    assert_eq!(store.config_text(other).await?.as_deref(), Some("# four"));
+    assert_eq!(store.config_text(id).await?.as_deref(), Some("# three"));
+    Ok(())
+}
+
 fn following(hash: u64, follows: u64) -> NewConfig {
     NewConfig { follows: Some(ConfigId(follows)), ..config(hash) }
 }

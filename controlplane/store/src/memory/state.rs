@@ -134,7 +134,11 @@ impl State {
 
     pub(super) fn put_config(&mut self, new: NewConfig) -> Result<ConfigId, StoreError> {
         let newest = match self.active_config() {
-            Some(active) if new.is_numbered(active.id, active.hash) => return Ok(active.id),
+            Some(active) if new.is_numbered(active.id, active.hash) => {
+                let id = active.id;
+                self.replace_text(id, &new);
+                return Ok(id);
+            }
             Some(active) => active.id,
             None => ConfigId(0),
         };
@@ -150,6 +154,12 @@ impl State {
         let config = StoredConfig { id, hash, entries: new.into_sorted_entries() };
         self.configs.insert(id, Numbered { config, summary, text });
         Ok(id)
+    }
+
+    fn replace_text(&mut self, id: ConfigId, new: &NewConfig) {
+        if let (Some(numbered), Some(text)) = (self.configs.get_mut(&id), new.text_in_place_of(id)) {
+            numbered.text = Some(text.to_owned());
+        }
     }
 
     pub(super) fn record_events(&mut self, events: Vec<UrgentEvent>, now: WallTime) {

@@ -221,3 +221,26 @@ async fn of_what_two_replicas_have_in_force_the_later_one_wins_in_another_histor
         }
     }
 }
+
+#[tokio::test]
+async fn other_comments_alone_are_kept_and_shown_everywhere_and_outlast_a_restart() {
+    let store = shared();
+    let (a, b) = (Replica::start(&store, &text(1), "k").await, Replica::start(&store, &text(1), "k").await);
+    let commented = format!("# why\n{}", text(1));
+    let replaced = a.put(&commented, Some(1)).await.unwrap();
+    assert_eq!((replaced.applied.before, replaced.applied.config), (ConfigId(1), ConfigId(1)));
+    assert!(
+        replaced.warnings.iter().any(|said| said.contains("the text is replaced")),
+        "{:?}",
+        replaced.warnings
+    );
+    assert_eq!(store.config_text(ConfigId(1)).await.unwrap(), Some(commented.clone()));
+    let restarted = Replica::start(&store, &text(1), "k").await;
+    for replica in [&a, &b, &restarted] {
+        assert_eq!(replica.configuration.shown().await.text, commented);
+    }
+    let again = format!("# why, once more\n{}", text(1));
+    b.reads_file_again(&again).await;
+    assert_eq!(a.configuration.shown().await.text, again);
+    assert_eq!(store.configs(10).await.unwrap().len(), 1);
+}
