@@ -58,6 +58,7 @@ pub const KEYS: &[Known] = &[
     restart("server.limits.max_connections"),
     restart("server.limits.max_header_bytes"),
     restart("server.limits.client_header_timeout"),
+    restart("server.limits.client_idle_timeout"),
     restart("server.limits.client_body_timeout"),
     restart("server.operations.admin_tokens[].name"),
     restart("server.operations.admin_tokens[].role"),

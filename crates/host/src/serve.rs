@@ -1,13 +1,15 @@
 //! The accept loop: HTTP/1.1 and HTTP/2 on one port, bounded, and drained before it ends.
 
 mod activity;
+mod heads;
 mod stall;
 
 use crate::{
     net::{Connection, Listener},
     tls::{Handshakes, Presented, Tls},
 };
-use activity::{Activity, Counted};
+use activity::{Activity, Counted, Look};
+use heads::Heads;
 use http::{Request, Response};
 use hyper::{body::Incoming, service::Service};
 use hyper_util::{
@@ -15,7 +17,9 @@ use hyper_util::{
     server::conn::auto,
 };
 use stall::Stalling;
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible, future::Future as _, io, net::SocketAddr, sync::Arc, task::Poll, time::Duration,
+};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -40,10 +44,13 @@ pub struct ServeOptions {
     pub max_connections: usize,
     /// Bytes of a request's head. HTTP/1.1 clients that send more get 431.
     pub max_header_bytes: usize,
-    /// How long a client may take over a request's head, from the connection's start to the first head's end; on
-    /// HTTP/1.1 also how long it may stay idle between two requests.
+    /// How long a client may take over a request's head: of the first, from the connection's start to its end; of a later
+    /// one on HTTP/1.1, from its first byte.
     pub header_timeout: Duration,
-    /// How long an HTTP/2 connection may stay without a request.
+    /// How long a client that keeps an HTTP/1.1 connection open may count on it after an answer. It is closed at twice
+    /// that time at the latest.
+    pub http1_idle: Duration,
+    /// The same for an HTTP/2 connection without a request.
     pub http2_idle: Duration,
     /// How long a client may take nothing of what is written to it.
     pub write_timeout: Duration,
@@ -59,6 +66,9 @@ impl Default for ServeOptions {
             max_connections: 10_000,
             max_header_bytes: 64 * 1024,
             header_timeout: Duration::from_secs(10),
+            // Longer than clients keep connections for later: one that is closed the moment it is used again costs them
+            // a request. Go's keep them for 90 s, most others for less.
+            http1_idle: Duration::from_secs(120),
             http2_idle: Duration::from_secs(300),
             write_timeout: Duration::from_secs(120),
             http2_keep_alive: Some((Duration::from_secs(20), Duration::from_secs(20))),
@@ -147,7 +157,11 @@ where
     let tasks = TaskTracker::new();
     let running = Running {
         builder: builder(&options),
-        limits: SilenceLimits { first_head: options.header_timeout, idle: options.http2_idle },
+        limits: SilenceLimits {
+            head: options.header_timeout,
+            http1_idle: options.http1_idle,
+            http2_idle: options.http2_idle,
+        },
         patience: options.write_timeout,
         shutdown: shutdown.clone(),
         abort: CancellationToken::new(),
@@ -197,7 +211,8 @@ fn builder(options: &ServeOptions) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(options.header_timeout)
+        // Its clock runs while a connection is idle as well: ours tells the two apart.
+        .header_read_timeout(None)
         .max_buf_size(options.max_header_bytes.max(8 * 1024))
         .max_headers(MAX_HEADERS);
     builder
@@ -211,12 +226,13 @@ fn builder(options: &ServeOptions) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// How long a connection may do nothing. hyper has no such limit while it tells the protocols apart, and none on
-/// HTTP/2.
+/// How long a connection may do nothing. hyper has no such limit while it tells the protocols apart and on HTTP/2, and on
+/// HTTP/1.1 the same for a head that is half here as for a client that sends nothing.
 #[derive(Clone, Copy)]
 struct SilenceLimits {
-    first_head: Duration,
-    idle: Duration,
+    head: Duration,
+    http1_idle: Duration,
+    http2_idle: Duration,
 }
 
 /// What each connection of a listener is run by.
@@ -241,14 +257,18 @@ impl Running {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let Self { builder, limits, patience, shutdown, abort } = self;
-        run_connection(&builder, Stalling::new(connection, patience), service, limits, shutdown, abort).await;
+        let activity = Arc::new(Activity::default());
+        let connection = Heads::new(Stalling::new(connection, patience), Arc::clone(&activity));
+        let service = Counted::new(service, Arc::clone(&activity));
+        run_connection(&builder, connection, service, activity, limits, shutdown, abort).await;
     }
 }
 
 async fn run_connection<S, B>(
     builder: &auto::Builder<TokioExecutor>,
-    connection: Stalling,
-    service: S,
+    connection: Heads<Stalling>,
+    service: Counted<S>,
+    activity: Arc<Activity>,
     limits: SilenceLimits,
     shutdown: CancellationToken,
     abort: CancellationToken,
@@ -259,14 +279,17 @@ async fn run_connection<S, B>(
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let activity = Arc::new(Activity::default());
-    let service = Counted::new(service, Arc::clone(&activity));
     let connection = builder.serve_connection(TokioIo::new(connection), service);
     let mut connection = std::pin::pin!(connection);
-    let mut silence = std::pin::pin!(tokio::time::sleep(limits.first_head));
-    let mut begun = 0;
+    let mut silence = std::pin::pin!(tokio::time::sleep(limits.head));
+    let mut look = Look::default();
     let mut draining = false;
     loop {
+        let turn = std::future::poll_fn(|cx| match connection.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(Turn::Over(result)),
+            Poll::Pending if look.finds_new_head(&activity) => Poll::Ready(Turn::HeadBegan),
+            Poll::Pending => Poll::Pending,
+        });
         tokio::select! {
             biased;
             () = abort.cancelled() => return,
@@ -275,23 +298,36 @@ async fn run_connection<S, B>(
                 connection.as_mut().graceful_shutdown();
             }
             () = silence.as_mut() => {
-                // Whoever has sent no request since the last look, and waits for no answer, holds a place for nothing.
-                if activity.is_idle() && activity.begun() == begun {
+                // Whoever has sent no request since the last look, and waited for no answer, holds a place for nothing.
+                if look.found_idle_since(&activity) {
                     return;
                 }
-                begun = activity.begun();
-                let next = silence.deadline() + limits.idle;
+                let idle = if activity.is_http2() { limits.http2_idle } else { limits.http1_idle };
+                let next = silence.deadline() + idle;
                 silence.as_mut().reset(next);
             }
-            result = connection.as_mut() => {
-                // A client that breaks its connection is its own business: nothing to warn of.
-                if let Err(error) = result {
-                    tracing::debug!(%error, "a connection ended early");
+            turn = turn => match turn {
+                // The rest of it is due soon, however long the connection was idle before.
+                Turn::HeadBegan => {
+                    look = look.again(&activity);
+                    silence.set(tokio::time::sleep(limits.head));
                 }
-                return;
+                // A client that breaks its connection is its own business: nothing to warn of.
+                Turn::Over(result) => {
+                    if let Err(error) = result {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
+                    return;
+                }
             }
         }
     }
+}
+
+/// What became of a connection.
+enum Turn<T> {
+    Over(T),
+    HeadBegan,
 }
 
 #[cfg(test)]

@@ -38,8 +38,10 @@ pub struct Limits {
     pub max_connections: usize,
     /// Bytes of a request's headers; 64 KiB unless given.
     pub max_header_bytes: usize,
-    /// From the connection's start, or the last answer's end, to the end of the headers; 10 s unless given.
+    /// From the connection's start, or the first byte of a later request, to the end of the headers; 10 s unless given.
     pub client_header_timeout: Duration,
+    /// For how long after an answer an HTTP/1.1 connection is kept open for the next request; 120 s unless given.
+    pub client_idle_timeout: Duration,
     /// Between two pieces of a request's body; 30 s unless given.
     pub client_body_timeout: Duration,
 }
@@ -51,6 +53,7 @@ impl Default for Limits {
             max_connections: 10_000,
             max_header_bytes: 64 * 1024,
             client_header_timeout: Duration::from_secs(10),
+            client_idle_timeout: Duration::from_secs(120),
             client_body_timeout: Duration::from_secs(30),
         }
     }
@@ -115,6 +118,7 @@ fn read_limits(server: &Field<'_>) -> Limits {
         section.child(key).and_then(|field| field.duration(timeouts::LONGEST)).unwrap_or(default)
     };
     limits.client_header_timeout = read("client_header_timeout", limits.client_header_timeout);
+    limits.client_idle_timeout = read("client_idle_timeout", limits.client_idle_timeout);
     limits.client_body_timeout = read("client_body_timeout", limits.client_body_timeout);
     limits
 }

@@ -53,6 +53,7 @@ const CHANGES: &[(&str, &str)] = &[
     ("server.limits.max_connections", "server.limits.max_connections=5"),
     ("server.limits.max_header_bytes", "server.limits.max_header_bytes=32KiB"),
     ("server.limits.client_header_timeout", "server.limits.client_header_timeout=1s"),
+    ("server.limits.client_idle_timeout", "server.limits.client_idle_timeout=1s"),
     ("server.limits.client_body_timeout", "server.limits.client_body_timeout=1s"),
     ("server.operations.admin_tokens[].name", "server.operations.admin_tokens.0.name=other"),
     (

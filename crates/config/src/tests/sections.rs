@@ -15,6 +15,7 @@ fn an_empty_file_gives_the_defaults() {
             max_connections: 10_000,
             max_header_bytes: 65_536,
             client_header_timeout: Duration::from_secs(10),
+            client_idle_timeout: Duration::from_secs(120),
             client_body_timeout: Duration::from_secs(30),
         },
         drain_timeout: Duration::from_secs(120),

@@ -1,6 +1,6 @@
 //! What a connection is doing, so that one that does nothing can be let go.
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, service::Service};
 use std::{
@@ -8,21 +8,36 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
 };
 
 /// The requests of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Activity {
     begun: AtomicU64,
     ended: AtomicU64,
+    /// The number of the newest head of which a byte came.
+    head: AtomicU64,
+    http2: AtomicBool,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        // The first head is due from the connection's start on, whether or not a byte of it came.
+        Self {
+            begun: AtomicU64::default(),
+            ended: AtomicU64::default(),
+            head: AtomicU64::new(1),
+            http2: AtomicBool::default(),
+        }
+    }
 }
 
 impl Activity {
     /// Counts the requests whose heads were read.
-    pub(super) fn begun(&self) -> u64 {
+    fn begun(&self) -> u64 {
         self.begun.load(Relaxed)
     }
 
@@ -31,6 +46,55 @@ impl Activity {
         // Read in this order: a request that ends in between makes the connection look busy, not idle.
         let begun = self.begun.load(Relaxed);
         self.ended.load(Relaxed) >= begun
+    }
+
+    /// Tells whether the requests come over HTTP/2, as is known from the first one on.
+    pub(super) fn is_http2(&self) -> bool {
+        self.http2.load(Relaxed)
+    }
+
+    /// Notes that bytes came. Where no request is open they are of the next one's head.
+    pub(super) fn came(&self) {
+        if self.is_idle() {
+            self.head.store(self.begun() + 1, Relaxed);
+        }
+    }
+}
+
+/// What was seen of a connection when it was looked at last.
+#[derive(Debug)]
+pub(super) struct Look {
+    begun: u64,
+    was_idle: bool,
+    /// The number of the newest head that is waited for.
+    head: u64,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { begun: 0, was_idle: true, head: 1 }
+    }
+}
+
+impl Look {
+    /// Tells whether a head has begun that is not here yet and was not waited for so far. On HTTP/2 what comes while no
+    /// request is open may be anything.
+    pub(super) fn finds_new_head(&self, activity: &Activity) -> bool {
+        let head = activity.head.load(Relaxed);
+        head > self.head && head > activity.begun() && activity.is_idle() && !activity.is_http2()
+    }
+
+    /// Looks again, for what is to be found later.
+    pub(super) fn again(&self, activity: &Activity) -> Self {
+        Self { begun: activity.begun(), was_idle: activity.is_idle(), head: activity.head.load(Relaxed) }
+    }
+
+    /// Tells whether the connection was idle all the time since the last look, and looks again.
+    pub(super) fn found_idle_since(&mut self, activity: &Activity) -> bool {
+        let now = self.again(activity);
+        let idle = self.was_idle && now.was_idle && self.begun == now.begun;
+        *self = now;
+        idle
     }
 }
 
@@ -71,6 +135,9 @@ where
     type Future = CountedFuture<S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        if request.version() == Version::HTTP_2 {
+            self.activity.http2.store(true, Relaxed);
+        }
         let open = OpenRequest::begin(&self.activity);
         CountedFuture { inner: Box::pin(self.inner.call(request)), open: Some(open) }
     }

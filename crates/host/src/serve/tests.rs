@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Net, SystemNet};
+use crate::{Clock as _, Net, SystemClock, SystemNet};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::service::service_fn;
@@ -120,4 +120,89 @@ async fn an_idle_http2_connection_is_let_go_and_a_busy_one_is_not() {
     release.notify_one();
     assert_eq!(slow.await.unwrap().unwrap().status(), 200);
     tokio::time::timeout(Duration::from_secs(10), connection).await.unwrap().unwrap().ok();
+}
+
+/// Reads one answer, of which the connection stays open.
+async fn answer_of(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"done") {
+        answer.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+/// Waits for the end of a connection and gives how long that took.
+async fn end_of(stream: &mut TcpStream) -> Duration {
+    let began = SystemClock.now();
+    tokio::time::timeout(Duration::from_secs(10), answer(stream)).await.unwrap();
+    began.elapsed()
+}
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+#[tokio::test]
+async fn an_idle_http1_connection_outlasts_the_time_for_a_head_and_is_let_go_in_the_end() {
+    let (head, idle) = (Duration::from_millis(100), Duration::from_millis(600));
+    let options = ServeOptions { header_timeout: head, http1_idle: idle, ..ServeOptions::default() };
+    let (address, _shutdown, _task) = start(options, Arc::new(Notify::new())).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    for _ in 0..3 {
+        client.write_all(GET).await.unwrap();
+        assert!(answer_of(&mut client).await.starts_with("HTTP/1.1 200"));
+        // A client that comes back within the idle time finds the connection open.
+        tokio::time::sleep(head * 3).await;
+    }
+    let ended = end_of(&mut client).await;
+    assert!(ended + head * 3 >= idle, "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_later_head_that_stays_half_sent_is_let_go_as_soon_as_a_first_one() {
+    let (head, idle) = (Duration::from_millis(100), Duration::from_secs(60));
+    let options = ServeOptions { header_timeout: head, http1_idle: idle, ..ServeOptions::default() };
+    let (address, _shutdown, _task) = start(options, Arc::new(Notify::new())).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(GET).await.unwrap();
+    answer_of(&mut client).await;
+    // Longer than a head may take: it counts from the first byte.
+    tokio::time::sleep(head * 3).await;
+    client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    let ended = end_of(&mut client).await;
+    assert!(ended >= head / 2, "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_head_that_comes_bit_by_bit_has_no_longer_than_any() {
+    let (head, idle) = (Duration::from_millis(200), Duration::from_secs(60));
+    let options = ServeOptions { header_timeout: head, http1_idle: idle, ..ServeOptions::default() };
+    let (address, _shutdown, _task) = start(options, Arc::new(Notify::new())).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(GET).await.unwrap();
+    answer_of(&mut client).await;
+    let (mut from, mut to) = client.into_split();
+    let trickling = tokio::spawn(async move {
+        while to.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let mut rest = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), from.read_to_end(&mut rest)).await;
+    assert!(read.is_ok(), "it is still open");
+    trickling.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_is_idle_from_the_end_of_its_answer_on() {
+    let (head, idle) = (Duration::from_millis(50), Duration::from_millis(300));
+    let options = ServeOptions { header_timeout: head, http1_idle: idle, ..ServeOptions::default() };
+    let release = Arc::new(Notify::new());
+    let (address, _shutdown, _task) = start(options, Arc::clone(&release)).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    // An answer that takes longer than any silence, and ends shortly before the next look.
+    tokio::time::sleep(head + idle * 2 - Duration::from_millis(30)).await;
+    release.notify_one();
+    answer_of(&mut client).await;
+    let ended = end_of(&mut client).await;
+    assert!(ended + Duration::from_millis(5) >= idle, "{ended:?}");
 }
