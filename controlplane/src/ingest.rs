@@ -1,6 +1,7 @@
 //! The ledger on its way into the store: in order, each batch once, many nodes in one commit.
 
 mod commit;
+mod names;
 
 pub(crate) use commit::run;
 

@@ -52,6 +52,8 @@ pub(crate) struct PlaneMetrics {
     pub(crate) skewed_batches: Counter,
     /// Of these batches, those that were set aside as they may have been counted before.
     pub(crate) late_batches: Counter,
+    /// Rows of ledger batches that were counted under another name, as there were too many.
+    pub(crate) folded_rows: Counter,
     /// How long a group commit of the ledger took, failed tries left out.
     pub(crate) commit_seconds: Histogram,
     /// Store calls that failed.
@@ -89,6 +91,7 @@ impl PlaneMetrics {
             rows: Counter::default(),
             skewed_batches: Counter::default(),
             late_batches: Counter::default(),
+            folded_rows: Counter::default(),
             // From 0.5 ms to 4 s.
             commit_seconds: Histogram::new(exponential_buckets(0.0005, 2.0, 14)),
             store_errors: Counter::default(),
@@ -123,6 +126,11 @@ impl PlaneMetrics {
                 "ingest_late_batches",
                 "Ledger batches that were set aside, as they may have been counted before",
                 &self.late_batches,
+            ),
+            (
+                "ingest_folded_rows",
+                "Rows of ledger batches that are counted as other, as nodes reported too many names",
+                &self.folded_rows,
             ),
             ("store_errors", "Store calls that failed", &self.store_errors),
             ("fenced_writes", "Writes that the store refused as another replica leads", &self.fenced_writes),

@@ -1,6 +1,6 @@
 //! The one loop that commits the ledger and folds what was new into the state.
 
-use super::{Reporter, Submission};
+use super::{Reporter, Submission, names::Names};
 use crate::{backoff::Backoff, metrics::PlaneMetrics, state::State};
 use cliproxy_domain::{Batch, HistoryId, Seq};
 use cliproxy_store::{Cursor, NodeBatches, StoreError, ledger};
@@ -43,8 +43,10 @@ pub(crate) async fn run(
     give_up: CancellationToken,
 ) {
     let mut reporters = Reporters { known: BTreeMap::new(), history: state.history() };
+    let mut names = Names::default();
     while let Some(submissions) = gather(&mut submissions).await {
-        let group = Group::new(submissions);
+        let mut group = Group::new(submissions);
+        metrics.folded_rows.inc_by(group.fold_names(&mut names, &state));
         let mut backoff = Backoff::default();
         while let Err(error) = commit(&group, &mut reporters, &state, &metrics).await {
             metrics.store_errors.inc();
@@ -83,10 +85,11 @@ async fn commit(
     state: &State,
     metrics: &PlaneMetrics,
 ) -> Result<(), StoreError> {
+    // Before anything is learnt: whoever holds it may go on in another history, of which that would say nothing.
+    let _turn = state.ledger.lock().await;
     reporters.learn(group, state).await?;
     let began = state.clock.now();
     let batches = group.inputs.values().cloned().collect();
-    let _turn = state.ledger.lock().await;
     let cursors = state.store.apply_batches(batches, state.clock.wall()).await?;
     metrics.commit_seconds.observe(state.clock.now().saturating_duration_since(began).as_secs_f64());
     for ((reporter, input), cursor) in group.inputs.iter().zip(cursors) {
@@ -125,6 +128,13 @@ impl Group {
             group.streams.push((reporter, committed));
         }
         group
+    }
+
+    /// Bounds the number of names, and gives how many rows lost theirs.
+    fn fold_names(&mut self, names: &mut Names, state: &State) -> u64 {
+        let (active, now) = (state.active(), state.clock.wall());
+        let inputs = self.inputs.values_mut();
+        inputs.map(|input| names.fold(&mut input.batches, active.as_deref(), now)).sum()
     }
 }
 
@@ -206,3 +216,6 @@ fn newly_committed(batches: &[Batch], folded: Seq, committed: Seq) -> BTreeMap<S
     let new = batches.iter().filter(|batch| batch.seq > folded && batch.seq <= committed);
     new.map(|batch| (batch.seq, batch)).collect()
 }
+
+#[cfg(test)]
+mod tests;
