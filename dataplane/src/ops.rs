@@ -95,8 +95,10 @@ struct Ready {
 
 /// How long a body may take to come.
 const BODY: Duration = Duration::from_secs(10);
-/// How long the control plane has to answer.
+/// How long the control plane has to answer what the node can answer as well, with what it knows itself.
 const ASK: Duration = Duration::from_secs(2);
+/// How long it has for what it alone can answer: it may have to ask its database, which takes five seconds at most.
+const ASK_CLUSTER: Duration = Duration::from_secs(7);
 
 impl Ops {
     /// Answers from what the node knows and what its link to the control plane brings.
@@ -223,7 +225,7 @@ impl Ops {
             from: asked.from.clone(),
             content_type: content_type(asked.headers),
         };
-        self.link.ask(request, ASK + waits_for_nodes(operation, &asked.body)).await
+        self.link.ask(request, patience(operation, &asked.body)).await
     }
 
     fn ready(&self) -> Answer {
@@ -284,6 +286,14 @@ where
 fn content_type(headers: &HeaderMap) -> String {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     value.unwrap_or_default().to_owned()
+}
+
+/// Gives how long an answer of the control plane is waited for.
+fn patience(operation: &Operation, body: &[u8]) -> Duration {
+    match operation {
+        Operation::Cluster { .. } | Operation::Request(_) => ASK_CLUSTER,
+        _ => ASK + waits_for_nodes(operation, body),
+    }
 }
 
 /// Gives how long an operator's word may wait for the nodes, as its body says. One that cannot be read is refused

@@ -7,7 +7,18 @@ use cliproxy_domain::{
     status::{Source, UsageCounts, UsageEntry, UsageStatus},
 };
 use cliproxy_store::{StoreError, UsageQuery, UsageSum};
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
+
+/// How long the store may take in all: longer than one statement, which the store itself ends after two seconds, and
+/// less long than a node waits that hands the call on.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Sums as they were read.
+struct Read {
+    sums: Vec<UsageSum>,
+    truncated: bool,
+    total: UsageCounts,
+}
 
 impl Operations {
     /// Tells what was used, as the ledger has it.
@@ -26,11 +37,13 @@ impl Operations {
             // One more tells whether there are more.
             limit: asked.limit.saturating_add(1),
         };
-        let mut sums = self.state.store.usage_by(query.clone()).await?;
-        let truncated = sums.len() > usize::try_from(asked.limit).unwrap_or(usize::MAX);
-        let total = if truncated { self.in_all(query).await? } else { added(&sums) };
-        sums.truncate(usize::try_from(asked.limit).unwrap_or(usize::MAX));
-        let late = self.late(&asked, UsagePeriod::Hour.start_of(within.start)..within.end).await?;
+        let hours = UsagePeriod::Hour.start_of(within.start)..within.end;
+        let reading = async { tokio::try_join!(self.sums(query, asked.limit), self.late(&asked, hours)) };
+        let Ok(read) = tokio::time::timeout(PATIENCE, reading).await else {
+            let why = format!("it did not sum up the range within {PATIENCE:?}; ask for a shorter one");
+            return Err(StoreError::Unavailable(why).into());
+        };
+        let (Read { sums, truncated, total }, late) = read?;
         Ok(UsageStatus {
             source: Source::Cluster,
             as_of: now,
@@ -42,6 +55,16 @@ impl Operations {
             total,
             late,
         })
+    }
+
+    /// Reads the sums, at most so many, and the total of all.
+    async fn sums(&self, query: UsageQuery, most: u32) -> Result<Read, StoreError> {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let mut sums = self.state.store.usage_by(query.clone()).await?;
+        let truncated = sums.len() > most;
+        let total = if truncated { self.in_all(query).await? } else { added(&sums) };
+        sums.truncate(most);
+        Ok(Read { sums, truncated, total })
     }
 
     /// Adds up the whole range of a query.

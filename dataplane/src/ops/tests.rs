@@ -283,3 +283,15 @@ async fn only_the_control_plane_keeps_what_a_node_alone_cannot_tell() {
     let told = get(&ops, "requests/req-1").await;
     assert_eq!((told.error().0, told.error().1), (404, "not_found"));
 }
+
+#[test]
+fn what_only_the_control_plane_can_answer_is_waited_for_longer_than_its_database_may_take() {
+    let usage = Operation::Cluster { max_body: 0 };
+    // The control plane gives up on its database after five seconds.
+    assert!(patience(&usage, b"") > Duration::from_secs(6));
+    assert!(patience(&Operation::Request("id".to_owned()), b"") > Duration::from_secs(6));
+    assert!(
+        patience(&Operation::Providers, b"") <= Duration::from_secs(2),
+        "the node knows most of it as well"
+    );
+}

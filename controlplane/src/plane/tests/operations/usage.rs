@@ -2,6 +2,7 @@
 
 use super::*;
 use cliproxy_domain::{Incarnation, LedgerKey, LedgerRow, Seq, TokenUsage, WallTime};
+use cliproxy_host::Clock as _;
 use cliproxy_store::{NodeBatches, RETAINED_NODES, Store};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -158,6 +159,22 @@ async fn what_a_question_for_usage_means_is_checked_parameter_by_parameter() {
     let answer = plane.get("/v0/operations/usage").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.json["error"]["type"], "store_unavailable");
+    plane.store.faults().heal();
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn a_sum_that_takes_too_long_is_told_with_a_remedy_before_a_node_waits_no_more() {
+    let plane = Plane::start().await;
+    plane.store.faults().hang(true);
+    let began = plane.clock.now();
+    let answer = plane.get("/v0/operations/usage").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        answer.json["error"]["message"].as_str().unwrap().contains("ask for a shorter one"),
+        "{answer:?}"
+    );
+    assert!(plane.clock.now() - began < Duration::from_secs(7), "a node waits so long");
     plane.store.faults().heal();
     plane.stop().await;
 }
