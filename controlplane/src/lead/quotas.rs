@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How often what changed is sent.
 const EVERY: Duration = Duration::from_secs(2);
-/// How often what is used is read anew where other replicas commit too: what these tell may come twice, or be lost.
+/// How often what is used is read anew where other replicas commit too: what these tell may be lost, and what is read
+/// may be told afterwards.
 const ANEW: Duration = Duration::from_secs(5 * 60);
 
 /// Runs until `end`.

@@ -2,7 +2,7 @@
 
 use super::{
     Replicas,
-    peers::{Peers, Sender},
+    peers::{Order, Peers, Sender},
 };
 use crate::state::{Heard, evidence};
 use cliproxy_domain::{HistoryId, ReplicaId};
@@ -201,6 +201,13 @@ impl Follow<'_> {
             Ok(post) => post,
             Err(error) => return tracing::warn!(%error, "another replica's post means nothing here"),
         };
+        match self.peers.order(&posted.replica, post.number, state.clock.now()) {
+            Order::Next => {}
+            // Its sender was not told that it was taken.
+            Order::Again => return,
+            // What they said of usage is read from the store.
+            Order::AfterLost => state.quotas.forget(),
+        }
         if post.history != state.history() {
             // One of the two has yet to find out that the store has another history. Who led in the other one says
             // nothing here, and is not to be taken for the newest leader for ever.

@@ -29,6 +29,8 @@ struct Told {
     nodes: BTreeMap<NodeId, SeenNode>,
     /// When all of them were listed last; `None` when they are to be listed anew.
     whole: Option<Instant>,
+    /// How many posts were numbered so far.
+    posts: u64,
 }
 
 /// Why a post is made.
@@ -93,9 +95,12 @@ async fn gather(replicas: &Replicas, cause: Cause, end: &CancellationToken) {
     }
 }
 
-/// Sends a post; tells whether it was taken. What is not taken is dropped: ages grow, and the store has what counts.
-async fn send(replicas: &Replicas, post: Post, told: &mut Told) -> bool {
+/// Sends a post; tells whether it was taken. What is not taken is dropped: ages grow, and the store has what counts. The
+/// others miss its number.
+async fn send(replicas: &Replicas, mut post: Post, told: &mut Told) -> bool {
+    post.number = told.posts + 1;
     let parts = split::encoded(post, replicas.state.clock.wall());
+    told.posts += parts.len() as u64;
     for part in parts {
         if let Err(error) = send_part(replicas, part).await {
             tracing::debug!(%error, "the other replicas could not be told");
@@ -119,8 +124,8 @@ async fn send_part(replicas: &Replicas, part: Vec<u8>) -> Result<(), StoreError>
             Ok(_) => return Ok(()),
             Err(error) => {
                 replicas.metrics.store_errors.inc();
-                // Said twice, usage would count twice.
-                if tries == TRIES || matches!(error, StoreError::CommitUnknown(_)) {
+                // It may have been taken all the same: by its number the others hear it once.
+                if tries == TRIES {
                     return Err(error);
                 }
             }

@@ -19,8 +19,8 @@ enum Part {
     Passing(Hint),
 }
 
-/// Encodes a post as posts of at most 1 MiB, in order. What alone is larger is left out. Only the first of several has a
-/// whole list of nodes; the others add to it.
+/// Encodes a post as posts of at most 1 MiB, in order, numbered from the post's number on. What alone is larger is left
+/// out. Only the first of several has a whole list of nodes; the others add to it.
 pub(super) fn encoded(post: Post, now: WallTime) -> Vec<Vec<u8>> {
     within(post, now, LARGEST)
 }
@@ -31,7 +31,7 @@ fn within(post: Post, now: WallTime, largest: usize) -> Vec<Vec<u8>> {
         return vec![bytes];
     }
     let (first, parts) = taken_apart(post);
-    let next = Post { whole: false, joined: false, resigned: false, ..first.clone() };
+    let mut next = Post { whole: false, joined: false, resigned: false, ..first.clone() };
     let empty = to_bytes(&first, now).len();
     let (mut done, mut current, mut size) = (Vec::new(), first, empty);
     for part in parts {
@@ -43,6 +43,7 @@ fn within(post: Post, now: WallTime, largest: usize) -> Vec<Vec<u8>> {
             continue;
         }
         if size + adds > largest {
+            next.number += 1;
             done.push(to_bytes(&std::mem::replace(&mut current, next.clone()), now));
             size = empty;
         }
@@ -101,7 +102,7 @@ mod tests {
 
     fn gone(count: usize) -> Post {
         let gone = (0..count).map(|i| (NodeId::from(format!("node-{i}")), NOW)).collect();
-        Post { name: "cp-1".into(), whole: true, joined: true, gone, ..Post::default() }
+        Post { name: "cp-1".into(), whole: true, joined: true, gone, number: 7, ..Post::default() }
     }
 
     fn read(bytes: &[u8]) -> Post {
@@ -116,6 +117,7 @@ mod tests {
         let all: Vec<_> = posts.iter().flat_map(|post| post.gone.clone()).collect();
         assert_eq!(all, gone(500).gone);
         assert!(posts[0].whole && posts[0].joined);
+        assert!(posts.iter().zip(7..).all(|(post, number)| post.number == number));
         assert!(posts[1..].iter().all(|post| !post.whole && !post.joined && post.name == "cp-1"));
     }
 

@@ -49,6 +49,8 @@ pub struct Post {
     pub probes: Vec<(ProbeReport, WallTime)>,
     /// Hints that are never stored.
     pub passing: Vec<Hint>,
+    /// Which of its sender's posts it is, from 1 on; 0 when that does not say.
+    pub number: u64,
 }
 
 /// A node that is connected to a replica.
@@ -159,6 +161,7 @@ pub fn to_bytes(post: &Post, now: WallTime) -> Vec<u8> {
         traffic: post.traffic.iter().map(traffic).collect(),
         probes: post.probes.iter().map(probe).collect(),
         passing: post.passing.iter().map(|hint| hints::to_wire(hint, now)).collect(),
+        number: post.number,
     }
     .encode_to_vec()
 }
@@ -227,6 +230,7 @@ pub fn from_bytes(
             .into_iter()
             .flatten()
             .collect(),
+        number: wire.number,
     })
 }
 

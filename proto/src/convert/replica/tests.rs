@@ -82,6 +82,7 @@ fn whole() -> Post {
             used: 9,
             resets_at: NOW.plus(Duration::from_secs(60)),
         })],
+        number: 12,
     }
 }
 

@@ -1,13 +1,15 @@
 //! The store is away, or goes back to an earlier state.
 
 use super::*;
-use cliproxy_domain::{HintVersion, HistoryId};
+use cliproxy_domain::{
+    AttemptCounts, Batch, HintVersion, HistoryId, Incarnation, LedgerKey, LedgerRow, Seq, TokenUsage,
+};
 use cliproxy_host::Clock;
 use cliproxy_proto::{
     convert::{replica::from_bytes, telemetry::event_to_wire},
     v1,
 };
-use cliproxy_store::Store;
+use cliproxy_store::{Store, memory::Strike};
 use std::{collections::BTreeSet, time::Duration};
 use tonic::Code;
 
@@ -148,5 +150,37 @@ async fn after_a_failover_that_lost_commits_streams_end_and_what_was_lost_is_sto
     eventually(async || leads(&pair.a) != leads(&pair.b)).await;
     assert_eq!(pair.store.history().await.unwrap(), HistoryId("history-2".into()));
     drop((one, two));
+    pair.stop().await;
+}
+
+/// Has a replica tell the others of one call.
+fn calls_once(plane: &Plane) {
+    let key = LedgerKey { provider: "claude".into(), credential: "main".into(), model: "m".into() };
+    let attempts = AttemptCounts { ok: 1, ..AttemptCounts::default() };
+    let row = LedgerRow { key, attempts, tokens: TokenUsage::default() };
+    let window = Duration::from_secs(1);
+    let batch =
+        Batch { incarnation: Incarnation(1), seq: Seq(1), window_start: START, window, rows: vec![row] };
+    plane.state.outbox.usage(&batch, START);
+}
+
+fn heard_calls(plane: &Plane) -> u64 {
+    plane.state.traffic.lock().minute(&"claude".into(), START).attempts.ok
+}
+
+#[tokio::test]
+async fn what_is_told_while_answers_and_commits_are_lost_is_heard_once() {
+    let pair = Pair::start().await;
+    let strikes = [Strike::AnswerLost, Strike::CommitLost, Strike::None].repeat(50);
+    pair.a.store.connection_faults().strike(strikes);
+    for told in 1..=3 {
+        calls_once(&pair.a);
+        eventually(async || heard_calls(&pair.b) >= told).await;
+    }
+    pair.a.store.connection_faults().heal();
+    // Behind whatever was said twice.
+    calls_once(&pair.a);
+    eventually(async || heard_calls(&pair.b) >= 4).await;
+    assert_eq!(heard_calls(&pair.b), 4);
     pair.stop().await;
 }
