@@ -38,5 +38,5 @@ mod state;
 
 pub use configurations::{Author, Checked, Configurations, NewText, Reading, Refused, Replaced, Shown};
 pub use error::{ApplyError, Error};
-pub use plane::{Addresses, Applied, ControlPlane, Handle, Proposal};
+pub use plane::{Addresses, Applied, ControlPlane, Doorstep, Handle, Proposal};
 pub use settings::{AdminToken, Role, Settings};

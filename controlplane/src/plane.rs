@@ -1,11 +1,13 @@
 //! The parts put together: build, run, and the handle through which a configuration comes in.
 
 mod apply;
+mod doorstep;
 mod shared;
 mod upkeep;
 mod watchdog;
 
 pub use apply::{Applied, Handle, Proposal};
+pub use doorstep::Doorstep;
 
 use crate::{
     certificates::Certificates,
@@ -74,12 +76,25 @@ impl ControlPlane {
         net: Arc<dyn Net>,
         metrics: &Metrics,
     ) -> Result<Self, Error> {
-        let open = settings.tls.is_none() && !settings.allow_plaintext;
-        if open && !settings.nodes_listen.ip().to_canonical().is_loopback() {
-            return Err(Error::NodesListenOpen { address: settings.nodes_listen });
-        }
+        let doorstep = Doorstep::open(&settings, &*net).await?;
+        Self::build_behind(doorstep, settings, store, clock, net, metrics).await
+    }
+
+    /// Builds as [`ControlPlane::build`] does, where operators are listened for already.
+    ///
+    /// # Errors
+    ///
+    /// As [`ControlPlane::build`].
+    pub async fn build_behind(
+        doorstep: Doorstep,
+        settings: Settings,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        net: Arc<dyn Net>,
+        metrics: &Metrics,
+    ) -> Result<Self, Error> {
+        let Doorstep { operators, at: operators_at } = doorstep;
         let state = Arc::new(State::load(store, clock).await?);
-        let (operators, operators_at) = listen(&*net, "control_plane.listen", settings.listen).await?;
         let (nodes, nodes_at) = listen(&*net, "control_plane.nodes_listen", settings.nodes_listen).await?;
         let plane_metrics = PlaneMetrics::new();
         metrics.register(|registry| plane_metrics.register(registry));

@@ -10,7 +10,10 @@ pub async fn run(common: &Common) -> anyhow::Result<()> {
     let request = setup::load_request(common);
     let (loaded, _log) = setup::start(&request)?;
     let shutdown = signals::shutdown()?;
-    let (plane, configuration) = setup::control_plane(loaded, request, &Metrics::new()).await?;
+    let metrics = Metrics::new();
+    let starting = setup::control_plane(loaded, request, &metrics);
+    let Some(started) = shutdown.run_until_cancelled(starting).await else { return Ok(()) };
+    let (plane, configuration) = started?;
     let reloading = tokio::spawn(reload::follow(configuration, plane.reload_wanted(), shutdown.clone()));
     plane.run(shutdown).await;
     reloading.await?

@@ -45,7 +45,9 @@ pub async fn both(
     let metrics = Metrics::new();
     let config = loaded.config.clone();
     link::refuse_tls(&config)?;
-    let (control, configuration) = Box::pin(setup::control_plane(loaded, request, &metrics)).await?;
+    let starting = Box::pin(setup::control_plane(loaded, request, &metrics));
+    let Some(started) = shutdown.run_until_cancelled(starting).await else { return Ok(()) };
+    let (control, configuration) = started?;
     let addresses = control.addresses();
     let options = NodeOptions {
         endpoints: vec![format!("http://{}", addresses.nodes)],

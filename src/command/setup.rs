@@ -6,8 +6,8 @@ use crate::{
     terminal,
 };
 use anyhow::Context as _;
-use cliproxy_config::{Config, Environment, Load};
-use cliproxy_controlplane::{Addresses, ControlPlane, Role};
+use cliproxy_config::{Config, Database, Environment, Load};
+use cliproxy_controlplane::{Addresses, ControlPlane, Doorstep, Role};
 use cliproxy_dataplane::{
     DataPlane, Seams, Settings, authenticate::Admission, decode::BodyLimits, ops::AdminToken,
 };
@@ -19,6 +19,7 @@ use cliproxy_observe::{
     logging::{self, LogGuard, LogSettings},
     metrics::Metrics,
 };
+use cliproxy_store::Store;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -137,6 +138,7 @@ pub async fn data_plane(
             max_connections: limits.max_connections,
             max_header_bytes: limits.max_header_bytes,
             header_timeout: limits.client_header_timeout,
+            http1_idle: limits.client_idle_timeout,
             drain: config.server.drain_timeout,
             ..ServeOptions::default()
         },
@@ -171,7 +173,6 @@ pub async fn control_plane(
     metrics: &Metrics,
 ) -> anyhow::Result<(ControlPlane, Arc<Configuration>)> {
     let config = &loaded.config;
-    let store = store::open(&config.control_plane.database).await?;
     let made = || format!("cp-{:08x}", Entropy::from_system().next_u64() >> 32);
     let mut settings = cliproxy_controlplane::Settings::new(
         config.control_plane.listen,
@@ -195,13 +196,29 @@ pub async fn control_plane(
             sha256: token.sha256,
         })
         .collect();
-    let plane = ControlPlane::build(settings, store, clock(), Arc::new(SystemNet), metrics).await?;
+    let (store, doorstep) = reach_store(config, &settings).await?;
+    let net = Arc::new(SystemNet);
+    let plane = ControlPlane::build_behind(doorstep, settings, store, clock(), net, metrics).await?;
     link::warn_of_open_listener(config, plane.addresses().nodes);
     let handle = plane.handle();
     let configuration = Configuration::start(request, loaded, handle.clone()).await?;
     let Addresses { operators, nodes } = plane.addresses();
     tracing::info!(%operators, %nodes, config = %handle.in_force(), "nodes are served");
     Ok((plane.with_configurations(configuration.clone()), configuration))
+}
+
+/// Opens the database. While it cannot be reached operators are told so where the control plane will be.
+async fn reach_store(
+    config: &Config,
+    settings: &cliproxy_controlplane::Settings,
+) -> anyhow::Result<(Arc<dyn Store>, Doorstep)> {
+    let database = &config.control_plane.database;
+    let doorstep = Doorstep::open(settings, &SystemNet).await?;
+    if matches!(database, Database::Postgres { .. }) {
+        tracing::info!(operators = %doorstep.address(), "the database is opened");
+    }
+    let (store, doorstep) = doorstep.wait_for(store::open(database)).await;
+    Ok((store?, doorstep))
 }
 
 /// Tells the operator of connections that were cut when the drain's time was up.

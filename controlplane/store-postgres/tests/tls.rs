@@ -60,7 +60,7 @@ async fn the_address_says_whom_to_trust() {
         assert_eq!(postgres.sql("postgres", encrypted), "t", "{mode}");
         store.close().await;
     }
-    let impatient = Settings { patience: Duration::ZERO, ..Settings::default() };
+    let impatient = Settings { patience: Some(Duration::ZERO), ..Settings::default() };
     let named = with("verify-full", "ca.pem").replace("127.0.0.1", "localhost");
     for url in [with("verify-full", "other.pem"), with("verify-ca", "other.pem"), named] {
         let refused = PostgresStore::open_with(&url, impatient).await.map(|_| ()).unwrap_err().to_string();
