@@ -69,6 +69,7 @@ impl Faults {
             Kind::DatabaseAway => store.set_unavailable(true),
             Kind::DatabaseHangs => store.hang(true),
             Kind::Apart(control) => self.world.connection(control).connection_faults().hang(true),
+            Kind::Overtaken => self.world.overtake(true),
             Kind::DoorbellLost(control) => self.world.connection(control).connection_faults().deafen(true),
             Kind::Flaky(each) => store.draw(self.world.seed, flaky(*each)),
             Kind::SlowCommits(by) => store.delay_commits(*by),
@@ -103,6 +104,7 @@ impl Faults {
             Kind::Apart(control) | Kind::DoorbellLost(control) => {
                 self.world.connection(control).connection_faults().heal();
             }
+            Kind::Overtaken => self.world.overtake(false),
             // They have the database to themselves.
             Kind::Flaky(_) | Kind::SlowCommits(_) | Kind::AnswersLost(_) | Kind::CommitsFail(_) => {
                 store.heal()

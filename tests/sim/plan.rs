@@ -62,6 +62,9 @@ pub enum Kind {
     DatabaseHangs,
     /// A control plane's connection to the database does not answer, and goes on when it does again.
     Apart(String),
+    /// The control plane that leads first is cut off from the database at that moment, in the middle of its first writes
+    /// under the lease, and for longer than that holds: when these go on, another leads.
+    Overtaken,
     /// A control plane does not hear the doorbell of the database.
     DoorbellLost(String),
     /// Commits take that long.

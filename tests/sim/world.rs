@@ -51,6 +51,8 @@ pub struct World {
     pub truth: Arc<Mutex<Truth>>,
     /// The connection of each control plane, since its last start.
     connections: Mutex<BTreeMap<String, MemoryStore>>,
+    /// What is to become of whoever leads first.
+    pub overtaking: Overtaking,
     /// The names of the control planes.
     pub controls: Vec<String>,
     /// The names of the nodes.
@@ -70,6 +72,42 @@ struct Trouble {
     limited: BTreeMap<(String, String), Duration>,
 }
 
+/// What is to become of whoever leads first. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Overtaking(Arc<Mutex<Cut>>);
+
+/// Whether somebody is cut off.
+#[derive(Default)]
+enum Cut {
+    #[default]
+    Nobody,
+    /// Whoever is the next to lead will be.
+    Next,
+    /// This one is.
+    Now(MemoryStore),
+}
+
+impl Overtaking {
+    fn set(&self, begins: bool) {
+        let before = std::mem::replace(
+            &mut *self.0.lock().expect("no panic"),
+            if begins { Cut::Next } else { Cut::Nobody },
+        );
+        if let Cut::Now(connection) = before {
+            connection.connection_faults().hang(false);
+        }
+    }
+
+    /// Takes note that whoever has this connection leads.
+    pub fn leads(&self, connection: &MemoryStore) {
+        let mut cut = self.0.lock().expect("no panic");
+        if matches!(*cut, Cut::Next) {
+            connection.connection_faults().hang(true);
+            *cut = Cut::Now(connection.clone());
+        }
+    }
+}
+
 impl World {
     /// Makes the world of a seed.
     pub fn new(seed: u64, plan: Plan) -> Arc<Self> {
@@ -80,6 +118,7 @@ impl World {
             seed,
             store: MemoryStore::with_clock(HistoryId("history-1".into()), database_time),
             connections: Mutex::default(),
+            overtaking: Overtaking::default(),
             net: SimNet::new(),
             story: Story::default(),
             truth: Arc::default(),
@@ -98,6 +137,11 @@ impl World {
         let connection = self.store.connect();
         self.connections.lock().expect("no panic").insert(control.to_owned(), connection.clone());
         connection
+    }
+
+    /// Has whoever leads from now on be cut off from the database, or connects them again.
+    pub fn overtake(&self, begins: bool) {
+        self.overtaking.set(begins);
     }
 
     /// Gives the connection of a control plane.

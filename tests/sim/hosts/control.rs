@@ -31,7 +31,8 @@ async fn build(world: &World, name: &str, start: u32, store: &MemoryStore) -> Co
     loop {
         let (clock, net) = (world.steady(name), Arc::new(world.net.of(name)));
         let settings = settings(world, name, start);
-        let store = Arc::new(WatchedStore { store: store.clone(), truth: Arc::clone(&world.truth) });
+        let (truth, overtaking) = (Arc::clone(&world.truth), world.overtaking.clone());
+        let store = Arc::new(WatchedStore { store: store.clone(), truth, overtaking });
         match ControlPlane::build(settings, store, clock, net, &Metrics::new()).await {
             Ok(plane) => return plane,
             Err(error) => world.tell(name, &format!("did not start: {error}")),

@@ -33,6 +33,11 @@ impl Plan {
                 plan.faults.push(fault);
             }
         }
+        // Drawn last, so that what is drawn before is the same without.
+        if controls > 1 && draw.chance(6) {
+            plan.faults.retain(|fault| !concerns_the_first_leader(&fault.kind));
+            plan.faults.push(Fault { from: Duration::ZERO, until: HEALED, kind: Kind::Overtaken });
+        }
         plan.faults.sort_by_key(|fault| fault.from);
         plan
     }
@@ -62,6 +67,18 @@ fn clash(one: &Fault, other: &Fault) -> bool {
         (Limited(..) | Outage(_), Limited(..) | Outage(_)) => one.kind == other.kind && overlap,
         (one, other) if network(one) && network(other) => overlap && touch(one, other),
         (one, other) => overlap && database(one) && database(other),
+    }
+}
+
+/// Tells whether a fault would end the cut of whoever leads first, or keep another from taking over.
+fn concerns_the_first_leader(kind: &Kind) -> bool {
+    use Kind::*;
+    let control = |host: &String| host.starts_with("cp");
+    match kind {
+        Crash(host) | Deaf(host) => control(host),
+        Apart(_) | DatabaseAway | DatabaseHangs | Flaky(_) | SlowCommits(_) | AnswersLost(_)
+        | CommitsFail(_) | RolledBack => true,
+        _ => false,
     }
 }
 

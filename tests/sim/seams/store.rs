@@ -1,6 +1,9 @@
 //! The database as one control plane sees it, with an eye on who leads and what is written under which lease.
 
-use crate::truth::{Led, Truth};
+use crate::{
+    truth::{Led, Truth},
+    world::Overtaking,
+};
 use cliproxy_domain::{
     AuditEntry, AuditQuery, ConfigId, Fence, Hint, HintVersion, HistoryId, Lease, LeaseName, LedgerRow,
     ProviderName, ReplicaId, UrgentEvent, WallTime,
@@ -17,33 +20,45 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// A connection to the database that writes down what is done under leases.
+/// A connection to the database that writes down what is done under leases. What was asked of the database it carries out,
+/// also when whoever asked waits no more: such a write may come when somebody else leads.
 pub struct WatchedStore {
     /// The connection.
     pub store: MemoryStore,
     /// Where it is written down.
     pub truth: Arc<Mutex<Truth>>,
+    /// What is to become of whoever leads.
+    pub overtaking: Overtaking,
 }
 
 impl WatchedStore {
-    /// Writes down that something was written under a lease, when it was.
-    fn wrote<T>(&self, under: Option<Fence>, answer: Result<T, StoreError>) -> Result<T, StoreError> {
-        if let (Some(Fence { holder, epoch, .. }), Ok(_)) = (under, &answer) {
-            self.note(Led { holder, epoch, wrote: true });
-        }
-        answer
+    /// Writes under a lease, and writes that down when it was done. It goes on when the caller gives up.
+    fn write<T: Send + 'static>(
+        &self,
+        under: Option<Fence>,
+        what: impl FnOnce(&MemoryStore) -> StoreFuture<'_, T> + Send + 'static,
+    ) -> StoreFuture<'_, T> {
+        let (store, truth) = (self.store.clone(), Arc::clone(&self.truth));
+        let writing = async move {
+            let answer = what(&store).await;
+            if let (Some(Fence { holder, epoch, .. }), Ok(_)) = (under, &answer) {
+                truth.lock().expect("no panic").led.push(Led { holder, epoch, wrote: true });
+            }
+            answer
+        };
+        Box::pin(async { tokio::spawn(writing).await.expect("it is not cancelled") })
     }
 
     /// Writes down who holds a lease.
-    fn led(&self, answer: Result<Lease, StoreError>) -> Result<Lease, StoreError> {
+    fn led(&self, asker: &str, answer: Result<Lease, StoreError>) -> Result<Lease, StoreError> {
         if let Ok(lease) = &answer {
-            self.note(Led { holder: lease.holder.clone(), epoch: lease.epoch, wrote: false });
+            let led = Led { holder: lease.holder.clone(), epoch: lease.epoch, wrote: false };
+            self.truth.lock().expect("no panic").led.push(led);
+            if lease.holder == asker {
+                self.overtaking.leads(&self.store);
+            }
         }
         answer
-    }
-
-    fn note(&self, led: Led) {
-        self.truth.lock().expect("no panic").led.push(led);
     }
 }
 
@@ -61,7 +76,10 @@ impl Store for WatchedStore {
     }
 
     fn lead(&self, lease: LeaseName, holder: String, ttl: Duration) -> StoreFuture<'_, Lease> {
-        Box::pin(async move { self.led(self.store.lead(lease, holder, ttl).await) })
+        Box::pin(async move {
+            let asker = holder.clone();
+            self.led(&asker, self.store.lead(lease, holder, ttl).await)
+        })
     }
 
     fn resign(&self, fence: Fence) -> StoreFuture<'_, ()> {
@@ -117,8 +135,7 @@ impl Store for WatchedStore {
     }
 
     fn tidy(&self, now: WallTime, fence: Option<Fence>) -> StoreFuture<'_, ()> {
-        let under = fence.clone();
-        Box::pin(async move { self.wrote(under, self.store.tidy(now, fence).await) })
+        self.write(fence.clone(), move |store| store.tidy(now, fence))
     }
 
     fn answered_share(&self, minutes: Range<WallTime>) -> StoreFuture<'_, BTreeMap<ProviderName, f64>> {
@@ -130,8 +147,7 @@ impl Store for WatchedStore {
     }
 
     fn change(&self, change: Change) -> StoreFuture<'_, Vec<HintChange>> {
-        let under = change.fence.clone();
-        Box::pin(async move { self.wrote(under, self.store.change(change).await) })
+        self.write(change.fence.clone(), move |store| store.change(change))
     }
 
     fn hints(&self) -> StoreFuture<'_, (HintVersion, Vec<Hint>)> {
@@ -139,8 +155,7 @@ impl Store for WatchedStore {
     }
 
     fn forget_cooldowns(&self, ended_before: WallTime, fence: Option<Fence>) -> StoreFuture<'_, ()> {
-        let under = fence.clone();
-        Box::pin(async move { self.wrote(under, self.store.forget_cooldowns(ended_before, fence).await) })
+        self.write(fence.clone(), move |store| store.forget_cooldowns(ended_before, fence))
     }
 
     fn outcome(&self, request_id: String) -> StoreFuture<'_, Option<String>> {
@@ -152,8 +167,7 @@ impl Store for WatchedStore {
     }
 
     fn record_checks(&self, checks: Vec<CheckCount>, fence: Option<Fence>) -> StoreFuture<'_, ()> {
-        let under = fence.clone();
-        Box::pin(async move { self.wrote(under, self.store.record_checks(checks, fence).await) })
+        self.write(fence.clone(), move |store| store.record_checks(checks, fence))
     }
 
     fn checks(&self, minutes: Range<WallTime>) -> StoreFuture<'_, BTreeMap<ProviderName, (u64, u64)>> {
