@@ -11,7 +11,7 @@ pub async fn run(common: &Common) -> anyhow::Result<()> {
     let (loaded, _log) = setup::start(&request)?;
     let shutdown = signals::shutdown()?;
     let metrics = Metrics::new();
-    let starting = setup::control_plane(loaded, request, &metrics);
+    let starting = Box::pin(setup::control_plane(loaded, request, &metrics));
     let Some(started) = shutdown.run_until_cancelled(starting).await else { return Ok(()) };
     let (plane, configuration) = started?;
     let reloading = tokio::spawn(reload::follow(configuration, plane.reload_wanted(), shutdown.clone()));

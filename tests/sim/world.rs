@@ -98,6 +98,11 @@ impl Overtaking {
         }
     }
 
+    /// Tells whether anybody is cut off, or will be.
+    pub fn is_under_way(&self) -> bool {
+        !matches!(*self.0.lock().expect("no panic"), Cut::Nobody)
+    }
+
     /// Takes note that whoever has this connection leads.
     pub fn leads(&self, connection: &MemoryStore) {
         let mut cut = self.0.lock().expect("no panic");

@@ -20,8 +20,8 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// A connection to the database that writes down what is done under leases. What was asked of the database it carries out,
-/// also when whoever asked waits no more: such a write may come when somebody else leads.
+/// A connection to the database that writes down what is done under leases. Where a leader is overtaken, what was asked of
+/// the database is carried out also when whoever asked waits no more: when somebody else leads.
 pub struct WatchedStore {
     /// The connection.
     pub store: MemoryStore,
@@ -32,7 +32,7 @@ pub struct WatchedStore {
 }
 
 impl WatchedStore {
-    /// Writes under a lease, and writes that down when it was done. It goes on when the caller gives up.
+    /// Writes under a lease, and writes that down when it was done.
     fn write<T: Send + 'static>(
         &self,
         under: Option<Fence>,
@@ -46,7 +46,10 @@ impl WatchedStore {
             }
             answer
         };
-        Box::pin(async { tokio::spawn(writing).await.expect("it is not cancelled") })
+        if self.overtaking.is_under_way() {
+            return Box::pin(async { tokio::spawn(writing).await.expect("it is not cancelled") });
+        }
+        Box::pin(writing)
     }
 
     /// Writes down who holds a lease.
