@@ -97,8 +97,12 @@ impl Peers {
     pub(super) fn forget_silent(&mut self, from: Instant, to: Instant) -> Vec<ReplicaId> {
         self.numbers.retain(|_, (_, read)| to.saturating_duration_since(*read) < REMEMBERED);
         let is_silent = |peer: &Peer| to.saturating_duration_since(peer.heard.max(from)) > SILENCE;
-        let silent: Vec<ReplicaId> =
-            self.there.iter().filter(|(_, peer)| is_silent(peer)).map(|(replica, _)| replica.clone()).collect();
+        let silent: Vec<ReplicaId> = self
+            .there
+            .iter()
+            .filter(|(_, peer)| is_silent(peer))
+            .map(|(replica, _)| replica.clone())
+            .collect();
         for replica in &silent {
             if let Some(peer) = self.there.remove(replica) {
                 tracing::warn!(replica = peer.name, "another replica of the control plane is silent");
