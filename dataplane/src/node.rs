@@ -143,7 +143,7 @@ impl DataPlane {
             None => None,
         };
         let certified = settings.tls.as_ref().map(|tls| tls.own());
-        let identity = Identity::next(&*disk, &entropy, name(settings.name, certified)?)?;
+        let identity = Identity::next(&*disk, clock.wall(), &entropy, name(settings.name, certified)?)?;
         let first_ticket = xxh3_64(identity.node.as_str().as_bytes());
         let upstreams = Upstreams::new(Arc::clone(&net))?;
         let to_gateways = upstreams.pool(CONNECT);
