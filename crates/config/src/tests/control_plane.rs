@@ -139,7 +139,14 @@ fn nothing_leaves_the_machine_in_the_clear_unless_the_operator_insists() {
     let with_tls = |keys: &str| format!("control_plane: {{{}, {keys}}}", tls(&folder));
     accept(&with_tls("nodes_listen: '0.0.0.0:8319', endpoints: ['https://control:8319']"));
     let error = refuse(&with_tls("endpoints: ['http://control:8319']"));
-    assert!(error.contains("in the clear; write `https://`"), "{error}");
+    assert!(error.contains("in the clear, and `control_plane.tls` is set"), "{error}");
+    for keys in
+        ["endpoints: ['https://a', 'http://127.0.0.1:8319']", "advertise_url: 'http://localhost:8319'"]
+    {
+        let error = refuse(&with_tls(keys));
+        assert!(error.contains("write `https://`, or remove `control_plane.tls`"), "{error}");
+        accept(&with_tls(&format!("allow_plaintext: true, {keys}")));
+    }
 }
 
 #[test]

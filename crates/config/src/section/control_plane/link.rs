@@ -60,9 +60,13 @@ impl<'f, 'a> Link<'f, 'a> {
                 "`https` needs certificates, since each plane proves to the other who it is; \
                  set `control_plane.tls.ca`, `cert` and `key`",
             );
+        } else if !address.is_https && self.has_tls && !self.allow_plaintext {
+            field.refuse(
+                "`http` speaks in the clear, and `control_plane.tls` is set: who listens there with certificates \
+                 understands nothing of it; write `https://`, or remove `control_plane.tls` where no plane has it",
+            );
         } else if !address.is_https && !address.is_loopback && !self.allow_plaintext {
-            let remedy = if self.has_tls { "write `https://`" } else { INSIST };
-            field.refuse(format!("configurations with keys would cross the network in the clear; {remedy}"));
+            field.refuse(format!("configurations with keys would cross the network in the clear; {INSIST}"));
         }
     }
 
