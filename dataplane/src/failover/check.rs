@@ -17,8 +17,10 @@ const MOST: usize = 64 * 1024;
 pub(super) struct Health {
     /// Its name; none from something that answers and is no node of ours.
     pub(super) node: Option<String>,
-    /// Whether it serves, waits or leaves.
+    /// Whether it serves, waits or leaves, as roles go by it.
     pub(super) said: role::Other,
+    /// Whether it names a role. Who has none serves whoever comes.
+    pub(super) has_role: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -60,7 +62,7 @@ fn read(body: &[u8]) -> Health {
         (false, "active") => role::Other::Serves,
         (false, _) => role::Other::Waits,
     };
-    Health { node, said }
+    Health { node, said, has_role: !role.is_empty() }
 }
 
 #[cfg(test)]
@@ -75,9 +77,15 @@ mod tests {
             role::Other::Serves
         );
         assert_eq!(said(r#"{"status":"ok","node":"a","role":"passive"}"#), role::Other::Waits);
+        assert!(read(br#"{"node":"a","role":"passive"}"#).has_role);
+        assert!(!read(br#"{"node":"a","draining":false}"#).has_role);
         assert_eq!(said(r#"{"node":"a","role":"active","draining":true}"#), role::Other::Leaving);
         for other in ["OK", "", "[]", r#"{"status":"up"}"#, r#"{"role":7}"#] {
-            assert_eq!(read(other.as_bytes()), Health { node: None, said: role::Other::Waits }, "{other}");
+            assert_eq!(
+                read(other.as_bytes()),
+                Health { node: None, said: role::Other::Waits, has_role: false },
+                "{other}"
+            );
         }
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Known {
     pub(super) node: Option<String>,
     /// What it said of itself when it was last checked; none before.
     pub(super) said: Option<role::Other>,
+    /// Whether it named a role then.
+    pub(super) has_role: bool,
     /// When it was last checked, and what went wrong then.
     pub(super) checked: Option<Duration>,
     pub(super) error: Option<String>,

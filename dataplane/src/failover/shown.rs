@@ -1,6 +1,10 @@
 //! What operators are told: `GET /v0/operations/failover`.
 
-use super::{Failover, Way, election::Basis, others::Other};
+use super::{
+    Failover, Way,
+    election::Basis,
+    others::{Known, Other},
+};
 use cliproxy_domain::WallTime;
 use cliproxy_engine::role::{self, Part};
 use serde::Serialize;
@@ -76,14 +80,21 @@ impl Failover {
     }
 }
 
-fn shown_peer(other: &Other, now: Duration, wall: WallTime) -> ShownPeer {
-    let known = other.known();
-    let said = known.said.map(|said| match said {
+/// Words what another node said of itself.
+fn said(known: &Known) -> Option<&'static str> {
+    known.said.map(|said| match said {
         role::Other::Serves => "active",
-        role::Other::Waits => "passive",
+        role::Other::Waits if known.has_role => "passive",
+        // It waits for nobody: it serves as every node of `active_active` does, and one without failover.
+        role::Other::Waits => "active",
         role::Other::Leaving => "leaving",
         role::Other::Silent => "silent",
-    });
+    })
+}
+
+fn shown_peer(other: &Other, now: Duration, wall: WallTime) -> ShownPeer {
+    let known = other.known();
+    let said = said(&known);
     ShownPeer {
         url: other.url.clone(),
         node: known.node,
@@ -91,5 +102,19 @@ fn shown_peer(other: &Other, now: Duration, wall: WallTime) -> ShownPeer {
         said,
         last_check: known.checked.map(|checked| wall.minus(now.saturating_sub(checked))),
         error: known.error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_names_no_role_serves() {
+        let word = |other, has_role| said(&Known { said: Some(other), has_role, ..Known::default() });
+        assert_eq!(word(role::Other::Waits, false), Some("active"));
+        assert_eq!(word(role::Other::Waits, true), Some("passive"));
+        assert_eq!(word(role::Other::Silent, true), Some("silent"));
+        assert_eq!(said(&Known::default()), None);
     }
 }

@@ -268,6 +268,7 @@ fn learn(
     let said = match checked {
         Ok(health) => {
             known.node = health.node;
+            known.has_role = health.has_role;
             known.error = is_self.then(|| "it is this node itself".to_owned());
             health.said
         }
