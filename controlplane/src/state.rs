@@ -23,7 +23,7 @@ pub(crate) use fleet::Fleet;
 pub(crate) use hints::{Hints, News, REMEMBERED, is_configured};
 pub(crate) use leading::{Leading, Term};
 pub(crate) use meter::{Meter, TargetKey};
-pub(crate) use nodes::{Nodes, Refusal};
+pub(crate) use nodes::{Node, Nodes, Refusal};
 pub(crate) use outbox::{Outbox, evidence};
 pub(crate) use quotas::{Quotas, Used};
 pub(crate) use reports::{Heard, Reports};

@@ -1,9 +1,12 @@
 //! What needs somebody's attention now.
 
 use super::{Operations, providers::judged};
-use crate::certificates::Expiring;
+use crate::{
+    certificates::Expiring,
+    state::{Node, Refusal},
+};
 use cliproxy_domain::{
-    HealthState, WallTime,
+    ConfigId, HealthState, NodeId, WallTime,
     status::{Alert, AlertsStatus, Source},
 };
 use cliproxy_engine::{Outlook, ProviderOutlook, status::all_rejected};
@@ -41,6 +44,7 @@ impl Operations {
         }
         alerts.extend(providers(&self.state.outlook(), now));
         alerts.extend(self.refusals());
+        alerts.extend(self.shared_names());
         alerts.extend(self.certificates(now));
         alerts.sort_by_key(|alert| alert.severity != CRITICAL);
         AlertsStatus { source: Source::Cluster, as_of: now, alerts }
@@ -57,13 +61,29 @@ impl Operations {
                 severity: WARNING,
                 provider: None,
                 since: Some(refusal.at),
-                message: format!(
-                    "node {} refused configuration {} and stays on {}: {}",
-                    node.record.node, refusal.config, refusal.still_on, refusal.reason
-                ),
+                message: of_refusal(&node.record.node, &refusal),
             });
         }
         alerts
+    }
+
+    /// Tells of names under which more than one process is connected.
+    fn shared_names(&self) -> impl Iterator<Item = Alert> {
+        let of = |node: Node| {
+            let (count, name) = (node.processes(), node.record.node);
+            (count > 1).then(|| Alert {
+                name: "node_name_shared",
+                severity: WARNING,
+                provider: None,
+                since: None,
+                message: format!(
+                    "{count} processes are connected as node {name}: the usage of each is counted, and only one of them is \
+                     shown and told what it alone is to do; give each a certificate or `--node-name` and a data directory \
+                     of its own, or end all but one"
+                ),
+            })
+        };
+        self.state.nodes.all().into_iter().filter_map(of)
     }
 
     /// Tells of certificates that expire, and of new ones that this replica cannot use.
@@ -79,6 +99,22 @@ impl Operations {
         }));
         alerts
     }
+}
+
+fn of_refusal(node: &NodeId, refusal: &Refusal) -> String {
+    let Refusal { config, still_on, reason, again_at, .. } = refusal;
+    let runs = match still_on {
+        ConfigId(0) => "none yet".to_owned(),
+        still_on => format!("configuration {still_on}"),
+    };
+    let remedy = match again_at {
+        Some(at) => format!(
+            "it is tried again at {at}, and at once when a configuration is sent, the same one too, or when the node is \
+             ended in order and started"
+        ),
+        None => "send a configuration that it takes, or this one again once the node can take it".to_owned(),
+    };
+    format!("node {node} runs {runs} and refuses configuration {config}: {reason}; {remedy}")
 }
 
 fn of_certificate(expiring: &Expiring, now: WallTime) -> Alert {

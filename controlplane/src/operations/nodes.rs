@@ -1,6 +1,7 @@
 //! The nodes.
 
 use super::Operations;
+use crate::state::Refusal;
 use cliproxy_domain::status::{NodeStatus, NodesStatus, Source};
 
 impl Operations {
@@ -9,8 +10,10 @@ impl Operations {
         let now = self.state.clock.wall();
         let nodes = self.state.nodes.all().into_iter().map(|node| {
             let connected = node.is_connected();
-            let refused =
-                node.refusal.map(|refusal| format!("configuration {}: {}", refusal.config, refusal.reason));
+            let refused = node.refusal.map(|Refusal { config, reason, again_at, .. }| match again_at {
+                Some(at) => format!("configuration {config}: {reason}; it is tried again at {at}"),
+                None => format!("configuration {config}: {reason}"),
+            });
             let status = NodeStatus {
                 connected,
                 incarnation: node.record.incarnation,

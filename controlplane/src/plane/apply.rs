@@ -70,7 +70,7 @@ impl Handle {
 
     /// Numbers a configuration, puts it into force, sends every node what differs, and writes into the audit log who
     /// changed what, unless there was none before. A configuration equal to the one in force keeps its number and sends
-    /// nothing. Its text stays here.
+    /// nothing, unless a node refuses it: then it gets a new one, and the node tries it again. Its text stays here.
     ///
     /// # Errors
     ///
@@ -98,7 +98,7 @@ impl Handle {
             at: self.state.clock.wall(),
             text,
             follows,
-            above: self.in_force(),
+            above: self.passed_over(entries.hash()),
         };
         let id = self.number(new).await?;
         let providers = snapshot.providers.len();
@@ -113,6 +113,14 @@ impl Handle {
             self.audit(&applied, &author).await;
         }
         Ok(applied)
+    }
+
+    /// Gives the number that a configuration of that hash must be above. One that is in force already is numbered anew
+    /// where a node refuses it: whoever sends it again wants it tried again, at every replica's nodes.
+    fn passed_over(&self, hash: u64) -> ConfigId {
+        let Some(active) = self.state.active() else { return ConfigId(0) };
+        let is_wanted_again = active.entries.hash() == hash && self.state.nodes.is_refused(active.id);
+        if is_wanted_again { active.id.next() } else { active.id }
     }
 
     /// Gives the number of the configuration in force; 0 before one was applied.

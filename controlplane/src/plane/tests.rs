@@ -7,6 +7,7 @@ mod harness;
 mod healing;
 mod health;
 mod keep_alive;
+mod left_alone;
 mod lifecycle;
 mod moving;
 mod node;

@@ -34,8 +34,10 @@ pub(crate) struct Node {
     pub(crate) record: NodeRecord,
     /// Its open streams to this replica; more than one for a moment when it reconnects.
     pub(crate) streams: u32,
-    /// Other replicas that it is connected to.
-    elsewhere: BTreeSet<ReplicaId>,
+    /// Other replicas that it is connected to, as which process.
+    elsewhere: BTreeMap<ReplicaId, Incarnation>,
+    /// The processes of its streams to this replica, one for each stream.
+    processes: Vec<Incarnation>,
     /// The configuration that it acknowledged last.
     pub(crate) config: ConfigId,
     /// The hints that it acknowledged last.
@@ -53,6 +55,8 @@ pub(crate) struct Refusal {
     pub(crate) still_on: ConfigId,
     pub(crate) reason: String,
     pub(crate) at: WallTime,
+    /// When the node takes it again; `None`: never.
+    pub(crate) again_at: Option<WallTime>,
 }
 
 impl Nodes {
@@ -110,9 +114,10 @@ impl Nodes {
         if node.record.build != record.build {
             node.refusal = None;
         }
+        node.processes.push(record.incarnation);
         node.record = record;
         node.streams += 1;
-        node.config = config;
+        node.runs(config);
         node.hints = hints;
         self.tell_connections(&nodes);
     }
@@ -133,10 +138,13 @@ impl Nodes {
     }
 
     /// Notes that one of a node's streams has ended.
-    pub(crate) fn disconnected(&self, node: &NodeId, at: WallTime) {
+    pub(crate) fn disconnected(&self, node: &NodeId, process: Incarnation, at: WallTime) {
         let mut nodes = self.by_name.lock();
         if let Some(node) = nodes.get_mut(node) {
             node.streams = node.streams.saturating_sub(1);
+            if let Some(place) = node.processes.iter().position(|open| *open == process) {
+                node.processes.swap_remove(place);
+            }
             node.record.last_seen = at;
         }
         self.tell_connections(&nodes);
@@ -144,7 +152,7 @@ impl Nodes {
 
     /// Notes what configuration a node runs.
     pub(crate) fn acked_config(&self, node: &NodeId, config: ConfigId) {
-        self.change(node, |node| node.config = config);
+        self.change(node, |node| node.runs(config));
     }
 
     /// Notes what hints a node has.
@@ -165,6 +173,25 @@ impl Nodes {
     pub(crate) fn has_refused(&self, node: &NodeId, config: ConfigId) -> bool {
         let nodes = self.by_name.lock();
         nodes.get(node).and_then(|node| node.refusal.as_ref()).is_some_and(|refusal| refusal.config == config)
+    }
+
+    /// Notes when a node takes again what it refused.
+    pub(crate) fn takes_at(&self, node: &NodeId, again_at: Option<WallTime>) {
+        self.change(node, |node| node.refusal.iter_mut().for_each(|refusal| refusal.again_at = again_at));
+    }
+
+    /// Forgets what a node refused for a while when that is over at `now`. Tells whether it was.
+    pub(crate) fn takes_again(&self, node: &NodeId, now: WallTime) -> bool {
+        let mut nodes = self.by_name.lock();
+        let refusal = nodes.get_mut(node).map(|node| &mut node.refusal);
+        let is_over = |refusal: &mut Refusal| refusal.again_at.is_some_and(|at| at <= now);
+        refusal.is_some_and(|refusal| refusal.take_if(is_over).is_some())
+    }
+
+    /// Tells whether any node refuses that configuration.
+    pub(crate) fn is_refused(&self, config: ConfigId) -> bool {
+        let nodes = self.by_name.lock();
+        nodes.values().filter_map(|node| node.refusal.as_ref()).any(|refusal| refusal.config == config)
     }
 
     /// Gives one node.
@@ -196,11 +223,24 @@ impl Node {
         self.streams > 0 || !self.elsewhere.is_empty()
     }
 
+    /// Notes what it runs: what it refused before that is of no more interest.
+    fn runs(&mut self, config: ConfigId) {
+        self.config = config;
+        self.refusal.take_if(|refusal| refusal.config <= config);
+    }
+
+    /// Counts the processes that are connected under its name: more than one for a moment when it is started again, and
+    /// for longer when somebody runs two.
+    pub(crate) fn processes(&self) -> usize {
+        self.processes.iter().chain(self.elsewhere.values()).collect::<BTreeSet<_>>().len()
+    }
+
     fn new(record: NodeRecord) -> Self {
         Self {
             record,
             streams: 0,
-            elsewhere: BTreeSet::new(),
+            elsewhere: BTreeMap::new(),
+            processes: Vec::new(),
             config: ConfigId(0),
             hints: HintVersion(0),
             refusal: None,

@@ -1,12 +1,14 @@
 //! What became of the node's last starts, so that a configuration that it dies of is left alone.
 //!
-//! Whoever puts a configuration in force notes it on its disk before, and takes the note back when it has lived for a
-//! minute or ends in order. A configuration whose note was never taken back three times is one that the node dies of: it
-//! starts from an older one, and tells the control plane. A process that is killed leaves the same traces as one that
-//! dies by itself; where there is no older configuration, the node therefore goes on with the one that it has.
+//! Whoever puts a configuration in force notes it on its disk before. With one that the node has lived with for a minute
+//! it has proved itself: whatever kills it later is not blamed on that one. A configuration whose note was never taken
+//! back three times is one that the node dies of: it starts from an older one, and tells the control plane. A process
+//! that is killed leaves the same traces as one that dies by itself. Where there is no older configuration, the node
+//! therefore goes on with the one that it has, and any other blame is put to the test again after a while, or at the next
+//! start after an end in order.
 
-use cliproxy_domain::{ConfigId, HistoryId};
-use cliproxy_host::Disk;
+use cliproxy_domain::{ConfigId, HistoryId, WallTime};
+use cliproxy_host::{Clock, Disk};
 use std::{
     collections::VecDeque,
     io,
@@ -21,10 +23,15 @@ const DEATHS: u32 = 3;
 const SURVIVED: Duration = Duration::from_secs(60);
 /// Configurations of which notes are kept, the newest.
 const KEPT: usize = 4;
+/// How soon a configuration that the node died of is tried again, twice as late each time.
+const AGAIN: Duration = Duration::from_secs(5 * 60);
+/// The latest that it is tried again.
+const LATEST: Duration = Duration::from_secs(60 * 60);
 
 /// The notes. One configuration is under trial at most: the one that was put in force last.
 pub(super) struct Guard {
     disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
     build: String,
     notes: VecDeque<Note>,
     trial: Option<Trial>,
@@ -35,6 +42,12 @@ struct Note {
     history: HistoryId,
     config: ConfigId,
     deaths: u32,
+    /// How often it was blamed.
+    blames: u32,
+    /// Until when it is left alone, once it is blamed.
+    again: WallTime,
+    /// The node has lived with it for long enough.
+    proved: bool,
 }
 
 struct Trial {
@@ -43,9 +56,17 @@ struct Trial {
     since: Instant,
 }
 
+/// A configuration that the node leaves alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Blamed {
+    pub(super) config: ConfigId,
+    /// How long it is left alone yet.
+    pub(super) again_in: Duration,
+}
+
 impl Guard {
     /// Reads the notes of this program. Another program may live with what this one died of.
-    pub(super) fn load(disk: Arc<dyn Disk>, build: &str) -> Self {
+    pub(super) fn load(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, build: &str) -> Self {
         let notes = match disk.read(FILE) {
             Ok(file) => file.and_then(|bytes| parse(&bytes, build)).unwrap_or_default(),
             Err(error) => {
@@ -53,69 +74,73 @@ impl Guard {
                 VecDeque::new()
             }
         };
-        Self { disk, build: build.to_owned(), notes, trial: None }
+        Self { disk, clock, build: build.to_owned(), notes, trial: None }
     }
 
-    /// Tells whether the node dies of a configuration.
-    pub(super) fn dies_of(&self, history: &HistoryId, config: ConfigId) -> bool {
-        self.notes.iter().any(|note| {
-            note.history == *history
-                && note.config == config
-                && note.deaths >= DEATHS
-                && config != ConfigId(0)
-        })
+    /// Tells for how long a configuration that the node dies of is left alone yet; `None` for one that may be put in
+    /// force.
+    pub(super) fn dies_of(&self, history: &HistoryId, config: ConfigId) -> Option<Duration> {
+        let note = self.notes.iter().find(|note| note.is_of(history, config))?;
+        note.left_alone(self.clock.wall())
     }
 
-    /// Gives the newest configuration of a history that the node dies of; 0 when there is none.
-    pub(super) fn died_of(&self, history: &HistoryId) -> ConfigId {
-        let of_it = self.notes.iter().filter(|note| note.history == *history && note.deaths >= DEATHS);
-        of_it.map(|note| note.config).max().unwrap_or(ConfigId(0))
+    /// Gives the newest configuration of a history that the node leaves alone as it dies of it. What it runs, it lives
+    /// with so far.
+    pub(super) fn died_of(&self, history: &HistoryId) -> Option<Blamed> {
+        let now = self.clock.wall();
+        let on_trial =
+            |note: &Note| self.trial.as_ref().is_some_and(|trial| note.is_of(&trial.history, trial.config));
+        let of_it = self.notes.iter().filter(|note| note.history == *history && !on_trial(note));
+        let blamed = of_it
+            .filter_map(|note| note.left_alone(now).map(|again_in| Blamed { config: note.config, again_in }));
+        blamed.max_by_key(|blamed| blamed.config)
     }
 
     /// Notes that a configuration is put in force now. The one before it is none that the node dies of from here on.
-    pub(super) fn begins(&mut self, history: &HistoryId, config: ConfigId, now: Instant) {
+    pub(super) fn begins(&mut self, history: &HistoryId, config: ConfigId) {
         self.acquit();
-        let place = self.notes.iter().position(|note| note.history == *history && note.config == config);
-        let mut note = place.and_then(|place| self.notes.remove(place)).unwrap_or_else(|| Note {
-            history: history.clone(),
-            config,
-            deaths: 0,
-        });
-        note.deaths += 1;
+        let place = self.notes.iter().position(|note| note.is_of(history, config));
+        let known = place.and_then(|place| self.notes.remove(place));
+        let mut note = known.unwrap_or_else(|| Note::new(history.clone(), config));
+        if !note.proved {
+            note.may_be_the_end(self.clock.wall());
+            self.trial = Some(Trial { history: history.clone(), config, since: self.clock.now() });
+        }
         self.notes.push_back(note);
         while self.notes.len() > KEPT {
             self.notes.pop_front();
         }
-        self.trial = Some(Trial { history: history.clone(), config, since: now });
     }
 
-    /// Takes the note back of what was put in force last, when the node has lived with it for long enough. Tells whether
-    /// the notes should be written.
-    pub(super) fn lives(&mut self, now: Instant) -> bool {
-        match &self.trial {
-            Some(trial) if now.saturating_duration_since(trial.since) >= SURVIVED => {
-                let (history, config) = (trial.history.clone(), trial.config);
-                self.notes.retain(|note| note.history != history || note.config != config);
-                self.trial = None;
-                true
-            }
-            _ => false,
+    /// Notes that the node has proved itself with what was put in force last, when it has lived with it for long enough.
+    /// Tells whether the notes should be written.
+    pub(super) fn lives(&mut self) -> bool {
+        let now = self.clock.now();
+        let survived = |trial: &mut Trial| now.saturating_duration_since(trial.since) >= SURVIVED;
+        let Some(Trial { history, config, .. }) = self.trial.take_if(survived) else { return false };
+        if let Some(note) = self.notes.iter_mut().find(|note| note.is_of(&history, config)) {
+            *note = Note { proved: true, ..Note::new(history, config) };
         }
+        true
     }
 
-    /// Takes the note back as the node ends in order. Tells whether the notes should be written.
+    /// Takes the note back as the node ends in order, and has what it died of tried again at its next start. Tells
+    /// whether the notes should be written.
     pub(super) fn ends(&mut self) -> bool {
-        self.acquit()
+        let mut is_news = self.acquit();
+        for note in self.notes.iter_mut().filter(|note| note.deaths >= DEATHS) {
+            is_news |= note.again != WallTime(0);
+            note.again = WallTime(0);
+        }
+        is_news
     }
 
     fn acquit(&mut self) -> bool {
         let Some(trial) = self.trial.take() else { return false };
-        for note in &mut self.notes {
-            if note.history == trial.history && note.config == trial.config {
-                note.deaths = note.deaths.saturating_sub(1);
-            }
+        for note in self.notes.iter_mut().filter(|note| note.is_of(&trial.history, trial.config)) {
+            note.deaths = note.deaths.saturating_sub(1);
         }
-        self.notes.retain(|note| note.deaths > 0);
+        self.notes.retain(|note| note.deaths > 0 || note.proved);
         true
     }
 
@@ -127,10 +152,38 @@ impl Guard {
 
     fn text(&self) -> String {
         let mut text = format!("{}\n", self.build);
-        for Note { history, config, deaths } in &self.notes {
-            text.push_str(&format!("{config} {deaths} {history}\n"));
+        for Note { history, config, deaths, blames, again, proved } in &self.notes {
+            let proved = u8::from(*proved);
+            text.push_str(&format!("{config} {deaths} {blames} {} {proved} {history}\n", again.0));
         }
         text
+    }
+}
+
+impl Note {
+    fn new(history: HistoryId, config: ConfigId) -> Self {
+        Self { history, config, deaths: 0, blames: 0, again: WallTime(0), proved: false }
+    }
+
+    fn is_of(&self, history: &HistoryId, config: ConfigId) -> bool {
+        self.history == *history && self.config == config
+    }
+
+    /// Counts a death that this process may be about to die: nobody notes it afterwards.
+    fn may_be_the_end(&mut self, now: WallTime) {
+        self.deaths = self.deaths.saturating_add(1);
+        if self.deaths >= DEATHS {
+            let wait = AGAIN * 2_u32.saturating_pow(self.blames.min(8));
+            self.blames = self.blames.saturating_add(1);
+            self.again = now.plus(wait.min(LATEST));
+        }
+    }
+
+    /// Gives for how long it is left alone yet. A clock that was set back leaves nothing alone for longer than was meant.
+    fn left_alone(&self, now: WallTime) -> Option<Duration> {
+        let left = self.again.since(now);
+        let is_blamed = self.deaths >= DEATHS && self.config != ConfigId(0);
+        (is_blamed && !left.is_zero() && left <= LATEST).then_some(left)
     }
 }
 
@@ -141,90 +194,18 @@ fn parse(bytes: &[u8], build: &str) -> Option<VecDeque<Note>> {
         return None;
     }
     let note = |line: &str| {
-        let mut words = line.splitn(3, ' ');
-        let config = ConfigId(words.next()?.parse().ok()?);
-        let deaths = words.next()?.parse().ok()?;
-        Some(Note { config, deaths, history: HistoryId(words.next()?.to_owned()) })
+        let mut words = line.splitn(6, ' ');
+        Some(Note {
+            config: ConfigId(words.next()?.parse().ok()?),
+            deaths: words.next()?.parse().ok()?,
+            blames: words.next()?.parse().ok()?,
+            again: WallTime(words.next()?.parse().ok()?),
+            proved: words.next()? == "1",
+            history: HistoryId(words.next()?.to_owned()),
+        })
     };
     lines.take(KEPT).map(note).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use cliproxy_host::{Clock, MemoryDisk, SystemClock};
-
-    const V: ConfigId = ConfigId(7);
-    const BEFORE: ConfigId = ConfigId(6);
-
-    fn history() -> HistoryId {
-        HistoryId("h 1".into())
-    }
-
-    /// Starts the program anew, whatever became of it before.
-    fn start(disk: &MemoryDisk) -> Guard {
-        Guard::load(Arc::new(disk.clone()), "1.0")
-    }
-
-    fn puts_in_force(guard: &mut Guard, config: ConfigId) {
-        guard.begins(&history(), config, SystemClock.now());
-        guard.writing()().unwrap();
-    }
-
-    #[test]
-    fn three_deaths_with_a_configuration_are_enough() {
-        let disk = MemoryDisk::default();
-        for _ in 0..DEATHS {
-            let mut guard = start(&disk);
-            assert!(!guard.dies_of(&history(), V));
-            puts_in_force(&mut guard, V);
-        }
-        let guard = start(&disk);
-        assert!(guard.dies_of(&history(), V) && !guard.dies_of(&history(), BEFORE));
-        assert_eq!(guard.died_of(&history()), V);
-        assert_eq!(guard.died_of(&HistoryId("another".into())), ConfigId(0));
-    }
-
-    #[test]
-    fn the_one_before_is_not_to_blame_for_what_the_next_did() {
-        let disk = MemoryDisk::default();
-        for _ in 0..DEATHS {
-            let mut guard = start(&disk);
-            puts_in_force(&mut guard, BEFORE);
-            puts_in_force(&mut guard, V);
-        }
-        let guard = start(&disk);
-        assert!(guard.dies_of(&history(), V) && !guard.dies_of(&history(), BEFORE));
-    }
-
-    #[test]
-    fn whoever_lives_for_a_minute_or_ends_in_order_does_not_die_of_it() {
-        let disk = MemoryDisk::default();
-        for round in 0..2 * DEATHS {
-            let mut guard = start(&disk);
-            puts_in_force(&mut guard, V);
-            assert!(!guard.lives(SystemClock.now()));
-            let is_over =
-                if round % 2 == 0 { guard.lives(SystemClock.now() + SURVIVED) } else { guard.ends() };
-            assert!(is_over && !guard.ends());
-            guard.writing()().unwrap();
-        }
-        assert!(!start(&disk).dies_of(&history(), V));
-    }
-
-    #[test]
-    fn another_program_and_a_damaged_file_know_nothing() {
-        let disk = MemoryDisk::default();
-        for _ in 0..DEATHS {
-            puts_in_force(&mut start(&disk), V);
-        }
-        assert!(!Guard::load(Arc::new(disk.clone()), "1.1").dies_of(&history(), V));
-        let sound = disk.read(FILE).unwrap().unwrap();
-        for end in 0..sound.len() {
-            disk.write(FILE, &sound[..end]).unwrap();
-            start(&disk);
-        }
-        disk.write(FILE, b"1.0\n7 3").unwrap();
-        assert!(!start(&disk).dies_of(&history(), V));
-    }
-}
+mod tests;

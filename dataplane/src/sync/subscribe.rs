@@ -124,7 +124,7 @@ impl Subscriber {
     pub(super) fn new(parts: SubscriberParts) -> Self {
         let SubscriberParts { identity, build, listen, live, health, link, metrics, clock, disk } = parts;
         let mut this = Self {
-            guard: Guard::load(Arc::clone(&disk), &build),
+            guard: Guard::load(Arc::clone(&disk), Arc::clone(&clock), &build),
             files: LastKnownGood::new(Arc::clone(&disk)),
             identity,
             build,
@@ -152,6 +152,7 @@ impl Subscriber {
 
     /// Says what the node has.
     pub(super) fn hello(&self) -> Hello {
+        let died_of = self.guard.died_of(&self.have.history);
         Hello {
             node_id: self.identity.node.to_string(),
             incarnation: self.identity.incarnation.0,
@@ -161,7 +162,8 @@ impl Subscriber {
             config_hash: self.have.entries.hash(),
             have_hints: self.have.hints.0,
             listen: self.listen.to_string(),
-            crash_looped_config: self.guard.died_of(&self.have.history).0,
+            crash_looped_config: died_of.map_or(0, |died_of| died_of.config.0),
+            crash_looped_again_ms: died_of.map_or(0, |died_of| millis(died_of.again_in)),
             proto_min: VERSION,
             proto_max: VERSION,
         }
@@ -268,6 +270,11 @@ impl Subscriber {
             Some(sync_down::Message::Welcome(_)) | None => Ok(None),
         }
     }
+}
+
+/// Whole milliseconds, rounded up: whoever waits for so long does not come too early.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 fn up_message(message: sync_up::Message) -> SyncUp {

@@ -57,6 +57,58 @@ async fn a_node_that_died_three_times_of_a_configuration_starts_from_the_one_bef
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_proved_itself_is_not_sent_back_by_kills_from_outside() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let _control = two_configurations(&net, &disk).await;
+    let node = started(&net, &disk, 2).await;
+    pass(Duration::from_secs(61)).await;
+    node.die();
+    for _ in 0..5 {
+        let node = started(&net, &disk, 2).await;
+        pass(Duration::from_secs(5)).await;
+        node.die();
+    }
+    assert_eq!(config(&Node::start(&net, &disk, &[ENDPOINT], None).await), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_node_left_alone_it_takes_again_after_a_while_and_at_once_after_an_end_in_order() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let control = two_configurations(&net, &disk).await;
+    let dies_three_times = async || {
+        for _ in 0..3 {
+            let node = started(&net, &disk, 2).await;
+            pass(Duration::from_secs(5)).await;
+            node.die();
+        }
+    };
+    dies_three_times().await;
+    let node = started(&net, &disk, 1).await;
+    until("the hello", || control.told().hellos.iter().any(|hello| hello.crash_looped_config == 2)).await;
+    let again_in = control.told().hellos.last().unwrap().crash_looped_again_ms;
+    assert!((280_000..=300_000).contains(&again_in), "{again_in}");
+    assert!(
+        control
+            .told()
+            .hellos
+            .iter()
+            .filter(|hello| hello.have_config == 2)
+            .all(|hello| hello.crash_looped_config == 0),
+        "whoever runs it does not say that it died of it"
+    );
+    node.stop().await;
+    let node = started(&net, &disk, 2).await;
+    node.die();
+    let node = started(&net, &disk, 1).await;
+    // Twice as long this time; a control plane offers it again when the node takes it.
+    pass(Duration::from_secs(601)).await;
+    control.end();
+    control.begin();
+    until("the configuration", || config(&node) == 2).await;
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_is_killed_after_a_minute_or_ends_in_order_did_not_die_of_its_configuration() {
     let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
     let _control = two_configurations(&net, &disk).await;

@@ -87,6 +87,8 @@ pub struct RefusedConfig {
     pub reason: String,
     /// When.
     pub at: WallTime,
+    /// When the node takes it again; `None`: never.
+    pub again_at: Option<WallTime>,
 }
 
 /// Sums of windows that ended within the same second.
@@ -249,6 +251,7 @@ fn node_to_wire(seen: &SeenNode) -> v1::SeenNode {
         still_on: refused.still_on.0,
         reason: refused.reason.clone(),
         at_ms: refused.at.0,
+        again_at_ms: refused.again_at.map_or(0, |at| at.0),
     };
     v1::SeenNode {
         node_id: seen.node.to_string(),
@@ -271,6 +274,7 @@ fn node_from_wire(wire: &v1::SeenNode) -> Result<SeenNode, ConvertError> {
         still_on: ConfigId(refused.still_on),
         reason: refused.reason.clone(),
         at: WallTime(refused.at_ms),
+        again_at: (refused.again_at_ms != 0).then_some(WallTime(refused.again_at_ms)),
     };
     Ok(SeenNode {
         node: required("SeenNode.node_id", &wire.node_id)?.into(),

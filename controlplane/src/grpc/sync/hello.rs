@@ -6,6 +6,7 @@ use cliproxy_proto::{
     VERSION,
     v1::{Hello, SyncUp, sync_up},
 };
+use std::time::Duration;
 use tonic::{Status, Streaming};
 
 /// A node's hello.
@@ -20,6 +21,8 @@ pub(super) struct Presented {
     pub(super) have_hints: HintVersion,
     /// A configuration of this history that the node died of; 0: none.
     pub(super) died_of: ConfigId,
+    /// In how long it takes that one again; `None`: it does not say.
+    pub(super) again_in: Option<Duration>,
 }
 
 /// Waits for a node's first message.
@@ -40,6 +43,7 @@ pub(super) async fn receive(up: &mut Streaming<SyncUp>) -> Result<Presented, Sta
         have_hints,
         listen,
         crash_looped_config,
+        crash_looped_again_ms,
         proto_min,
         proto_max,
     } = hello;
@@ -59,7 +63,13 @@ pub(super) async fn receive(up: &mut Streaming<SyncUp>) -> Result<Presented, Sta
         config_hash,
         have_hints: HintVersion(have_hints),
         died_of: ConfigId(crash_looped_config),
+        again_in: again(crash_looped_again_ms),
     })
+}
+
+/// Reads in how long a node takes what it refuses; 0 says nothing. No node waits for longer than a day.
+pub(super) fn again(millis: u64) -> Option<Duration> {
+    (millis > 0).then(|| Duration::from_millis(millis).min(Duration::from_secs(24 * 60 * 60)))
 }
 
 /// Cuts a text for people to what people read.

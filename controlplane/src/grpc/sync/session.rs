@@ -2,12 +2,17 @@
 
 mod resume;
 
-use super::{Context, Down, hello::Presented, outbox, sessions::Seat};
+use super::{
+    Context, Down,
+    hello::{Presented, again},
+    outbox,
+    sessions::Seat,
+};
 use crate::{
     publish::Subscription,
     state::{ActiveConfig, Refusal},
 };
-use cliproxy_domain::{ConfigId, Hint, HintVersion};
+use cliproxy_domain::{ConfigId, Hint, HintVersion, WallTime};
 use cliproxy_proto::{
     convert::config::Hashes,
     v1::{
@@ -117,8 +122,11 @@ impl Session {
     fn note_death(&self) {
         let node = &self.node;
         let known = self.context.state.nodes.has_refused(&node.node, node.died_of);
-        if node.died_of == ConfigId(0) || !self.same_history() || known {
+        if node.died_of == ConfigId(0) || !self.same_history() {
             return;
+        }
+        if known {
+            return self.context.state.nodes.takes_at(&node.node, self.again_at(node.again_in));
         }
         tracing::error!(
             node = %node.node, config = %node.died_of, still_on = %node.have_config,
@@ -130,8 +138,13 @@ impl Session {
             still_on: node.have_config,
             reason: "it died three times within a minute of putting it in force".to_owned(),
             at: self.context.state.clock.wall(),
+            again_at: self.again_at(node.again_in),
         };
         self.context.state.nodes.refused(&node.node, refusal);
+    }
+
+    fn again_at(&self, again_in: Option<Duration>) -> Option<WallTime> {
+        again_in.map(|again_in| self.context.state.clock.wall().plus(again_in))
     }
 
     fn record(&self) -> NodeRecord {
@@ -256,6 +269,7 @@ impl Session {
             still_on: ConfigId(nack.still_on),
             reason: nack.reason.chars().take(1_000).collect(),
             at: self.context.state.clock.wall(),
+            again_at: self.again_at(again(nack.again_in_ms)),
         };
         tracing::error!(
             node = %self.node.node, config = %refusal.config, still_on = %refusal.still_on,
@@ -288,6 +302,9 @@ impl Session {
         }
         if over(self.grows_old, GRACE) {
             return Err(Status::unavailable("this stream is old; connect again and resume"));
+        }
+        if state.nodes.takes_again(&self.node.node, state.clock.wall()) {
+            self.offer_config();
         }
         if now >= self.grows_old && !self.asked_for_age {
             self.asked_for_age = true;
@@ -361,7 +378,7 @@ impl Session {
     pub(super) fn close(self) {
         let record = self.record();
         self.context.metrics.connected_nodes.dec();
-        self.context.state.nodes.disconnected(&self.node.node, record.last_seen);
+        self.context.state.nodes.disconnected(&self.node.node, record.incarnation, record.last_seen);
         tracing::info!(node = %self.node.node, "a node's stream ended");
         self.remember(record);
     }

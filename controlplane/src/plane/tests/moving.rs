@@ -19,7 +19,7 @@ use tonic::{Code, Status, transport::Channel};
 const HISTORY: &str = "history-1";
 
 /// What a node says that runs configuration 1 and has hints up to a number.
-fn hello(name: &str, have_hints: u64) -> v1::Hello {
+pub(super) fn hello(name: &str, have_hints: u64) -> v1::Hello {
     v1::Hello {
         node_id: name.into(),
         incarnation: 1,
@@ -31,14 +31,14 @@ fn hello(name: &str, have_hints: u64) -> v1::Hello {
     }
 }
 
-fn up(message: v1::sync_up::Message) -> v1::SyncUp {
+pub(super) fn up(message: v1::sync_up::Message) -> v1::SyncUp {
     v1::SyncUp { message: Some(message) }
 }
 
-type Sync = Talk<v1::SyncUp, v1::SyncDown>;
+pub(super) type Sync = Talk<v1::SyncUp, v1::SyncDown>;
 
 /// Opens a subscription; gives it with the welcome, or why there is none.
-async fn connect(channel: Channel, hello: v1::Hello) -> Result<(Sync, v1::Welcome), Status> {
+pub(super) async fn connect(channel: Channel, hello: v1::Hello) -> Result<(Sync, v1::Welcome), Status> {
     let mut talk = open_sync(channel).await;
     talk.say(up(v1::sync_up::Message::Hello(hello))).await;
     match talk.result().await?.and_then(|first| first.message) {
@@ -48,7 +48,7 @@ async fn connect(channel: Channel, hello: v1::Hello) -> Result<(Sync, v1::Welcom
 }
 
 /// Reads until something is that `wanted` gives; says that it lives meanwhile.
-async fn reads<T>(talk: &mut Sync, wanted: impl Fn(Message) -> Option<T>) -> T {
+pub(super) async fn reads<T>(talk: &mut Sync, wanted: impl Fn(Message) -> Option<T>) -> T {
     within(async {
         loop {
             let message = talk.next().await.message.expect("an empty message");
@@ -71,7 +71,7 @@ fn told_to_go(message: Message) -> Option<v1::ReconnectTo> {
 }
 
 /// Asserts that nothing waits for a node: heartbeats are sent when nothing else is to be.
-async fn is_sent_nothing(talk: &mut Sync) {
+pub(super) async fn is_sent_nothing(talk: &mut Sync) {
     let next = talk.next().await.message;
     assert!(matches!(next, Some(Message::Heartbeat(_))), "{next:?} came");
 }
@@ -212,47 +212,6 @@ async fn comes(channel: Channel, name: String, refusals: Arc<AtomicUsize>) -> (u
             }
         }
     }
-}
-
-#[tokio::test]
-async fn a_node_is_not_sent_a_configuration_that_it_died_of_and_operators_are_told() {
-    let plane = Plane::configured().await;
-    plane.handle.apply(snapshot_with_attempts(5), "file", "reload").await.unwrap();
-    let died = || v1::Hello { crash_looped_config: 2, ..hello("node-1", 0) };
-    let (mut talk, _) = connect(plane.as_node().await, died()).await.unwrap();
-    is_sent_nothing(&mut talk).await;
-    let alerts = plane.get("/v0/operations/alerts").await.json.to_string();
-    assert!(alerts.contains("it died three times within a minute"), "{alerts}");
-    assert_eq!(plane.metric("cliproxy_controlplane_crash_loops_total"), 1.0);
-    connect(plane.as_node().await, died()).await.unwrap();
-    assert_eq!(plane.metric("cliproxy_controlplane_crash_loops_total"), 1.0, "it is known by now");
-    plane.handle.apply(snapshot_with_attempts(6), "file", "mended").await.unwrap();
-    let sent = reads(&mut talk, |message| match message {
-        Message::Delta(delta) if delta.line() == v1::Line::Config => Some((delta.from, delta.to)),
-        _ => None,
-    });
-    assert_eq!(sent.await, (1, 3));
-    plane.stop().await;
-}
-
-#[tokio::test]
-async fn a_node_that_is_started_again_and_did_not_die_of_a_configuration_is_offered_it_anew() {
-    let plane = Plane::configured().await;
-    plane.handle.apply(snapshot_with_attempts(5), "file", "reload").await.unwrap();
-    let died = |incarnation| v1::Hello { incarnation, crash_looped_config: 2, ..hello("node-1", 0) };
-    connect(plane.as_node().await, died(1)).await.unwrap();
-    let (mut talk, _) = connect(plane.as_node().await, died(2)).await.unwrap();
-    is_sent_nothing(&mut talk).await;
-    assert_eq!(plane.metric("cliproxy_controlplane_crash_loops_total"), 1.0, "it is known by now");
-    // Its note of it was removed.
-    let mended = v1::Hello { incarnation: 3, ..hello("node-1", 0) };
-    let (mut talk, _) = connect(plane.as_node().await, mended).await.unwrap();
-    let sent = reads(&mut talk, |message| match message {
-        Message::Delta(delta) if delta.line() == v1::Line::Config => Some((delta.from, delta.to)),
-        _ => None,
-    });
-    assert_eq!(sent.await, (1, 2));
-    plane.stop().await;
 }
 
 #[tokio::test]

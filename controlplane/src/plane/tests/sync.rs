@@ -103,7 +103,7 @@ impl Node {
     async fn refuse_config(&mut self) {
         let (_, to, _, _, nonce) = self.offered_config().await;
         let (still_on, reason) = (self.has.config, "no such provider kind".to_owned());
-        let nack = v1::Nack { nonce, rejected_config: to, still_on, reason };
+        let nack = v1::Nack { nonce, rejected_config: to, still_on, reason, again_in_ms: 0 };
         self.talk.say(v1::SyncUp { message: Some(v1::sync_up::Message::Nack(nack)) }).await;
     }
 

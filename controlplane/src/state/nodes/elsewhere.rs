@@ -44,7 +44,7 @@ impl Nodes {
                 }
             }
             let node = nodes.entry(seen.node.clone()).or_insert_with(|| Node::new(record(seen)));
-            node.elsewhere.insert(replica.clone());
+            node.elsewhere.insert(replica.clone(), seen.incarnation);
             node.take(seen);
         }
         for (name, last_seen) in gone {
@@ -82,6 +82,7 @@ impl Node {
             still_on: refusal.still_on,
             reason: refusal.reason.clone(),
             at: refusal.at,
+            again_at: refusal.again_at,
         };
         SeenNode {
             node: self.record.node.clone(),
@@ -97,7 +98,9 @@ impl Node {
     }
 
     fn take(&mut self, seen: &SeenNode) {
-        if self.streams > 0 || seen.incarnation < self.record.incarnation {
+        // A node that lost its data directory and whose clock was set back is lower, and presented itself later.
+        let is_past = seen.incarnation < self.record.incarnation && seen.last_seen <= self.record.last_seen;
+        if self.streams > 0 || is_past {
             return;
         }
         let refusal = |refused: &RefusedConfig| Refusal {
@@ -105,9 +108,10 @@ impl Node {
             still_on: refused.still_on,
             reason: refused.reason.clone(),
             at: refused.at,
+            again_at: refused.again_at,
         };
         let told = record(seen);
-        if told.replaces(&self.record) {
+        if told.replaces(&self.record) || told.incarnation < self.record.incarnation {
             self.record = told;
         }
         (self.config, self.hints) = (seen.config, seen.hints);
@@ -116,7 +120,7 @@ impl Node {
     }
 
     fn leave(&mut self, replica: &ReplicaId, at: WallTime) {
-        if self.elsewhere.remove(replica) && !self.is_connected() {
+        if self.elsewhere.remove(replica).is_some() && !self.is_connected() {
             self.record.last_seen = self.record.last_seen.max(at);
         }
     }
@@ -184,7 +188,38 @@ mod tests {
         nodes.told(&a, true, &[seen("node-1", 3)], &[]);
         assert_eq!(nodes.with_hints(HintVersion(9)), (1, 1));
         assert_eq!(nodes.ours().len(), 1);
-        nodes.disconnected(&"node-1".into(), WallTime(2_000));
+        nodes.disconnected(&"node-1".into(), Incarnation(1), WallTime(2_000));
         assert_eq!((connected(&nodes), nodes.ours().len()), (vec!["node-1".to_owned()], 0));
+    }
+
+    #[test]
+    fn two_processes_of_one_name_are_two_wherever_they_are_connected() {
+        let (nodes, [a, b]) = (Nodes::new(vec![]), [ReplicaId::from("a"), ReplicaId::from("b")]);
+        let process = |number| SeenNode { incarnation: Incarnation(number), ..seen("node-1", 3) };
+        let count = || nodes.get(&"node-1".into()).unwrap().processes();
+        nodes.told(&a, true, &[process(7)], &[]);
+        nodes.told(&b, true, &[process(7)], &[]);
+        assert_eq!(count(), 1, "it moves from one to the other");
+        nodes.told(&b, false, &[process(8)], &[]);
+        assert_eq!(count(), 2);
+        nodes.connected(record(&process(9)), ConfigId(2), HintVersion(9));
+        nodes.without(&b, WallTime(3_000));
+        assert_eq!(count(), 2);
+        nodes.disconnected(&"node-1".into(), Incarnation(9), WallTime(3_000));
+        assert_eq!(count(), 1);
+    }
+
+    #[test]
+    fn a_node_that_lost_its_number_and_presented_itself_later_is_the_one_that_counts() {
+        let (nodes, [a, b]) = (Nodes::new(vec![]), [ReplicaId::from("a"), ReplicaId::from("b")]);
+        let process = |number, at| SeenNode {
+            incarnation: Incarnation(number),
+            last_seen: WallTime(at),
+            ..seen("n", at.unsigned_abs())
+        };
+        let hints = || nodes.get(&"n".into()).map(|node| (node.record.incarnation.0, node.hints.0));
+        nodes.told(&a, true, &[process(7, 1_000)], &[]);
+        nodes.told(&b, true, &[process(1, 2_000)], &[]);
+        assert_eq!(hints(), Some((1, 2_000)));
     }
 }

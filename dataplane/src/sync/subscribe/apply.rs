@@ -1,12 +1,15 @@
 //! What comes down is put in force: a configuration whole or not at all, hints one by one.
 
-use super::{super::connect::SessionError, Subscriber};
+use super::{super::connect::SessionError, Subscriber, millis};
 use cliproxy_domain::{ConfigId, Hint, HintVersion};
 use cliproxy_proto::{
     convert::{config::EntrySet, hints::from_wire},
     v1::{Ack, Change, Delta, Line, Nack, SnapshotChunk, sync_up},
 };
 use std::time::Duration;
+
+/// Why a configuration is left alone.
+const DIED: &str = "this node died three times within a minute of putting it in force";
 
 impl Subscriber {
     pub(super) async fn chunk(
@@ -68,16 +71,21 @@ impl Subscriber {
         }
         let started = self.clock.now();
         let adopted = match self.begins(ConfigId(version)).await {
-            Err(reason) => Err(reason.to_owned()),
-            Ok(()) => entries.to_snapshot().map_err(|error| error.to_string()).and_then(|snapshot| {
-                self.live.adopt(ConfigId(version), snapshot).map_err(|error| error.to_string())
-            }),
+            Err(again_in) => Err((DIED.to_owned(), again_in)),
+            Ok(()) => entries
+                .to_snapshot()
+                .map_err(|error| error.to_string())
+                .and_then(|snapshot| {
+                    self.live.adopt(ConfigId(version), snapshot).map_err(|error| error.to_string())
+                })
+                .map_err(|reason| (reason, Duration::ZERO)),
         };
-        if let Err(reason) = adopted {
+        if let Err((reason, again_in)) = adopted {
             tracing::error!(config = version, reason, "a configuration was refused; the old one goes on");
             self.metrics.configs_refused.inc();
             let still_on = self.have.config.0;
-            let nack = Nack { nonce, rejected_config: version, still_on, reason };
+            let again_in_ms = millis(again_in);
+            let nack = Nack { nonce, rejected_config: version, still_on, reason, again_in_ms };
             return Ok(Some(sync_up::Message::Nack(nack)));
         }
         let took = self.clock.now().saturating_duration_since(started);

@@ -14,7 +14,7 @@ impl Subscriber {
     pub(super) fn load(&mut self) {
         let now = self.clock.wall();
         let mut saved = self.files.load_all(now);
-        let is_deadly = |saved: &Saved| self.guard.dies_of(&saved.history, saved.config);
+        let is_deadly = |saved: &Saved| self.guard.dies_of(&saved.history, saved.config).is_some();
         let first = saved.iter().position(|saved| !is_deadly(saved)).unwrap_or(0);
         if let Some(deadly) = saved.first().filter(|_| first > 0) {
             tracing::error!(
@@ -35,7 +35,7 @@ impl Subscriber {
         let Saved { history, config, entries, snapshot, hints, saved_hints } = saved;
         // Configuration 0 is none: a node that ran alone saved it, whose file says what is configured.
         if config != ConfigId(0) {
-            self.guard.begins(&history, config, self.clock.now());
+            self.guard.begins(&history, config);
             self.noted(self.guard.writing()());
             if let Err(error) = self.live.adopt(config, snapshot) {
                 tracing::warn!(%config, %error, "a saved configuration cannot be used");
@@ -59,10 +59,10 @@ impl Subscriber {
         let Offered { history, config, snapshot } = offered;
         let is_of_history = self.have.history == history;
         let has_it = is_of_history && self.have.config >= config;
-        if has_it || self.guard.dies_of(&history, config) {
+        if has_it || self.guard.dies_of(&history, config).is_some() {
             return;
         }
-        self.guard.begins(&history, config, self.clock.now());
+        self.guard.begins(&history, config);
         self.noted(self.guard.writing()());
         let entries = EntrySet::from_snapshot(&snapshot);
         if let Err(error) = self.live.adopt(config, snapshot) {
@@ -77,12 +77,13 @@ impl Subscriber {
         self.show_config();
     }
 
-    /// Notes that a configuration is about to be put in force; says why not when the node dies of it.
-    pub(super) async fn begins(&mut self, config: ConfigId) -> Result<(), &'static str> {
-        if self.guard.dies_of(&self.have.history, config) {
-            return Err("this node died three times within a minute of putting it in force");
+    /// Notes that a configuration is about to be put in force; says for how long it is left alone yet when the node dies
+    /// of it.
+    pub(super) async fn begins(&mut self, config: ConfigId) -> Result<(), Duration> {
+        if let Some(again_in) = self.guard.dies_of(&self.have.history, config) {
+            return Err(again_in);
         }
-        self.guard.begins(&self.have.history, config, self.clock.now());
+        self.guard.begins(&self.have.history, config);
         let noted = on_disk(&self.disk, self.guard.writing()).await;
         self.noted(noted);
         Ok(())
@@ -90,7 +91,7 @@ impl Subscriber {
 
     /// Does what is due now and then: saves what is new, and notes that the node lives.
     pub(super) async fn keep(&mut self) {
-        if self.guard.lives(self.clock.now()) {
+        if self.guard.lives() {
             let noted = on_disk(&self.disk, self.guard.writing()).await;
             self.noted(noted);
         }

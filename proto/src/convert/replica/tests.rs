@@ -36,8 +36,13 @@ fn whole() -> Post {
         age: Duration::ZERO,
     };
     let attempts = AttemptCounts { ok: 3, latency_us: 900, ..AttemptCounts::default() };
-    let refused =
-        RefusedConfig { config: ConfigId(3), still_on: ConfigId(2), reason: "no".into(), at: ago(9) };
+    let refused = RefusedConfig {
+        config: ConfigId(3),
+        still_on: ConfigId(2),
+        reason: "no".into(),
+        at: ago(9),
+        again_at: Some(ago(1)),
+    };
     Post {
         name: "cp-1".into(),
         advertise_url: Some("https://cp-1:8319".into()),

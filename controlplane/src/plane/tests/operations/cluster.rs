@@ -25,6 +25,7 @@ pub(super) fn refused(plane: &Plane, name: &str) {
         still_on: cliproxy_domain::ConfigId(0),
         reason: "provider claude has no key".into(),
         at: START,
+        again_at: None,
     };
     plane.state.nodes.refused(&NodeId::from(name), refusal);
 }
@@ -69,7 +70,7 @@ async fn every_node_tells_what_it_runs_and_what_it_refused() {
     connected(&plane, "node-1");
     connected(&plane, "node-2");
     refused(&plane, "node-2");
-    plane.state.nodes.disconnected(&"node-1".into(), START.plus(Duration::from_secs(5)));
+    plane.state.nodes.disconnected(&"node-1".into(), Incarnation(3), START.plus(Duration::from_secs(5)));
     let answer = plane.get("/v0/operations/nodes").await.json;
     let expected = json!({
         "connected": false,
@@ -85,6 +86,33 @@ async fn every_node_tells_what_it_runs_and_what_it_refused() {
     let alert = &plane.get("/v0/operations/alerts").await.json["alerts"][0];
     assert_eq!((&alert["name"], &alert["severity"]), (&json!("configuration_refused"), &json!("warning")));
     assert_eq!(alert["since"], "2026-02-19T22:50:30Z");
+    assert_eq!(
+        alert["message"],
+        "node node-2 runs none yet and refuses configuration 1: provider claude has no key; send a configuration that \
+         it takes, or this one again once the node can take it"
+    );
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn two_processes_of_one_name_are_told_of_until_one_has_gone() {
+    let plane = Plane::start().await;
+    connected(&plane, "node-1");
+    assert_eq!(plane.get("/v0/operations/alerts").await.json["alerts"], json!([]));
+    let record = NodeRecord {
+        node: "node-1".into(),
+        incarnation: Incarnation(4),
+        build: "0.1.0".into(),
+        listen: "http://127.0.0.1:8327".into(),
+        last_seen: START,
+    };
+    plane.state.nodes.connected(record, cliproxy_domain::ConfigId(1), cliproxy_domain::HintVersion(4));
+    let alert = &plane.get("/v0/operations/alerts").await.json["alerts"][0];
+    assert_eq!((&alert["name"], &alert["severity"]), (&json!("node_name_shared"), &json!("warning")));
+    let message = alert["message"].as_str().unwrap();
+    assert!(message.starts_with("2 processes are connected as node node-1"), "{message}");
+    plane.state.nodes.disconnected(&"node-1".into(), Incarnation(3), START);
+    assert_eq!(plane.get("/v0/operations/alerts").await.json["alerts"], json!([]));
     plane.stop().await;
 }
 
