@@ -50,7 +50,8 @@ fn has_too_many(own: usize, others: &[Other]) -> bool {
     }
     let (own, replicas) = (own as u64, others.len() as u64 + 1);
     let all = own + others.iter().map(|other| u64::from(other.nodes)).sum::<u64>();
-    own > (all * KEPT_TENTHS).div_ceil(replicas * 10)
+    // Of a share that is no whole number of nodes somebody must have one more.
+    own > all.div_ceil(replicas).max(all * KEPT_TENTHS / (replicas * 10))
 }
 
 /// Gives where the replica with the fewest nodes is; nothing when it does not say.
@@ -98,6 +99,13 @@ mod tests {
     fn a_tenth_above_the_share_is_kept() {
         assert!(!has_too_many(55, &others(&[45])) && has_too_many(56, &others(&[44])));
         assert!(has_too_many(100, &others(&[100, 0])));
+    }
+
+    #[test]
+    fn of_a_few_nodes_none_is_kept_that_another_replica_lacks() {
+        assert!(has_too_many(2, &others(&[0])) && has_too_many(4, &others(&[2])));
+        assert!(!has_too_many(1, &others(&[0])) && !has_too_many(2, &others(&[1])));
+        assert!(has_too_many(2, &others(&[1, 0])) && !has_too_many(1, &others(&[1, 0])));
     }
 
     #[test]
