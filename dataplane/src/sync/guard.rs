@@ -124,6 +124,11 @@ impl Guard {
         true
     }
 
+    /// Takes the note back of what was not put in force after all: the node proves nothing with it.
+    pub(super) fn takes_back(&mut self) {
+        self.acquit();
+    }
+
     /// Takes the note back as the node ends in order, and has what it died of tried again at its next start. Tells
     /// whether the notes should be written.
     pub(super) fn ends(&mut self) -> bool {

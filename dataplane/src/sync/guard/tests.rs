@@ -114,6 +114,19 @@ fn whoever_lived_for_a_minute_is_not_killed_by_its_configuration_later() {
 }
 
 #[test]
+fn nothing_is_proved_with_what_was_refused() {
+    let world = World::new();
+    let mut guard = world.start();
+    puts_in_force(&mut guard, V);
+    guard.takes_back();
+    world.pass(SURVIVED);
+    assert!(!guard.lives());
+    guard.writing()().unwrap();
+    world.dies_three_times();
+    assert!(dies_of(&world.start(), V));
+}
+
+#[test]
 fn whoever_ends_in_order_does_not_die_of_it() {
     let world = World::new();
     for _ in 0..2 * DEATHS {

@@ -81,6 +81,9 @@ impl Subscriber {
                 .map_err(|reason| (reason, Duration::ZERO)),
         };
         if let Err((reason, again_in)) = adopted {
+            if again_in.is_zero() {
+                self.guard.takes_back();
+            }
             tracing::error!(config = version, reason, "a configuration was refused; the old one goes on");
             self.metrics.configs_refused.inc();
             let still_on = self.have.config.0;

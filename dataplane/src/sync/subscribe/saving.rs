@@ -66,6 +66,7 @@ impl Subscriber {
         self.noted(self.guard.writing()());
         let entries = EntrySet::from_snapshot(&snapshot);
         if let Err(error) = self.live.adopt(config, snapshot) {
+            self.guard.takes_back();
             return tracing::warn!(%config, %error, "what the control plane offers cannot be used");
         }
         tracing::info!(%config, "what the control plane offers is in force");
