@@ -15,6 +15,6 @@ pub async fn run(common: &Common) -> anyhow::Result<()> {
     let Some(started) = shutdown.run_until_cancelled(starting).await else { return Ok(()) };
     let (plane, configuration) = started?;
     let reloading = tokio::spawn(reload::follow(configuration, plane.reload_wanted(), shutdown.clone()));
-    plane.run(shutdown).await;
+    Box::pin(plane.run(shutdown)).await;
     reloading.await?
 }
