@@ -42,6 +42,32 @@ fn a_database_is_a_file_or_a_postgres_server() {
     }
     assert!(refused("postgres:///x").contains("no host is named"));
     assert!(refused("postgres://me@db:port/x").contains("this is not the address of a Postgres database"));
+    for url in ["postgres://127.0.0.1", "postgres://me@db/", "postgres://me@db?sslmode=require"] {
+        assert!(refused(url).contains("no database is named; write `postgres://user:"), "{url}");
+    }
+    accept("control_plane: {database: {url: 'postgres://me@db?dbname=x'}}");
+}
+
+#[test]
+fn an_address_of_a_database_that_a_password_cuts_apart_is_refused_with_the_remedy_and_not_shown() {
+    for password in
+        ["p@ss/w", "p@ss", "5432/pass@w", "5432#pass", "5432?pass", "5432/pass", "/pass", "pa%/ss"]
+    {
+        let load = Load {
+            overrides: vec![format!("control_plane.database.url=postgres://me:{password}@db/x")],
+            ..request()
+        };
+        let refused = load_text("config.yaml", "{}", &load).unwrap_err().to_string();
+        assert!(refused.contains("percent-encoded, as `%40` for `@`"), "{password}: {refused}");
+        assert!(
+            !refused.contains("ss@") && !refused.contains("pass@") && !refused.contains("5432"),
+            "{refused}"
+        );
+    }
+    let config = accept("control_plane: {database: {url: 'postgres://me@db/x?password=${OPENAI_API_KEY}'}}");
+    assert!(matches!(config.control_plane.database, Database::Postgres { .. }));
+    let plain = refuse("control_plane: {database: {url: 'postgres://me@db/x?password=hunter2'}}");
+    assert!(plain.contains("has no place") && !plain.contains("hunter2"), "{plain}");
 }
 
 #[test]

@@ -38,23 +38,35 @@ pub fn read(field: &Field<'_>) -> Option<Database> {
     Some(Database::Sqlite { path: PathBuf::from(path) })
 }
 
+/// How an address of a Postgres database is written.
+const FORM: &str = "write `postgres://user:${PASSWORD}@host/database`, with special characters of the password \
+     percent-encoded, as `%40` for `@`, `%2F` for `/`, `%3A` for `:`, `%23` for `#`, `%3F` for `?` and `%25` for `%`";
+
 /// Reads the address of a Postgres server. What its parameters mean is the driver's business; where it is, is ours:
-/// without a host the driver would look for a socket of this machine.
+/// without a host the driver would look for a socket of this machine, without a database for one of the user's name.
 fn read_postgres(field: &Field<'_>, url: &str, is_plain: bool) -> Option<Database> {
     let Ok(parsed) = Url::parse(url) else {
-        field.refuse(
-            "this is not the address of a Postgres database; write `postgres://user:${PASSWORD}@host/database`, \
-             with special characters of the password as `%40` for `@`, `%2F` for `/` and `%3A` for `:`",
-        );
+        field.refuse(format!("this is not the address of a Postgres database; {FORM}"));
         return None;
     };
+    if is_cut_apart(url) {
+        field.refuse(format!(
+            "where the password ends and the host begins is in doubt, as `@`, `/`, `?` or `#` stands where it must \
+             not; {FORM}"
+        ));
+        return None;
+    }
+    let given = |name: &str| parsed.query_pairs().any(|(key, value)| key == name && !value.is_empty());
     // A socket's folder is given as a parameter, since a host cannot hold a slash.
-    let socket = parsed.query_pairs().any(|(key, value)| key == "host" && !value.is_empty());
-    if parsed.host_str().unwrap_or_default().is_empty() && !socket {
+    if parsed.host_str().unwrap_or_default().is_empty() && !given("host") {
         field.refuse("no host is named; write `postgres://user:${PASSWORD}@host/database`");
         return None;
     }
-    if is_plain && parsed.password().is_some() {
+    if parsed.path().trim_matches('/').is_empty() && !given("dbname") {
+        field.refuse("no database is named; write `postgres://user:${PASSWORD}@host/database`");
+        return None;
+    }
+    if is_plain && (parsed.password().is_some() || given("password")) {
         field.refuse(
             "the text of a configuration is kept in this database, where its password has no place; write \
              `${DATABASE_URL}`, or `postgres://user:${PASSWORD}@host/database`, and set the variable",
@@ -62,4 +74,14 @@ fn read_postgres(field: &Field<'_>, url: &str, is_plain: bool) -> Option<Databas
         return None;
     }
     Some(Database::Postgres { url: Secret::new(url) })
+}
+
+/// Tells whether a user or password may reach into what is taken for the host, the database or a parameter, which are
+/// shown: one `@` stands before the first `/`, `?` and `#`, or none at all; the path names one database.
+fn is_cut_apart(url: &str) -> bool {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (authority, rest) =
+        after_scheme.split_at(after_scheme.find(['/', '?', '#']).unwrap_or(after_scheme.len()));
+    let path = rest.split('?').next().unwrap_or_default();
+    authority.matches('@').count() > 1 || rest.contains(['@', '#']) || path.matches('/').count() > 1
 }
