@@ -153,13 +153,13 @@ impl Decide {
         self.hand_in(decided).await;
     }
 
-    /// Puts an operator's word in force on all nodes, then stores it with its audit entry and outcome, and gives the
-    /// number under which all of it is known.
+    /// Puts an operator's word in force on this replica's nodes, then stores it with its audit entry and outcome, by
+    /// which the other replicas hear of it, and gives the number under which all of it is known.
     ///
     /// # Errors
     ///
-    /// Fails when the store did not take it within 5 s. The word is in force all the same, and is stored as soon as
-    /// the store answers, unless the process ends before.
+    /// Fails when the store did not take it within 5 s. The word is in force on this replica's nodes all the same, and is
+    /// stored as soon as the store answers, unless the process ends before.
     pub(crate) async fn say(
         &self,
         hints: Vec<Hint>,
@@ -184,10 +184,11 @@ impl Decide {
         };
         match tokio::time::timeout(SAY, handed_in).await {
             Ok(Ok(version)) => Ok(version),
-            _ => Err(StoreError::CommitUnknown(
-                "no answer within 5 s; what was said is in force and is stored once the store answers"
-                    .to_owned(),
-            )),
+            _ => Err(StoreError::CommitUnknown(format!(
+                "no answer within 5 s; what was said holds at the {} nodes that are connected to this control plane, \
+                 and at all others once the store answers; say it again only if this control plane ends before",
+                self.state.nodes.ours().len()
+            ))),
         }
     }
 

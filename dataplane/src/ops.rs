@@ -292,7 +292,9 @@ fn content_type(headers: &HeaderMap) -> String {
 fn patience(operation: &Operation, body: &[u8]) -> Duration {
     match operation {
         Operation::Cluster { .. } | Operation::Request(_) => ASK_CLUSTER,
-        _ => ASK + waits_for_nodes(operation, body),
+        // When its database does not answer, it says how far the word holds all the same.
+        Operation::Change(..) => ASK_CLUSTER + waits_for_nodes(operation, body),
+        _ => ASK,
     }
 }
 

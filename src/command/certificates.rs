@@ -42,10 +42,13 @@ pub fn run(arguments: &Certificates) -> anyhow::Result<()> {
     let taken: Vec<_> =
         subjects.iter().map(|subject| folder.certificate(subject)).filter(|path| path.exists()).collect();
     if let (Some(first), false) = (taken.first(), arguments.renew) {
+        let beside = match taken.len() {
+            1 => String::new(),
+            all => format!(", and so are {} more of those named", all - 1),
+        };
         bail!(
-            "{} is there already, as are {} others of those named; add --renew to replace them, or leave them out",
-            first.display(),
-            taken.len() - 1
+            "{} is there already{beside}; add --renew to replace what is there, or leave it out",
+            first.display()
         );
     }
     let now = SystemClock.wall();

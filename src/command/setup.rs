@@ -1,10 +1,7 @@
 //! What the processes have in common: the configuration, the log, and the two planes made of them.
 
 use super::{configuration::Configuration, failover, link, store};
-use crate::{
-    cli::{Clients, Common},
-    terminal,
-};
+use crate::cli::{Clients, Common};
 use anyhow::Context as _;
 use cliproxy_config::{Config, Database, Environment, Load};
 use cliproxy_controlplane::{Addresses, ControlPlane, Doorstep, Role};
@@ -224,6 +221,6 @@ async fn reach_store(
 /// Tells the operator of connections that were cut when the drain's time was up.
 pub fn report_cut(cut: usize) {
     if cut > 0 {
-        terminal::warn(&format!("{cut} connections were cut as the drain's time was up"));
+        tracing::warn!(cut, "connections were cut as the drain's time was up");
     }
 }

@@ -1,5 +1,7 @@
 //! What needs somebody's attention now.
 
+mod models;
+
 use super::{Operations, providers::judged};
 use crate::{
     certificates::Expiring,
@@ -43,6 +45,7 @@ impl Operations {
             });
         }
         alerts.extend(providers(&self.state.outlook(), now));
+        alerts.extend(models::unavailable(&self.load_balancing_status()));
         alerts.extend(self.refusals());
         alerts.extend(self.shared_names());
         alerts.extend(self.certificates(now));

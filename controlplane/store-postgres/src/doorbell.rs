@@ -2,7 +2,7 @@
 //!
 //! It only saves waiting. What it misses while its connection is down, whoever waits finds by looking each second.
 
-use crate::place::Place;
+use crate::{place::Place, said::said};
 use sqlx::{
     Executor,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
@@ -91,7 +91,7 @@ async fn connect(options: &PgConnectOptions) -> Result<PgListener, String> {
     });
     match connected.await {
         Ok(Ok(listener)) => Ok(listener),
-        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Err(error)) => Err(said(&error)),
         Err(_) => Err(format!("no connection within {CONNECT_PATIENCE:?}")),
     }
 }
@@ -102,11 +102,11 @@ async fn hear(mut listener: PgListener, bell: &watch::Sender<u64>) -> String {
         match timeout(SILENCE, listener.try_recv()).await {
             Ok(Ok(Some(_))) => ring(bell),
             Ok(Ok(None)) => return "it was closed".to_owned(),
-            Ok(Err(error)) => return error.to_string(),
+            Ok(Err(error)) => return said(&error),
             // A connection that leads nowhere says nothing of it.
             Err(_) => match timeout(PATIENCE, listener.execute("SELECT 1")).await {
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) => return error.to_string(),
+                Ok(Err(error)) => return said(&error),
                 Err(_) => return "no answer".to_owned(),
             },
         }

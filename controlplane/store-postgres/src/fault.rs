@@ -1,5 +1,6 @@
 //! What can go wrong inside, and what it means to the caller of a store.
 
+use crate::said::said;
 use cliproxy_domain::ConfigId;
 use cliproxy_store::StoreError;
 
@@ -83,8 +84,8 @@ impl From<Fault> for StoreError {
             Fault::Fenced(lease) => StoreError::Fenced(lease),
             Fault::Superseded(newest) => StoreError::Superseded { newest },
             Fault::Silent(what) => StoreError::Unavailable(what),
-            Fault::Sql(error) if is_corruption(&error) => StoreError::Corrupt(error.to_string()),
-            Fault::Sql(error) => StoreError::Unavailable(error.to_string()),
+            Fault::Sql(error) if is_corruption(&error) => StoreError::Corrupt(said(&error)),
+            Fault::Sql(error) => StoreError::Unavailable(said(&error)),
         }
     }
 }
@@ -125,7 +126,7 @@ impl Commit {
         if refused && !is_fatal(&error) {
             Commit::Refused(Fault::Sql(error))
         } else {
-            Commit::Unknown(error.to_string())
+            Commit::Unknown(said(&error))
         }
     }
 }

@@ -21,6 +21,7 @@ mod open;
 mod place;
 mod posts;
 mod requests;
+mod said;
 mod server;
 mod sql;
 mod store;

@@ -8,6 +8,7 @@ use crate::{
     doorbell::Doorbell,
     fault::Fault,
     place::{self, Place},
+    said::{said, with_remedy},
     server::Server,
     sql,
 };
@@ -97,7 +98,7 @@ enum Opening {
 
 impl Opening {
     fn of(error: sqlx::Error, refusal: impl FnOnce(sqlx::Error) -> StoreError) -> Self {
-        if may_come_up(&error) { Self::Away(error.to_string()) } else { Self::Refused(refusal(error)) }
+        if may_come_up(&error) { Self::Away(said(&error)) } else { Self::Refused(refusal(error)) }
     }
 }
 
@@ -140,7 +141,7 @@ impl<'a> Waiting<'a> {
 
 /// Sees that the server can be used, and brings the schema up to date.
 async fn prepare(options: &PgConnectOptions, place: &Place) -> Result<(), Opening> {
-    let refusal = |error: sqlx::Error| unavailable(place, format_args!("{error}"));
+    let refusal = |error: sqlx::Error| unavailable(place, format_args!("{}", with_remedy(&error)));
     let mut connection = match timeout(CONNECT_TIMEOUT, options.connect()).await {
         Ok(connected) => connected.map_err(|error| Opening::of(error, refusal))?,
         Err(_) => return Err(Opening::Away(format!("no answer within {CONNECT_TIMEOUT:?}"))),

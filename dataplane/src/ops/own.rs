@@ -59,21 +59,30 @@ pub(super) fn answer(ops: &Ops, operation: &Operation, asked: &Asked<'_>) -> Res
             no_parameters(asked)?;
             Err(ApiError::not_found(NOT_KEPT))
         }
-        Operation::Request(_) | Operation::Change(..) | Operation::Cluster { .. } => Err(unable(ops)),
+        Operation::Request(_) | Operation::Change(..) | Operation::Cluster { .. } => {
+            Err(unable(ops, operation))
+        }
     }
 }
 
 /// Says why this node cannot answer, and where to ask instead.
-fn unable(ops: &Ops) -> ApiError {
+fn unable(ops: &Ops, operation: &Operation) -> ApiError {
     let message = if ops.link.is_alone() {
         "this node runs alone, and only a control plane keeps that; run `cliproxy serve`, or set \
          control_plane.endpoints"
             .to_owned()
     } else {
         let state = ops.link.describe(ops.clock.now());
+        // It may have been heard, and said once more it would be another word.
+        let first = match operation {
+            Operation::Change(..) => {
+                "; it may have taken this word: see GET /v0/operations/cooldown/status first"
+            }
+            _ => "",
+        };
         format!(
             "the control plane does not answer this node (its connection is {state}); ask the control plane itself, \
-             on control_plane.listen (8318), or another node, or try again"
+             on control_plane.listen (8318), or another node, or try again{first}"
         )
     };
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "control_plane_unavailable", message)

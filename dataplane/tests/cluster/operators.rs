@@ -91,6 +91,11 @@ async fn a_control_plane_that_hangs_is_waited_for_so_long_and_the_node_answers_b
     assert!(told["providers"]["a"].is_object() && told["as_of"].is_string(), "{told}");
     let (status, told) = node.operate("POST", "providers/a/cooldown", "").await;
     assert_eq!((status, &told["error"]["type"]), (503, &json!("control_plane_unavailable")));
+    let message = told["error"]["message"].as_str().expect("a message");
+    assert!(
+        message.contains("it may have taken this word: see GET /v0/operations/cooldown/status"),
+        "{message}"
+    );
     assert!(node.live.hints().is_empty(), "the word is not this node's to give");
     node.stop().await;
 }

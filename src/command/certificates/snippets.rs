@@ -8,7 +8,13 @@ use std::fmt::Write as _;
 pub(super) fn text(folder: &Folder, subjects: &[Subject], days: u32) -> String {
     let mut text = String::new();
     let hosts = subjects.iter().filter(|subject| subject.role == Role::ControlPlane);
-    let endpoints: Vec<String> = hosts.map(|plane| format!("\"https://{}:8319\"", host(plane))).collect();
+    let mut endpoints: Vec<String> = hosts.map(|plane| format!("\"https://{}:8319\"", host(plane))).collect();
+    let all = endpoints.len();
+    endpoints.sort();
+    endpoints.dedup();
+    if endpoints.len() < all {
+        text.push_str("# Control planes of one host listen on ports of their own, which control_plane.endpoints name all.\n\n");
+    }
     for subject in subjects {
         let _ = writeln!(text, "# {} {}, for {days} days", subject.role, subject.name);
         let _ = writeln!(text, "control_plane:");
@@ -16,7 +22,12 @@ pub(super) fn text(folder: &Folder, subjects: &[Subject], days: u32) -> String {
             Role::ControlPlane => {
                 let _ = writeln!(text, "  nodes_listen: \"0.0.0.0:8319\"");
             }
-            Role::Node if endpoints.is_empty() => {}
+            Role::Node if endpoints.is_empty() => {
+                let _ = writeln!(
+                    text,
+                    "  # endpoints: where control planes are reached, as [\"https://cp.example:8319\"]"
+                );
+            }
             Role::Node => {
                 let _ = writeln!(text, "  endpoints: [{}]", endpoints.join(", "));
             }

@@ -51,6 +51,21 @@ fn each_process_gets_a_certificate_of_its_name_for_a_week() {
 }
 
 #[test]
+fn what_is_said_names_each_host_once_and_where_endpoints_go() {
+    let said = |planes: &[&str], nodes: &[&str]| {
+        let arguments = arguments(Path::new("."), planes, nodes);
+        snippets::text(&Folder::new(&arguments.dir), &subjects(&arguments).unwrap(), 7)
+    };
+    let text = said(&["a,one.example", "b,one.example", "c,two.example"], &["n1"]);
+    assert!(
+        text.contains(r#"endpoints: ["https://one.example:8319", "https://two.example:8319"]"#),
+        "{text}"
+    );
+    assert!(text.contains("listen on ports of their own"), "{text}");
+    assert!(said(&[], &["n1"]).contains("# endpoints: where control planes are reached"));
+}
+
+#[test]
 fn keys_are_readable_by_their_owner_alone() {
     let folder = tempfile::tempdir().unwrap();
     run(&arguments(folder.path(), &["a"], &["n1"])).unwrap();
@@ -89,7 +104,7 @@ fn what_is_there_is_replaced_when_asked_for_alone() {
     let before = (content("node-n1.crt"), content("node-n1.key"), content("ca.crt"));
 
     let more = arguments(folder.path(), &[], &["n2", "n1"]);
-    assert!(refusal(&more).contains("node-n1.crt is there already"));
+    assert!(refusal(&more).contains("node-n1.crt is there already; add --renew"));
     assert!(!folder.path().join("certs/node-n2.crt").exists(), "all or nothing");
     assert_eq!((content("node-n1.crt"), content("node-n1.key"), content("ca.crt")), before);
 

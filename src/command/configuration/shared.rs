@@ -56,7 +56,7 @@ impl Configuration {
                 }
             }
             Place::Older(id) => {
-                tracing::info!(config = %id, "the file is an earlier configuration; the newest is taken up");
+                tracing::info!(file = %id, "the file is the text of an earlier configuration; the newest is taken up");
                 self.adopt_newest(&mut in_force).await;
             }
         }

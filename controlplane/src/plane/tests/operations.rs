@@ -160,6 +160,31 @@ async fn a_provider_that_refuses_all_its_credentials_is_unhealthy_and_says_why()
 }
 
 #[tokio::test]
+async fn a_model_is_told_of_while_none_of_its_targets_takes_requests() {
+    let plane = Plane::configured().await;
+    let told = || async {
+        let alerts = plane.get("/v0/operations/alerts").await.json["alerts"].clone();
+        let of_models =
+            alerts.as_array().unwrap().iter().filter(|alert| alert["name"] == "model_unavailable");
+        of_models.map(|alert| alert["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let say = async |word: &str| {
+        plane.rest(Method::POST, &format!("/v0/operations/providers/openai/{word}"), None).await
+    };
+    rest(&plane, &["main", "spare"]).await;
+    assert_eq!(told().await, [""; 0], "the other provider serves it");
+    assert_eq!(say("cooldown").await.status, 200);
+    let alerts = told().await;
+    assert!(
+        alerts.len() == 1 && alerts[0].contains("no target of the model smart takes requests"),
+        "{alerts:?}"
+    );
+    assert_eq!(say("recover").await.status, 200);
+    assert_eq!(told().await, [""; 0]);
+    plane.stop().await;
+}
+
+#[tokio::test]
 async fn the_shares_add_up_and_say_who_is_left_out_and_until_when() {
     let plane = Plane::configured().await;
     some_traffic(&plane).await;

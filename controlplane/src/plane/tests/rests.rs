@@ -198,6 +198,20 @@ async fn an_operators_word_is_in_force_before_it_is_stored_and_its_number_is_tol
 }
 
 #[tokio::test]
+async fn an_operator_is_told_at_how_many_nodes_a_word_holds_that_the_store_did_not_take() {
+    let plane = Plane::configured().await;
+    let node = TestNode::connect(&plane, "node-1").await;
+    plane.store.faults().delay_commits(Duration::from_secs(6));
+    let word = cooldown::force(provider_key("claude"), 0, START, MINUTE, "ops", "maintenance");
+    let error = plane.decide.say(vec![Hint::Cooldown(word)], sample_entry(), None).await.unwrap_err();
+    let told = error.to_string();
+    assert!(told.contains("holds at the 1 nodes that are connected to this control plane"), "{told}");
+    node.learns(claude_rests).await;
+    plane.store.faults().delay_commits(Duration::ZERO);
+    plane.stop().await;
+}
+
+#[tokio::test]
 async fn an_operators_word_starts_the_count_of_errors_anew() {
     let plane = Plane::configured().await;
     let mut node = TestNode::connect(&plane, "node-1").await;

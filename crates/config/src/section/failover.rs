@@ -77,7 +77,7 @@ pub fn read(root: &Field<'_>, server: &Server, plane: &ControlPlane) -> Option<F
                     "in `active_active` all nodes serve; remove it, or write `mode: active_passive`",
                 );
             }
-            peers.equals(&mode, shares_plane)?
+            peers.equals(&mode, &identity, shares_plane)?
         }
     };
     enabled.then_some(Failover { mode, health_check_interval, failover_timeout })

@@ -99,6 +99,10 @@ fn combinations_that_mean_nothing_are_refused_with_the_remedy() {
             "mode: active_passive, backup_url: 'http://b', peers: ['http://a', 'http://b', 'http://c']",
             "a pair has two nodes",
         ),
+        (
+            "mode: active_passive, backup_url: 'http://b', peers: ['http://a', 'http://c']",
+            "more than one beside `backup_url`; name the primary and the backup there",
+        ),
         ("mode: active_passive, backup_url: 'http://127.0.0.1:8317'", "this is the node itself, which waits"),
     ];
     for (keys, expected) in cases {
@@ -134,6 +138,14 @@ fn two_nodes_share_a_file_that_names_both() {
     let load = Load { overrides: vec!["server.advertise_url=http://c:8317".to_owned()], ..request() };
     let error = load_text("config.yaml", &shared, &load).unwrap_err().to_string();
     assert!(error.contains("names http://a:8317 beside this node and the backup"), "{error}");
+}
+
+#[test]
+fn a_node_whose_advertised_address_is_not_among_the_peers_is_told_that_address() {
+    let text = block("mode: active_active, peers: ['http://a:8317', 'http://b:8317']");
+    let config = with(&text, &["server.advertise_url=http://c:8317"]);
+    let told = config.warnings.iter().find(|it| it.contains("counts as one more")).expect("a warning");
+    assert!(told.contains("add http://c:8317, or correct `server.advertise_url`"), "{told}");
 }
 
 #[test]

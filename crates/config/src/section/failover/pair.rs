@@ -26,8 +26,8 @@ pub fn read(
     let (primary, more) = (rest.next(), rest.next());
     if more.is_some() {
         field.refuse_key(
-            "a pair has two nodes, and `server.failover.peers` names more; leave the primary and the backup there, or \
-             write `mode: active_active`",
+            "a pair has two nodes, and `server.failover.peers` names more than one beside `backup_url`; name the \
+             primary and the backup there, or write `mode: active_active`",
         );
         return None;
     }

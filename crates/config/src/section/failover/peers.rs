@@ -48,7 +48,7 @@ impl<'a> Peers<'a> {
     }
 
     /// Gives the mode in which all of them serve. `mode` is the key to blame where there is no list.
-    pub fn equals(self, mode: &Field<'_>, shares_plane: bool) -> Option<Mode> {
+    pub fn equals(self, mode: &Field<'_>, identity: &Identity, shares_plane: bool) -> Option<Mode> {
         let named = self.others.len() + usize::from(self.names_own);
         if named < 2 && !shares_plane {
             self.list.as_ref().unwrap_or(mode).refuse_key(
@@ -58,10 +58,15 @@ impl<'a> Peers<'a> {
             return None;
         }
         if let Some(list) = self.list.filter(|_| !self.names_own && named > 0) {
-            list.warn_key(
-                "this node is not among them and counts as one more; add it, or set `server.advertise_url` to the \
-                 address that stands for it",
-            );
+            list.warn_key(match identity.advertised() {
+                Some(own) => format!(
+                    "this node is not among them and counts as one more; add {own}, or correct `server.advertise_url`, \
+                     which says that"
+                ),
+                None => "this node is not among them and counts as one more; add it, or set `server.advertise_url` to \
+                         the address that stands for it"
+                    .to_owned(),
+            });
         }
         let mut peers: Vec<String> = self.others.into_iter().map(|address| address.url).collect();
         peers.sort();
