@@ -175,3 +175,65 @@ fn a_program_without_a_provider_beside_it_is_told_of_before_anything_is_started(
         "{said}"
     );
 }
+
+/// Runs the script with a program in a folder of its own, and gives whether it went well and what it said.
+fn run(program: &str, ports: &str, argument: Option<&str>) -> (bool, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(SCRIPT);
+    command.args(argument).env("CLIPROXY", program).env("PORTS", ports).env("TMPDIR", folder.path());
+    let run = command.env("PROVIDER_URL", "http://127.0.0.1:9").output().expect("it runs");
+    let left = std::fs::read_dir(folder.path()).expect("its folder").count();
+    assert_eq!(left, 0, "nothing is left behind");
+    let said = [run.stdout, run.stderr].concat();
+    (run.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[test]
+fn mistakes_are_told_of_before_anything_is_built_or_started() {
+    let base = free_ports();
+    let taken = TcpListener::bind(("127.0.0.1", base + 28)).expect("a port");
+    let free = (base + 1_000).to_string();
+    let in_use = format!("port {} is taken", taken.local_addr().expect("an address").port());
+    for (program, ports, argument, expected) in [
+        (CLIPROXY, &*free, Some("--port=1"), "there is no argument --port=1"),
+        (CLIPROXY, "abc", None, "PORTS is 'abc'; write a number from 1024 to 65000"),
+        (CLIPROXY, "65500", None, "PORTS is '65500'; write a number"),
+        ("/nonexistent", &free, None, "/nonexistent is no program; correct CLIPROXY"),
+        (CLIPROXY, &base.to_string(), None, &in_use),
+    ] {
+        let (well, said) = run(program, ports, argument);
+        assert!(!well && said.contains(expected), "{expected}: {said}");
+    }
+    let (well, help) = run("/nonexistent", "abc", Some("--help"));
+    assert!(well && help.contains("PROVIDER_URL") && !help.contains('#'), "{help}");
+}
+
+#[test]
+fn a_process_that_ends_again_and_again_ends_all() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("cliproxy");
+    std::fs::write(&program, "#!/bin/sh\necho it cannot begin >&2\nexit 3\n").expect("a program");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("it can be run");
+    let (well, said) = run(program.to_str().expect("text"), &free_ports().to_string(), None);
+    assert!(!well && said.contains("it cannot begin"), "{said}");
+    assert!(said.contains("has ended five times within moments of its start"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_of_a_cluster_whose_script_is_killed() {
+    let script = tokio::task::spawn_blocking(|| Script::start("http://127.0.0.1:9")).await;
+    let mut script = script.expect("the script starts");
+    let mut running = Vec::new();
+    for name in ["postgres", "cp-a", "cp-b", "node-a", "node-b", "node-c"] {
+        running.push(script.pid(name, None).await);
+    }
+    send("KILL", script.process.id());
+    script.process.wait().expect("it is gone");
+    let gone = || async {
+        let none = !script.folder.exists() && running.iter().all(|pid| !lives(*pid));
+        none.then_some(())
+    };
+    poll_until("an end of all", AGAIN, gone).await;
+    let is_free = |offset: &u16| TcpListener::bind(("127.0.0.1", script.ports + offset)).is_ok();
+    assert!(OFFSETS.iter().all(is_free), "a port is still taken");
+}
