@@ -1,4 +1,10 @@
 # The program, and the simulated provider for those who only try it.
+#
+#   docker build -t cliproxy .
+#   docker run --rm -p 127.0.0.1:8317:8317 -e OPENAI_API_KEY cliproxy \
+#     serve --data-dir /var/lib/cliproxy --listen 0.0.0.0:8317 --set server.allow_anonymous=true
+#
+# Whoever reaches the published port comes from another address than the loopback one, hence allow_anonymous.
 FROM rust:1.95-bookworm AS build
 WORKDIR /source
 COPY . .
