@@ -35,6 +35,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// Where everything that is counted goes.
 pub struct Accounts {
@@ -48,6 +49,7 @@ pub struct Accounts {
     node: NodeId,
     clock: Arc<dyn Clock>,
     entropy: Entropy,
+    cut: CancellationToken,
 }
 
 impl Accounts {
@@ -73,7 +75,13 @@ impl Accounts {
         let handles = Arc::new(Handles::new(metrics));
         let adopting = Arc::clone(&handles);
         live.on_adopt(move |snapshot| adopting.adopt(snapshot));
-        Self { ledger, handles, decisions, records, log, live, urgent, node, clock, entropy }
+        let cut = CancellationToken::new();
+        Self { ledger, handles, decisions, records, log, live, urgent, node, clock, entropy, cut }
+    }
+
+    /// Tells by `cut` when requests end as the node cuts their connections, rather than as their clients go.
+    pub fn cut_by(self, cut: CancellationToken) -> Self {
+        Self { cut, ..self }
     }
 
     /// Closes the record of a request that ended `ending`.
@@ -111,8 +119,8 @@ impl Accounts {
         match ending.error_type {
             None => handles.success(latency),
             // What the gateway refuses is counted here. The providers' errors were counted with their attempts, and a
-            // client that left is nobody's error.
-            Some(error_type) if ending.served.is_none() && error_type != CLIENT_GONE => {
+            // client that left is nobody's error, nor is a node that had to end.
+            Some(error_type) if ending.served.is_none() && !matches!(error_type, CLIENT_GONE | DRAIN_CUT) => {
                 handles.failure(error_type);
             }
             Some(_) => handles.failed(),
@@ -122,6 +130,8 @@ impl Accounts {
 
 /// The word for a request that its client gave up.
 const CLIENT_GONE: &str = "client_gone";
+/// The word for a request that was open when the drain's time was up.
+const DRAIN_CUT: &str = "drain_cut";
 
 impl Witness for Accounts {
     fn began(&self, attempted: &Attempted) -> InFlight {
@@ -201,7 +211,8 @@ fn subject(attempted: &Attempted) -> LedgerKey {
     }
 }
 
-/// A request from its head to its end. Dropped before its end was recorded, the client has hung up.
+/// A request from its head to its end. Dropped before its end was recorded, the client has hung up, or
+/// the node cuts its connections.
 pub struct Record {
     accounts: Arc<Accounts>,
     id: RequestId,
@@ -268,9 +279,10 @@ impl Record {
         }
     }
 
-    /// Closes the record of a request whose client has gone.
+    /// Closes the record of a request whose client has gone, or whose connection the node cuts.
     pub fn close_as_gone(&mut self, served: Option<crate::encode::Served>, usage: TokenUsage) {
-        self.close(&Ending { served, usage, error_type: Some(CLIENT_GONE), own: false, forwarded: false });
+        let error_type = Some(if self.accounts.cut.is_cancelled() { DRAIN_CUT } else { CLIENT_GONE });
+        self.close(&Ending { served, usage, error_type, own: false, forwarded: false });
     }
 }
 

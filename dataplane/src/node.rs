@@ -176,7 +176,7 @@ impl DataPlane {
         }));
         let (record, record_queue) = mpsc::channel(RECORD_QUEUE);
         let records = Arc::new(Records::new(record));
-        let accounts = Arc::new(Accounts::new(
+        let accounts = Accounts::new(
             ledger,
             metrics.clone(),
             log,
@@ -186,7 +186,8 @@ impl DataPlane {
             identity.node.clone(),
             Arc::clone(&clock),
             entropy.clone(),
-        ));
+        );
+        let accounts = Arc::new(accounts.cut_by(settings.serve.cut.clone()));
         let attempter = Arc::new(Attempter {
             witness: accounts.clone(),
             live: Arc::clone(&live),

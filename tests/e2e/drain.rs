@@ -96,6 +96,13 @@ async fn a_stream_longer_than_the_drain_is_cut_and_the_process_ends_well() {
     let took = now() - asked;
     assert!((Duration::from_secs(1)..Duration::from_secs(5)).contains(&took), "{took:?}: {cut:#}");
     assert!(gateway.wait_exit(PATIENCE).await.success());
+    let logged = gateway.log_lines();
+    let of_type = |wanted: &str| logged.iter().filter(|line| line["error_type"] == wanted).count();
+    assert_eq!((of_type("drain_cut"), of_type("client_gone")), (1, 0), "{logged:#?}");
+    assert!(
+        logged.iter().any(|line| line["cut"] == 1),
+        "how many were cut is a line of the log: {logged:#?}"
+    );
     let usage = books::usage(&gateway, None).await;
     assert_eq!((usage.attempts.cancelled, usage.attempts.attempts()), (1, 1));
     assert!((1..600).contains(&usage.tokens.output), "{:?}", usage.tokens);

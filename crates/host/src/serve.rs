@@ -58,6 +58,8 @@ pub struct ServeOptions {
     pub http2_keep_alive: Option<(Duration, Duration)>,
     /// How long open requests may go on after the shutdown began.
     pub drain: Duration,
+    /// Is cancelled when that time is up, before the connections that are still open are closed.
+    pub cut: CancellationToken,
 }
 
 impl Default for ServeOptions {
@@ -73,6 +75,7 @@ impl Default for ServeOptions {
             write_timeout: Duration::from_secs(120),
             http2_keep_alive: Some((Duration::from_secs(20), Duration::from_secs(20))),
             drain: Duration::from_secs(5),
+            cut: CancellationToken::new(),
         }
     }
 }
@@ -164,7 +167,7 @@ where
         },
         patience: options.write_timeout,
         shutdown: shutdown.clone(),
-        abort: CancellationToken::new(),
+        abort: options.cut.clone(),
     };
     loop {
         let accepted = tokio::select! {
