@@ -8,12 +8,18 @@ use std::fmt::Write as _;
 pub(super) fn text(folder: &Folder, subjects: &[Subject], days: u32) -> String {
     let mut text = String::new();
     let hosts = subjects.iter().filter(|subject| subject.role == Role::ControlPlane);
-    let mut endpoints: Vec<String> = hosts.map(|plane| format!("\"https://{}:8319\"", host(plane))).collect();
-    let all = endpoints.len();
-    endpoints.sort();
-    endpoints.dedup();
-    if endpoints.len() < all {
-        text.push_str("# Control planes of one host listen on ports of their own, which control_plane.endpoints name all.\n\n");
+    let (mut endpoints, mut one_host) = (Vec::new(), false);
+    for endpoint in hosts.map(|plane| format!("\"https://{}:8319\"", host(plane))) {
+        if endpoints.contains(&endpoint) {
+            one_host = true;
+        } else {
+            endpoints.push(endpoint);
+        }
+    }
+    if one_host {
+        text.push_str(
+            "# Control planes of one host listen on ports of their own, which control_plane.endpoints name all.\n\n",
+        );
     }
     for subject in subjects {
         let _ = writeln!(text, "# {} {}, for {days} days", subject.role, subject.name);

@@ -68,6 +68,8 @@ fn an_address_of_a_database_that_a_password_cuts_apart_is_refused_with_the_remed
     assert!(matches!(config.control_plane.database, Database::Postgres { .. }));
     let plain = refuse("control_plane: {database: {url: 'postgres://me@db/x?password=hunter2'}}");
     assert!(plain.contains("has no place") && !plain.contains("hunter2"), "{plain}");
+    let misspelt = refuse("control_plane: {database: {url: 'postgres://me@db/x?pasword=hunter2'}}");
+    assert!(misspelt.contains("is not known; the known ones") && !misspelt.contains("hunter2"), "{misspelt}");
 }
 
 #[test]

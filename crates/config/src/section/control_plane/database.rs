@@ -42,6 +42,28 @@ pub fn read(field: &Field<'_>) -> Option<Database> {
 const FORM: &str = "write `postgres://user:${PASSWORD}@host/database`, with special characters of the password \
      percent-encoded, as `%40` for `@`, `%2F` for `/`, `%3A` for `:`, `%23` for `#`, `%3F` for `?` and `%25` for `%`";
 
+/// The parameters that the driver knows. It ignores others, and logs what they say, which may be a password.
+const PARAMETERS: [&str; 18] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+
 /// Reads the address of a Postgres server. What its parameters mean is the driver's business; where it is, is ours:
 /// without a host the driver would look for a socket of this machine, without a database for one of the user's name.
 fn read_postgres(field: &Field<'_>, url: &str, is_plain: bool) -> Option<Database> {
@@ -64,6 +86,14 @@ fn read_postgres(field: &Field<'_>, url: &str, is_plain: bool) -> Option<Databas
     }
     if parsed.path().trim_matches('/').is_empty() && !given("dbname") {
         field.refuse("no database is named; write `postgres://user:${PASSWORD}@host/database`");
+        return None;
+    }
+    if parsed.query_pairs().any(|(key, _)| !PARAMETERS.contains(&&*key) && !key.starts_with("options[")) {
+        field.refuse(
+            "a parameter after `?` is not known; the known ones are `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, \
+             `host`, `hostaddr`, `port`, `dbname`, `user`, `password`, `application_name`, `options` and \
+             `statement-cache-capacity`",
+        );
         return None;
     }
     if is_plain && (parsed.password().is_some() || given("password")) {
