@@ -16,12 +16,14 @@ use std::{
 use tempfile::TempDir;
 
 /// For tests: nothing waits for the disk, and clients of many tests fit in. Later settings win.
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 10] = [
     ("listen_addresses", "127.0.0.1"),
     ("unix_socket_directories", ""),
     ("fsync", "off"),
     ("full_page_writes", "off"),
     ("max_connections", "400"),
+    // Databases are dropped by threads that may be about to connect: the server waits for whoever begins to.
+    ("authentication_timeout", "10s"),
     ("shared_buffers", "64MB"),
     ("autovacuum_naptime", "5s"),
     ("log_min_messages", "warning"),
