@@ -15,7 +15,7 @@ impl Plan {
     /// Draws the plan of a seed.
     pub fn of(seed: u64) -> Self {
         let mut draw = Draw(Entropy::seeded(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x5eed));
-        let (controls, nodes) = (draw.between(1, 3), draw.between(3, 5));
+        let (controls, nodes) = (draw.between(1, 3), draw.between(3, 8));
         let mut plan = Self {
             controls,
             nodes,
