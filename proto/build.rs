@@ -3,11 +3,12 @@
 use prost::Message;
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "cliproxy/control/v1/failover.proto",
     "cliproxy/control/v1/sync.proto",
     "cliproxy/control/v1/telemetry.proto",
     "cliproxy/control/v1/ops.proto",
+    "cliproxy/control/v1/quota.proto",
     "cliproxy/control/v1/replica.proto",
 ];
 

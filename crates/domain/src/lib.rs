@@ -9,6 +9,7 @@ pub mod ability;
 pub mod api;
 pub mod audit;
 pub mod balancing;
+pub mod client;
 pub mod configuring;
 pub mod cooldown;
 pub mod decision;
@@ -16,6 +17,8 @@ pub mod failure;
 pub mod health;
 pub mod hint;
 pub mod lease;
+pub mod leasing;
+pub mod limit;
 pub mod name;
 pub mod operate;
 pub mod pattern;
@@ -35,13 +38,16 @@ pub use balancing::{
     CooldownDurations, CooldownPolicy, HealingPolicy, HealthCheck, HealthPolicy, Hedge, Price, Quota,
     QuotaReset, QuotaUnit, Retries, SessionAffinity, Strategy,
 };
+pub use client::{Client, ClientKey, KeyHash, KeyId, KeyRecord, Priority};
 pub use cooldown::{Cooldown, CooldownCause, CooldownKey, Evidence, Permit, Scope, UrgentEvent, UrgentKind};
 pub use decision::{AttemptRecord, Considered, Decision, Exclusion, RequestRecord};
 pub use failure::{AttemptError, ErrorClass, Failure, TimeoutPhase};
 pub use health::{Health, HealthState, Measured, ProbeAssignment, ProbeReport, QuotaSignal, Signal};
 pub use hint::{Hint, HintKey};
 pub use lease::{Fence, Lease, LeaseName};
-pub use name::{CredentialName, ModelName, NodeId, ProviderName, ReplicaId, RequestId};
+pub use leasing::{BudgetClaim, BudgetGrant, NodeClaims, NodeGrants, RateClaim, RateGrant, UpstreamLimit};
+pub use limit::{BudgetId, LimitSubject, LossMode, RateId, RateKind, RateLimits, SpentPolicy};
+pub use name::{ClientName, CredentialName, ModelName, NodeId, ProviderName, ReplicaId, RequestId};
 pub use pattern::ModelPattern;
 pub use period::{UsageBy, UsagePeriod};
 pub use profile::{ErrorRule, MaxTokensName, OnLoss, Profile, TranslationPolicy, UnsupportedTools};

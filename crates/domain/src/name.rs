@@ -71,6 +71,10 @@ name_type!(
     ModelName
 );
 name_type!(
+    /// The name of one that uses the gateway, its key in the configuration.
+    ClientName
+);
+name_type!(
     /// The name of one data-plane node, stable over restarts.
     NodeId
 );

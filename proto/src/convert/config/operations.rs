@@ -86,7 +86,7 @@ pub(super) fn price_from_wire(wire: &v1::Price) -> Price {
     Price { input: wire.input, output: wire.output }
 }
 
-pub(super) fn quota_to_wire(quota: &Quota) -> v1::Quota {
+pub(super) fn quota_to_wire(quota: &Quota) -> v1::QuotaDef {
     let (reset, reset_day, every_ms) = match quota.reset {
         QuotaReset::Hourly => ("hourly", 0, 0),
         QuotaReset::Daily => ("daily", 0, 0),
@@ -94,7 +94,7 @@ pub(super) fn quota_to_wire(quota: &Quota) -> v1::Quota {
         QuotaReset::Monthly { day } => ("monthly", day.into(), 0),
         QuotaReset::Every(period) => ("every", 0, millis(period)),
     };
-    v1::Quota {
+    v1::QuotaDef {
         limit: quota.limit,
         unit: quota.unit.word().to_owned(),
         reset: reset.to_owned(),
@@ -104,7 +104,7 @@ pub(super) fn quota_to_wire(quota: &Quota) -> v1::Quota {
     }
 }
 
-pub(super) fn quota_from_wire(wire: &v1::Quota) -> Result<Quota, ConvertError> {
+pub(super) fn quota_from_wire(wire: &v1::QuotaDef) -> Result<Quota, ConvertError> {
     let reset = match wire.reset.as_str() {
         "hourly" => QuotaReset::Hourly,
         "daily" => QuotaReset::Daily,

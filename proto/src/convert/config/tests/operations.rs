@@ -134,13 +134,13 @@ fn no_budget_for_retries_is_not_the_default_budget() {
     assert_eq!(snapshot.policy.retries.budget_percent, 0);
 }
 
-fn quota(wire: &mut v1::Provider) -> &mut v1::Quota {
-    wire.quota.insert(v1::Quota {
+fn quota(wire: &mut v1::Provider) -> &mut v1::QuotaDef {
+    wire.quota.insert(v1::QuotaDef {
         limit: 1,
         unit: "tokens".into(),
         reset: "daily".into(),
         timezone: "UTC".into(),
-        ..v1::Quota::default()
+        ..v1::QuotaDef::default()
     })
 }
 
@@ -168,11 +168,11 @@ fn what_means_nothing_of_a_provider_is_refused_by_name() {
         (|p| quota(p).reset = "yearly".into(), "Quota.reset is \"yearly\"; it must be one of: hourly"),
         (|p| quota(p).reset = "monthly".into(), "Quota.reset_day is 0; it must be 1 to 28"),
         (
-            |p| *quota(p) = v1::Quota { reset: "monthly".into(), reset_day: 29, ..quota(p).clone() },
+            |p| *quota(p) = v1::QuotaDef { reset: "monthly".into(), reset_day: 29, ..quota(p).clone() },
             "Quota.reset_day is 29",
         ),
         (
-            |p| *quota(p) = v1::Quota { reset: "monthly".into(), reset_day: 257, ..quota(p).clone() },
+            |p| *quota(p) = v1::QuotaDef { reset: "monthly".into(), reset_day: 257, ..quota(p).clone() },
             "Quota.reset_day is 257",
         ),
         (|p| quota(p).reset = "every".into(), "Quota.every_ms is 0; it must be at least 1"),
