@@ -12,6 +12,7 @@ mod config;
 pub mod contract;
 pub mod hints;
 pub mod leases;
+mod leasing;
 pub mod ledger;
 pub mod memory;
 mod records;
@@ -22,6 +23,10 @@ mod usage;
 pub use change::{Change, HintChange, Outcome, Post};
 pub use cliproxy_domain::{UsageBy, UsagePeriod};
 pub use config::{ConfigEntry, ConfigSummary, NewConfig, StoredConfig};
+pub use leasing::{
+    BudgetTerms, Crossed, EscrowLease, LeaseBooks, Leased, Leasing, RateTerms, Recall, ReleaseEscrow,
+    Released, ShareLease, THRESHOLDS, Terms, WindowLeases,
+};
 pub use memory::MemoryStore;
 pub use records::{CheckCount, StoredRequest};
 pub use reports::{Cursor, NodeBatches, NodeRecord};
