@@ -3,6 +3,7 @@
 pub mod config;
 pub mod hints;
 pub mod peers;
+pub mod quota;
 pub mod replica;
 pub mod status;
 pub mod telemetry;

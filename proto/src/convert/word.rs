@@ -3,7 +3,7 @@
 use super::ConvertError;
 use cliproxy_domain::{
     CooldownCause, Effort, ErrorClass, Exclusion, HealthState, MaxTokensName, Need, OnLoss, ProviderKind,
-    QuotaUnit, SessionAffinity, Strategy, Thinking, UnsupportedTools, status::Source,
+    QuotaUnit, RateKind, SessionAffinity, Strategy, Thinking, UnsupportedTools, status::Source,
 };
 
 /// A closed set of values, each with its word.
@@ -39,6 +39,11 @@ words!(ProviderKind {
 words!(Strategy { RoundRobin => "round_robin", QuotaAware => "quota_aware", Latency => "latency", Cost => "cost" });
 words!(SessionAffinity { Off => "off", Declared => "declared", Opening => "opening" });
 words!(QuotaUnit { Tokens => "tokens", Requests => "requests", Usd => "usd" });
+words!(RateKind {
+    RequestsPerMinute => "requests_per_minute",
+    TokensPerMinute => "tokens_per_minute",
+    ConcurrentRequests => "concurrent_requests",
+});
 words!(Exclusion {
     Disabled => "disabled",
     Cooldown => "cooldown",
@@ -150,6 +155,7 @@ mod tests {
         each_word_is_read_back::<Exclusion>();
         each_word_is_read_back::<SessionAffinity>();
         each_word_is_read_back::<QuotaUnit>();
+        each_word_is_read_back::<RateKind>();
     }
 
     #[test]
@@ -173,6 +179,7 @@ mod tests {
         the_same(Exclusion::as_str);
         the_same(SessionAffinity::as_str);
         the_same(QuotaUnit::as_str);
+        the_same(RateKind::as_str);
     }
 
     #[test]
