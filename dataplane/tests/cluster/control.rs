@@ -1,15 +1,16 @@
 //! A control plane that says what a test has it say, and remembers what it was told.
 
-use crate::{network::MemoryNet, node::PausedClock};
+use crate::{network::MemoryNet, node::PausedClock, quotas::Quotas};
 use cliproxy_domain::{Hint, Snapshot, WallTime};
 use cliproxy_host::Clock as _;
 use cliproxy_proto::{
     RETRY_PUSHBACK,
     convert::{config::EntrySet, hints::to_wire},
     v1::{
-        Ack, AskRequest, AskResponse, Change, Delta, Directive, EventAck, Heartbeat, Hello, Line,
+        Ack, AskRequest, AskResponse, Change, Delta, Directive, EventAck, Heartbeat, Hello, LeaseUp, Line,
         LookRequest, LookResponse, ObserveRequest, ObserveResponse, ReconnectTo, ReportDown, ReportUp,
         SnapshotChunk, SyncDown, SyncUp, UrgentEvent, Welcome, directive,
+        quota_server::QuotaServer,
         relay_server::{Relay, RelayServer},
         report_up, sync_down,
         sync_server::{Sync, SyncServer},
@@ -61,6 +62,7 @@ struct State {
     mood: Mood,
     /// The last batch of usage that is committed.
     committed: u64,
+    quotas: Quotas,
 }
 
 /// How it behaves.
@@ -98,6 +100,8 @@ pub struct Told {
     pub batches: Vec<(u64, u64)>,
     /// How often it was looked at.
     pub looks: usize,
+    /// What nodes claimed of limits.
+    pub claims: Vec<LeaseUp>,
 }
 
 impl Control {
@@ -124,6 +128,7 @@ impl Control {
             name: host.to_owned(),
             mood: Mood::default(),
             committed: 0,
+            quotas: Quotas::default(),
         };
         Self { net: net.clone(), host, state: Arc::new(Mutex::new(state)) }
     }
@@ -172,14 +177,17 @@ impl Control {
         let server = Server::builder()
             .add_service(SyncServer::new(self.clone()))
             .add_service(TelemetryServer::new(self.clone()))
-            .add_service(RelayServer::new(self.clone()));
+            .add_service(RelayServer::new(self.clone()))
+            .add_service(QuotaServer::new(self.clone()));
         tokio::spawn(server.serve_with_incoming(connections));
     }
 
     /// Is away from now on.
     pub fn end(&self) {
         self.net.cut(self.host);
-        self.state().nodes.clear();
+        let mut state = self.state();
+        state.nodes.clear();
+        state.quotas.end();
     }
 
     /// Comes back as another one, that knows nothing of the numbers of before.
@@ -218,6 +226,16 @@ impl Control {
     /// Gives what it was told so far.
     pub fn told(&self) -> Told {
         self.state().told.clone()
+    }
+
+    /// Changes what it grants.
+    pub fn quotas(&self, change: impl FnOnce(&mut Quotas)) {
+        change(&mut self.state().quotas);
+    }
+
+    /// Notes what a node claimed.
+    pub fn claimed(&self, claims: LeaseUp) {
+        self.state().told.claims.push(claims);
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

@@ -11,6 +11,7 @@ mod node;
 mod operators;
 mod probing;
 mod provider;
+mod quotas;
 mod replicas;
 mod starts;
 mod telling;
