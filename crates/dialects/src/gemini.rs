@@ -18,6 +18,7 @@ mod stream;
 mod testing;
 mod wire;
 
+pub(crate) use answer::usage as write_usage;
 pub(crate) use decode::decode_request;
 pub(crate) use encode::{encode_count, encode_request};
 pub(crate) use reply::{decode_reply, encode_reply};

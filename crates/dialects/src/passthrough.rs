@@ -3,6 +3,7 @@
 mod anthropic;
 mod chat;
 mod event;
+mod follow;
 mod gemini;
 mod reply;
 mod responses;
@@ -15,8 +16,10 @@ use crate::{
     sse::{self, MAX_EVENT_BYTES},
     usage::estimate,
 };
+use bytes::Bytes;
 use cliproxy_domain::{AttemptError, Dialect, Failure, Operation, TokenUsage};
 use event::Seen;
+use follow::Follower;
 
 /// Watches a passing stream of one dialect without changing it.
 ///
@@ -30,6 +33,11 @@ pub struct Observer {
     source: Source,
     watch: Watch,
     seen: Seen,
+    /// There where the stream may have to be ended from our side.
+    follower: Option<Follower>,
+    /// The bytes of what the model said; 0 where nobody follows.
+    said: usize,
+    framing: Framing,
     failed: Option<Failed>,
     clean_len: usize,
 }
@@ -79,7 +87,22 @@ impl Observer {
             Dialect::Anthropic => Watch::Anthropic(anthropic::Watch),
             Dialect::Gemini => Watch::Gemini(gemini::Watch),
         };
-        Self { dialect, operation, source, watch, seen: Seen::default(), failed: None, clean_len: 0 }
+        let seen = Seen::default();
+        let (follower, said, failed, clean_len) = (None, 0, None, 0);
+        Self { dialect, operation, source, watch, seen, follower, said, framing, failed, clean_len }
+    }
+
+    /// Follows the stream from here on so closely that it can be [ended](Observer::end_early). Use it before the first
+    /// byte.
+    pub fn follow(&mut self) {
+        self.follower = Some(Follower::new(self.dialect));
+    }
+
+    /// Writes what ends the stream as one that has reached its maximum of tokens, for a caller that has passed on whole
+    /// events only. None where nobody follows, and where nothing can follow: after an error, or after the end.
+    pub fn end_early(&self, usage: &TokenUsage) -> Option<Bytes> {
+        let follower = self.follower.as_ref().filter(|_| self.failed.is_none() && !self.is_complete())?;
+        Some(follower.end(self.framing, self.whole_state().array, usage).into())
     }
 
     /// Looks at the next bytes of the stream.
@@ -126,16 +149,22 @@ impl Observer {
         mut then: impl FnMut(&[u8], &[u8]) -> Result<(), AttemptError>,
     ) -> Result<(), AttemptError> {
         let (watch, seen) = (&mut self.watch, &mut self.seen);
+        let (follower, said) = (&mut self.follower, &mut self.said);
+        let mut event = |name: &[u8], data: &[u8]| {
+            watch.event(seen, name, data)?;
+            if let Some(follower) = follower {
+                *said = said.saturating_add(follower.event(data));
+            }
+            then(name, data)
+        };
         match &mut self.source {
-            Source::Sse(reader) => reader.feed(chunk, |event, at| {
+            Source::Sse(reader) => reader.feed(chunk, |found, at| {
                 *start = at;
-                watch.event(seen, event.name, event.data)?;
-                then(event.name, event.data)
+                event(found.name, found.data)
             }),
             Source::Array(reader) => reader.feed(chunk, |element, at| {
                 *start = at;
-                watch.event(seen, b"", element)?;
-                then(b"", element)
+                event(b"", element)
             }),
         }
     }
@@ -206,10 +235,22 @@ impl Observer {
     }
 
     /// Gives the tokens that the provider reported, the last value of each count; where it reported none, an
-    /// estimate from the request's size and the number of content events, marked as such.
+    /// estimate from the request's size and from what came, marked as such. Before the end of the answer a report may be
+    /// behind what came: it then counts for less than the estimate.
     pub fn usage(&self, request_bytes: usize) -> TokenUsage {
-        let guess = estimate(self.operation, request_bytes, self.seen.content_events);
-        self.seen.counts.total(self.dialect, guess)
+        let guess = estimate(self.operation, request_bytes, self.output_guess());
+        let mut usage = self.seen.counts.total(self.dialect, guess);
+        if usage.output < guess.output && !self.is_complete() {
+            usage.estimated = usage.estimated.saturating_add(guess.output - usage.output);
+            usage.output = guess.output;
+        }
+        usage
+    }
+
+    /// Guesses the tokens of what the model said: at least one for each event, and one for four bytes where they are
+    /// counted.
+    fn output_guess(&self) -> u64 {
+        self.seen.content_events.max(u64::try_from(self.said / 4).unwrap_or(u64::MAX))
     }
 
     /// Tells whether the provider reported any token count.

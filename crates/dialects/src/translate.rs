@@ -25,6 +25,8 @@ pub use dispatch::{
 };
 pub use joined::{MAX_PARTS, continuation, continued, join};
 pub use rework::rework_reply;
+#[cfg(test)]
+pub(crate) use stream::Decoder;
 pub use stream::StreamTranslator;
 pub(crate) use target::STRUCTURED_TOOL;
 pub use target::{Notes, Target};

@@ -118,7 +118,7 @@ impl Ending<'_> {
 }
 
 /// Writes `usageMetadata`, whose fields are numbers in the official type; zero where nobody counted.
-pub(super) fn usage(object: &mut Object<'_>, usage: Option<TokenUsage>) {
+pub(crate) fn usage(object: &mut Object<'_>, usage: Option<TokenUsage>) {
     let usage = usage.unwrap_or_default();
     let some = |count: u64| (count > 0).then_some(count);
     let mut metadata = object.object("usageMetadata");

@@ -3,6 +3,7 @@ use crate::fixtures::{self, Fixture, chunks};
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
+mod ending;
 mod events;
 mod pitfalls;
 

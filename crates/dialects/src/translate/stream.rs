@@ -28,7 +28,7 @@ pub struct StreamTranslator {
 }
 
 /// Reads a provider's stream of any dialect.
-pub(super) enum Decoder {
+pub(crate) enum Decoder {
     Chat(openai_chat::StreamDecoder),
     Responses(openai_responses::StreamDecoder),
     Anthropic(anthropic::StreamDecoder),
@@ -129,6 +129,17 @@ impl StreamTranslator {
         finished.inspect_err(|error| self.failed = Some(error.clone()))
     }
 
+    /// Appends what ends the answer as one that has reached its maximum of tokens. Tells whether anything could be said:
+    /// not after an error, nor after the end.
+    pub fn end_early(&mut self, usage: &TokenUsage, out: &mut Vec<u8>) -> bool {
+        if self.failed.is_some() || self.rework.is_over() {
+            return false;
+        }
+        let Self { rework, encoder, .. } = self;
+        rework.end_early(usage, &mut |event| encoder.event(&event, out));
+        true
+    }
+
     /// Tells whether the answer is whole, whatever the provider may still send.
     pub fn is_complete(&self) -> bool {
         let paused = self.joined.paused().is_some();
@@ -148,7 +159,13 @@ impl StreamTranslator {
     /// Gives the tokens so far, as [`Observer::usage`] does.
     pub fn usage(&self, request_bytes: usize) -> TokenUsage {
         let mut usage = self.observer.usage(request_bytes);
+        // Counted as the client gets it; the parts before this one are in it and were reported.
+        let said = u64::try_from(self.rework.said() / 4).unwrap_or(u64::MAX);
         usage += self.spent;
+        if usage.output < said && !self.is_complete() {
+            usage.estimated = usage.estimated.saturating_add(said - usage.output);
+            usage.output = said;
+        }
         usage
     }
 
@@ -163,7 +180,7 @@ impl StreamTranslator {
 }
 
 impl Decoder {
-    pub(super) fn new(dialect: Dialect, ids: Ids) -> Self {
+    pub(crate) fn new(dialect: Dialect, ids: Ids) -> Self {
         match dialect {
             Dialect::OpenAiChat => Decoder::Chat(openai_chat::StreamDecoder::new(ids)),
             Dialect::OpenAiResponses => Decoder::Responses(openai_responses::StreamDecoder::new(ids)),
@@ -172,7 +189,7 @@ impl Decoder {
         }
     }
 
-    pub(super) fn event(
+    pub(crate) fn event(
         &mut self,
         name: &[u8],
         data: &[u8],
@@ -186,7 +203,7 @@ impl Decoder {
         }
     }
 
-    pub(super) fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), AttemptError> {
+    pub(crate) fn finish(&mut self, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), AttemptError> {
         match self {
             Decoder::Chat(decoder) => decoder.finish(sink),
             Decoder::Responses(decoder) => decoder.finish(sink),

@@ -7,6 +7,7 @@ use crate::{
     stop_watch::{Stops, Watch, Watched},
     translate::ReplyContext,
 };
+use cliproxy_domain::TokenUsage;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
@@ -30,6 +31,10 @@ pub(crate) struct Rework {
     answered: BTreeSet<u32>,
     /// Open blocks of reasoning that the client is not told of.
     hidden: BTreeSet<(u32, u32)>,
+    /// A choice has finished.
+    finished: bool,
+    /// The bytes of what the model said.
+    said: usize,
     over: bool,
     cut: bool,
 }
@@ -57,6 +62,8 @@ impl Rework {
             called: BTreeSet::new(),
             answered: BTreeSet::new(),
             hidden: BTreeSet::new(),
+            finished: false,
+            said: 0,
             over: false,
             cut: false,
         }
@@ -68,11 +75,14 @@ impl Rework {
         if self.over {
             return;
         }
+        if let Event::Delta { text, .. } = &event {
+            self.said = self.said.saturating_add(text.len());
+        }
         if hides_reasoning(&self.context) && self.is_hidden(&event) {
             return;
         }
         if self.changes_nothing() {
-            self.over = event == Event::End;
+            self.note(&event);
             return sink(event);
         }
         match event {
@@ -81,6 +91,7 @@ impl Rework {
             Event::Close { choice, block } => self.close(choice, block, sink),
             Event::Finish { choice, finish } => {
                 self.going.remove(&choice);
+                self.finished = true;
                 let finish = if self.answered.contains(&choice) {
                     without_stand_in(finish, self.called.contains(&choice))
                 } else {
@@ -97,6 +108,23 @@ impl Rework {
             | Event::Cite { .. }
             | Event::Logprobs { .. }
             | Event::Usage(_)) => sink(other),
+        }
+    }
+
+    /// Notes what is open, so that the answer can be ended at any time.
+    fn note(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Open { choice, block, .. } => {
+                self.going.insert(*choice);
+                self.blocks.insert((*choice, *block), Block::Plain);
+            }
+            Event::Close { choice, block } => _ = self.blocks.remove(&(*choice, *block)),
+            Event::Finish { choice, .. } => {
+                self.going.remove(choice);
+                self.finished = true;
+            }
+            Event::End => self.over = true,
+            _ => {}
         }
     }
 
@@ -190,12 +218,36 @@ impl Rework {
         sink(Event::Close { choice, block });
     }
 
+    /// Gives the bytes of what the model said so far.
+    pub(crate) fn said(&self) -> usize {
+        self.said
+    }
+
+    /// Ends the answer as one that has reached its maximum of tokens.
+    pub(crate) fn end_early(&mut self, usage: &TokenUsage, sink: Sink<'_>) {
+        let open: Vec<(u32, u32)> = self.blocks.keys().copied().collect();
+        for (choice, block) in open {
+            // What is held back of a block for its sake is said.
+            self.close(choice, block, sink);
+        }
+        // The client has begun to read, and a choice is what it reads.
+        if self.going.is_empty() && !self.finished {
+            self.going.insert(0);
+        }
+        sink(Event::Usage(*usage));
+        self.end_with(&Finish::MaxTokens, sink);
+    }
+
     /// Ends the answer at a stop text. Only providers of one choice need to be watched.
     fn end_at(&mut self, stop: usize, sink: Sink<'_>) {
         for (choice, block) in std::mem::take(&mut self.blocks).into_keys() {
             sink(Event::Close { choice, block });
         }
         let finish = Finish::StopSequence(self.stops.text(stop).map(str::to_owned));
+        self.end_with(&finish, sink);
+    }
+
+    fn end_with(&mut self, finish: &Finish, sink: Sink<'_>) {
         for choice in std::mem::take(&mut self.going) {
             sink(Event::Finish { choice, finish: finish.clone() });
         }
