@@ -24,6 +24,7 @@
 //! | [`sse`], [`json_array`] | split a stream into its events, whatever the chunks it comes in |
 //! | `passthrough` | watches a passing answer for its first content, its usage, its end and its errors |
 //! | [`usage`] | reads token counts in every spelling into one |
+//! | `weight` | tells what a request may cost before it is sent |
 //! | `framing` | what separates the events of a stream, and where a stream stands |
 //! | `error` | writes errors, keep-alives and in-stream errors in the client's dialect |
 //! | [`models`] | writes model lists in the client's dialect |
@@ -68,6 +69,7 @@ mod tool_names;
 pub mod translate;
 mod turns;
 pub mod usage;
+mod weight;
 mod words;
 
 pub use classify::classify;
@@ -75,3 +77,4 @@ pub use error::{EncodedError, ErrorReply, encode, encode_in_stream, keep_alive};
 pub use framing::{ArrayPosition, Framing, StartedResponse, StreamState};
 pub use passthrough::{Observer, Progress, ReplyFacts, read_reply};
 pub use peek::{ModelSpan, Peek, PeekError, SessionPlaces, peek, replace_models};
+pub use weight::{Weight, weigh};
