@@ -26,7 +26,7 @@ impl Memory {
                 };
                 self.learn_rest(before, rest);
             }
-            Hint::Probe(_) | Hint::Signal(_) | Hint::Quota(_) => {}
+            Hint::Probe(_) | Hint::Signal(_) | Hint::Quota(_) | Hint::ClientKey(_) => {}
         }
     }
 

@@ -65,7 +65,7 @@ impl Assignments {
 
     /// Gives the providers that are assigned and not probed any more.
     fn orphaned(&self, wanted: &BTreeMap<ProviderName, Wanted>) -> Vec<ProviderName> {
-        let assigned = self.0.hints().map(|hint| hint.provider());
+        let assigned = self.0.hints().filter_map(|hint| hint.provider());
         assigned.filter(|provider| !wanted.contains_key(*provider)).cloned().collect()
     }
 }

@@ -5,7 +5,7 @@ use cliproxy_domain::{
     WallTime,
 };
 use cliproxy_engine::{Outlook, cooldown::RISE};
-use cliproxy_store::HintChange;
+use cliproxy_store::{HintChange, hints::settled_at};
 use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
@@ -133,7 +133,7 @@ impl Hints {
             Hint::Probe(assignment) => Some(assignment.revision),
             Hint::Signal(signal) => Some(signal.revision),
             Hint::Quota(quota) => Some(quota.revision),
-            Hint::Cooldown(_) | Hint::Health(_) => None,
+            Hint::Cooldown(_) | Hint::Health(_) | Hint::ClientKey(_) => None,
         }
     }
 
@@ -227,9 +227,13 @@ impl Hints {
         inner.changed += u64::from(inner.current.remove(key).is_some());
     }
 
-    /// Forgets rests that ended before `ended_before`, save an operator's words.
+    /// Forgets rests that ended before `ended_before`, save an operator's words, and clients' keys that were over long
+    /// before.
     pub(crate) fn forget_ended(&self, ended_before: WallTime) {
-        self.0.lock().forget(|rest| !rest.outlives_its_end() && rest.until < ended_before);
+        let mut inner = self.0.lock();
+        let kept = inner.current.len();
+        inner.current.retain(|_, hint| settled_at(hint).is_none_or(|settled| settled >= ended_before));
+        inner.changed += u64::from(kept != inner.current.len());
     }
 
     /// Forgets what is said of providers and credentials that are not configured, save an operator's words and the
@@ -238,7 +242,10 @@ impl Hints {
         let mut inner = self.0.lock();
         inner.forget(|rest| !rest.outlives_its_end() && !is_configured(snapshot, &rest.key));
         let kept = inner.current.len();
-        inner.current.retain(|_, hint| hint.is_stored() || snapshot.providers.contains_key(hint.provider()));
+        inner.current.retain(|_, hint| {
+            let is_configured = |provider| snapshot.providers.contains_key(provider);
+            hint.is_stored() || hint.provider().is_some_and(is_configured)
+        });
         inner.changed += u64::from(kept != inner.current.len());
     }
 }
@@ -249,7 +256,7 @@ fn is_of_a_model(key: &HintKey) -> bool {
     match key {
         HintKey::Cooldown(key) => key.scope.model().is_some(),
         HintKey::Signal(..) => true,
-        HintKey::Health(_) | HintKey::Probe(_) | HintKey::Quota(_) => false,
+        HintKey::Health(_) | HintKey::Probe(_) | HintKey::Quota(_) | HintKey::ClientKey(_) => false,
     }
 }
 

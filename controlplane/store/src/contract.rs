@@ -156,6 +156,7 @@ macro_rules! contract_tests {
                 rests_are_forgotten_when_they_ended_before
                 an_operators_word_is_never_forgotten
                 forgetting_takes_no_version
+                keys_are_forgotten_when_nothing_hangs_on_them
             }
             hints {
                 the_first_hint_takes_version_one

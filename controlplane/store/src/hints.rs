@@ -44,11 +44,13 @@ pub fn forgotten_up_to(newest: HintVersion) -> HintVersion {
     HintVersion(newest.0.saturating_sub(RETAINED_CHANGES))
 }
 
-/// Gives the time after which nothing hangs on a hint any more: the end of a rest. None for what must
-/// [outlive](cliproxy_domain::Cooldown::outlives_its_end) its end, as an operator's word does, and for what has none.
+/// Gives the time after which nothing hangs on a hint any more: the end of a rest, or a while after that of a client's
+/// key. None for what must [outlive](cliproxy_domain::Cooldown::outlives_its_end) its end, as an operator's word does, and
+/// for what has none.
 pub fn settled_at(hint: &Hint) -> Option<WallTime> {
     match hint {
         Hint::Cooldown(rest) if !rest.outlives_its_end() => Some(rest.until),
+        Hint::ClientKey(record) => record.settled_at(),
         _ => None,
     }
 }

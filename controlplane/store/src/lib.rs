@@ -175,8 +175,8 @@ pub trait Store: Send + Sync + 'static {
     /// Gives the newest hint version and all hints, sorted by key.
     fn hints(&self) -> StoreFuture<'_, (HintVersion, Vec<Hint>)>;
 
-    /// Forgets cooldowns of epoch 0 that ended before `ended_before`: nothing hangs on them any more. Changes no
-    /// version.
+    /// Forgets cooldowns of epoch 0 that ended before `ended_before`, and clients' keys of which nothing has hung on their
+    /// record since then ([`cliproxy_domain::KeyRecord::settled_at`]). Changes no version.
     fn forget_cooldowns(&self, ended_before: WallTime, fence: Option<Fence>) -> StoreFuture<'_, ()>;
 
     /// Gives what an operator's call was answered, when it is remembered.

@@ -8,7 +8,7 @@ use crate::{
     time::WallTime,
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 /// One of those that use the gateway: a team, a program, a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +47,31 @@ pub struct KeyHash(pub [u8; 32]);
 impl KeyHash {
     /// Names the key for people: the first twelve hexadecimal digits.
     pub fn id(&self) -> KeyId {
-        KeyId(self.0[..6].iter().map(|byte| format!("{byte:02x}")).collect())
+        KeyId(hexadecimal(&self.0[..6]))
     }
+
+    /// Writes all of it as 64 hexadecimal digits.
+    pub fn to_hex(self) -> String {
+        hexadecimal(&self.0)
+    }
+
+    /// Reads 64 hexadecimal digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return None;
+        }
+        let mut hash = [0; 32];
+        for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+            let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        }
+        Some(Self(hash))
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Shows the name alone: the whole is not for logs.
@@ -91,14 +114,39 @@ pub struct KeyRecord {
     pub said_by: ReplicaId,
 }
 
+/// How long a key that is over stays known: so that nodes and replicas that were away meanwhile hear that it is, and
+/// people find it in lists.
+pub const OVER_KEYS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 impl KeyRecord {
+    /// Gives from when the key is refused; none when it is valid without end.
+    pub fn over_at(&self) -> Option<WallTime> {
+        match (self.revoked_at, self.expires_at) {
+            (Some(revoked), Some(expires)) => Some(revoked.min(expires)),
+            (revoked, expires) => revoked.or(expires),
+        }
+    }
+
+    /// Tells whether the key is refused at `now`.
+    pub fn is_over(&self, now: WallTime) -> bool {
+        self.over_at().is_some_and(|over| over <= now)
+    }
+
+    /// Gives when nothing hangs on the record any more: without it the key is as little known as one that never was.
+    /// None while the key is valid, and for a key of the configuration, which would be valid again.
+    pub fn settled_at(&self) -> Option<WallTime> {
+        self.created_at?;
+        Some(self.over_at()?.plus(OVER_KEYS_KEPT))
+    }
+
     /// Merges two records of one key: commutative, associative, idempotent. What was revoked stays so.
     pub fn merge(self, other: Self) -> Self {
         let revoked_at = match (self.revoked_at, other.revoked_at) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        Self { revoked_at, ..self.max(other) }
+        // Set in both before they are compared, so that it does not matter in which order many are merged.
+        Self { revoked_at, ..self }.max(Self { revoked_at, ..other })
     }
 }
 
@@ -137,3 +185,6 @@ impl Priority {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

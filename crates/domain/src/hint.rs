@@ -1,6 +1,7 @@
 //! The hint line: values that every node should have, merged by key, safe to receive twice or out of order.
 
 use crate::{
+    client::{KeyId, KeyRecord},
     cooldown::{Cooldown, CooldownKey},
     health::{Health, ProbeAssignment, QuotaSignal, Signal},
     name::{ModelName, ProviderName},
@@ -19,6 +20,8 @@ pub enum Hint {
     Signal(Signal),
     /// What is left of a quota. Not stored.
     Quota(QuotaSignal),
+    /// A client's key that was made, or revoked, while the gateway runs. Stored.
+    ClientKey(KeyRecord),
 }
 
 /// What a hint is about. Values of one key merge.
@@ -34,6 +37,8 @@ pub enum HintKey {
     Signal(ProviderName, ModelName),
     /// Of [`Hint::Quota`].
     Quota(ProviderName),
+    /// Of [`Hint::ClientKey`].
+    ClientKey(KeyId),
 }
 
 impl Hint {
@@ -45,24 +50,26 @@ impl Hint {
             Hint::Probe(assignment) => HintKey::Probe(assignment.provider.clone()),
             Hint::Signal(signal) => HintKey::Signal(signal.provider.clone(), signal.model.clone()),
             Hint::Quota(quota) => HintKey::Quota(quota.provider.clone()),
+            Hint::ClientKey(record) => HintKey::ClientKey(record.id.clone()),
         }
     }
 
-    /// Gives the provider that it is about.
-    pub fn provider(&self) -> &ProviderName {
+    /// Gives the provider that it is about; none of a client's key.
+    pub fn provider(&self) -> Option<&ProviderName> {
         match self {
-            Hint::Cooldown(cooldown) => &cooldown.key.provider,
-            Hint::Health(health) => &health.provider,
-            Hint::Probe(assignment) => &assignment.provider,
-            Hint::Signal(signal) => &signal.provider,
-            Hint::Quota(quota) => &quota.provider,
+            Hint::Cooldown(cooldown) => Some(&cooldown.key.provider),
+            Hint::Health(health) => Some(&health.provider),
+            Hint::Probe(assignment) => Some(&assignment.provider),
+            Hint::Signal(signal) => Some(&signal.provider),
+            Hint::Quota(quota) => Some(&quota.provider),
+            Hint::ClientKey(_) => None,
         }
     }
 
     /// Tells whether the store keeps it. What it does not keep is sent without a number, and again to every node that
     /// connects.
     pub fn is_stored(&self) -> bool {
-        matches!(self, Hint::Cooldown(_) | Hint::Health(_))
+        matches!(self, Hint::Cooldown(_) | Hint::Health(_) | Hint::ClientKey(_))
     }
 
     /// Merges two values of one key: commutative, associative, idempotent. Values of different kinds do not merge;
@@ -74,6 +81,7 @@ impl Hint {
             (Hint::Probe(a), Hint::Probe(b)) => Hint::Probe(a.max(b)),
             (Hint::Signal(a), Hint::Signal(b)) => Hint::Signal(a.max(b)),
             (Hint::Quota(a), Hint::Quota(b)) => Hint::Quota(a.max(b)),
+            (Hint::ClientKey(a), Hint::ClientKey(b)) => Hint::ClientKey(a.merge(b)),
             (first, _) => first,
         }
     }

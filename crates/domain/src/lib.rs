@@ -38,7 +38,7 @@ pub use balancing::{
     CooldownDurations, CooldownPolicy, HealingPolicy, HealthCheck, HealthPolicy, Hedge, Price, Quota,
     QuotaReset, QuotaUnit, Retries, SessionAffinity, Strategy,
 };
-pub use client::{Client, ClientKey, KeyHash, KeyId, KeyRecord, Priority};
+pub use client::{Client, ClientKey, KeyHash, KeyId, KeyRecord, OVER_KEYS_KEPT, Priority};
 pub use cooldown::{Cooldown, CooldownCause, CooldownKey, Evidence, Permit, Scope, UrgentEvent, UrgentKind};
 pub use decision::{AttemptRecord, Considered, Decision, Exclusion, RequestRecord};
 pub use failure::{AttemptError, ErrorClass, Failure, TimeoutPhase};

@@ -109,7 +109,7 @@ impl Outlook {
             });
         }
         for hint in hints {
-            if let Some(slot) = slots.get(hint.provider().as_str()) {
+            if let Some(slot) = hint.provider().and_then(|provider| slots.get(provider.as_str())) {
                 providers[*slot].take(hint);
             }
         }
@@ -140,7 +140,7 @@ impl ProviderOutlook {
                     quota.resets_at = Some(signal.resets_at);
                 }
             }
-            Hint::Probe(_) => {}
+            Hint::Probe(_) | Hint::ClientKey(_) => {}
         }
     }
 

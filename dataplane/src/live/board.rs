@@ -49,6 +49,7 @@ impl Board {
         self.hints.retain(|_, held| match &held.hint {
             Hint::Cooldown(rest) => is_kept(rest, now),
             Hint::Health(_) => true,
+            Hint::ClientKey(record) => record.settled_at().is_none_or(|settled| settled > now),
             Hint::Probe(_) | Hint::Signal(_) | Hint::Quota(_) => now.since(held.heard) < ASSIGNMENT_TTL,
         });
         self.hints.len() != before

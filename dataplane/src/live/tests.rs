@@ -1,8 +1,8 @@
 use super::*;
 use cliproxy_domain::{
-    AttemptCounts, CooldownCause, CooldownDurations, Credential, Evidence, HealthCheck, LedgerKey, Measured,
-    Permit, Provider, ProviderKind, Quota, QuotaReset, QuotaSignal, QuotaUnit, Secret, Signal, Timeouts,
-    TokenUsage,
+    AttemptCounts, CooldownCause, CooldownDurations, Credential, Evidence, HealthCheck, KeyHash, KeyRecord,
+    LedgerKey, Measured, OVER_KEYS_KEPT, Permit, Provider, ProviderKind, Quota, QuotaReset, QuotaSignal,
+    QuotaUnit, Secret, Signal, Timeouts, TokenUsage,
 };
 use cliproxy_engine::{
     Load as _,
@@ -106,7 +106,35 @@ fn what_a_store_keeps_is_given_for_saving_and_the_rest_is_not() {
     live.hint(signal(1, 1), NOW);
     let quota = QuotaSignal { revision: 1, provider: "p".into(), used: 1, resets_at: after(9) };
     live.hint(Hint::Quota(quota), NOW);
-    assert_eq!(live.hints(), [Hint::Cooldown(rest(after(9), 0, "n"))]);
+    let key = key_record(1);
+    live.hint(Hint::ClientKey(key.clone()), NOW);
+    assert_eq!(live.hints(), [Hint::Cooldown(rest(after(9), 0, "n")), Hint::ClientKey(key)]);
+}
+
+fn key_record(of: u8) -> KeyRecord {
+    let hash = KeyHash([of; 32]);
+    KeyRecord {
+        revision: 1,
+        id: hash.id(),
+        client: "ci".into(),
+        hash,
+        created_at: Some(NOW),
+        expires_at: None,
+        revoked_at: None,
+        said_by: "cp-1".into(),
+    }
+}
+
+#[test]
+fn a_revoked_key_is_known_for_a_month_and_a_valid_one_for_good() {
+    let live = live();
+    let revoked = KeyRecord { revoked_at: Some(NOW), ..key_record(1) };
+    live.hint_all([revoked.clone(), key_record(2)].map(Hint::ClientKey), NOW);
+    let month = OVER_KEYS_KEPT.as_secs();
+    live.tick(&[], after(month - 1));
+    assert_eq!(live.hints().len(), 2);
+    live.tick(&[], after(month));
+    assert_eq!(live.hints(), [Hint::ClientKey(key_record(2))]);
 }
 
 #[test]

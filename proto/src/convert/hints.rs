@@ -1,5 +1,6 @@
 //! The hint line. Times travel as what is left of them or how long ago they were, so that no two clocks need agree.
 
+mod client_key;
 mod cooldown;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,16 @@ use cliproxy_domain::{
 use prost::Message;
 use std::time::Duration;
 
+/// What travels on the hint line.
+const KINDS: [v1::Kind; 6] = [
+    v1::Kind::Cooldown,
+    v1::Kind::Health,
+    v1::Kind::Probe,
+    v1::Kind::Signal,
+    v1::Kind::Quota,
+    v1::Kind::ClientKey,
+];
+
 /// Encodes a hint as a change of the hint line, sent at `now`.
 pub fn to_wire(hint: &Hint, now: WallTime) -> v1::Change {
     let (kind, body) = match hint {
@@ -24,6 +35,7 @@ pub fn to_wire(hint: &Hint, now: WallTime) -> v1::Change {
         Hint::Probe(assignment) => (v1::Kind::Probe, probe_to_wire(assignment).encode_to_vec()),
         Hint::Signal(signal) => (v1::Kind::Signal, signal_to_wire(signal).encode_to_vec()),
         Hint::Quota(quota) => (v1::Kind::Quota, quota_to_wire(quota, now).encode_to_vec()),
+        Hint::ClientKey(record) => (v1::Kind::ClientKey, client_key::to_wire(record).encode_to_vec()),
     };
     v1::Change { kind: kind.into(), key: change_key(&hint.key()), op: v1::Op::Put.into(), body: body.into() }
 }
@@ -45,6 +57,7 @@ pub fn change_key(key: &HintKey) -> String {
         HintKey::Health(provider) | HintKey::Probe(provider) | HintKey::Quota(provider) => {
             escaped(provider.as_str())
         }
+        HintKey::ClientKey(id) => id.to_string(),
         HintKey::Signal(provider, model) => escaped(provider.as_str()) + "/" + model.as_str(),
     }
 }
@@ -62,10 +75,7 @@ fn escaped(name: &str) -> String {
 /// a hint; it never refuses the line.
 pub fn from_wire(change: &v1::Change, now: WallTime) -> Result<Option<Hint>, ConvertError> {
     let kind = change.kind();
-    if !matches!(
-        kind,
-        v1::Kind::Cooldown | v1::Kind::Health | v1::Kind::Probe | v1::Kind::Signal | v1::Kind::Quota
-    ) {
+    if !KINDS.contains(&kind) {
         return Ok(None);
     }
     if change.op() != v1::Op::Put {
@@ -80,6 +90,7 @@ pub fn from_wire(change: &v1::Change, now: WallTime) -> Result<Option<Hint>, Con
         v1::Kind::Health => Hint::Health(health_from_wire(decode(change, "health")?, now)?),
         v1::Kind::Probe => Hint::Probe(probe_from_wire(decode(change, "probe")?)?),
         v1::Kind::Signal => Hint::Signal(signal_from_wire(&decode(change, "signal")?)?),
+        v1::Kind::ClientKey => Hint::ClientKey(client_key::from_wire(decode(change, "client key")?)?),
         _ => Hint::Quota(quota_from_wire(&decode(change, "quota")?, now)?),
     };
     Ok(Some(hint))

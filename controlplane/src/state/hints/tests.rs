@@ -1,6 +1,9 @@
 use super::*;
 use crate::state::sample;
-use cliproxy_domain::{CooldownCause, CredentialName, Evidence, HealthState, NodeId, Permit, Scope};
+use cliproxy_domain::{
+    CooldownCause, CredentialName, Evidence, HealthState, KeyHash, KeyRecord, NodeId, OVER_KEYS_KEPT, Permit,
+    Scope,
+};
 use std::time::Duration;
 
 const NOW: WallTime = WallTime(1_771_541_430_000);
@@ -115,4 +118,26 @@ fn an_operators_word_and_health_outlive_their_provider() {
     }
     hints.forget_unconfigured(&Snapshot::default());
     assert_eq!(hints.stored().1, [of_credential("spare", 3), health]);
+}
+
+#[test]
+fn a_key_outlives_its_client_until_nothing_hangs_on_it() {
+    let hash = KeyHash([1; 32]);
+    let record = KeyRecord {
+        revision: 1,
+        id: hash.id(),
+        client: "ci".into(),
+        hash,
+        created_at: Some(NOW),
+        expires_at: Some(NOW),
+        revoked_at: None,
+        said_by: "cp-1".into(),
+    };
+    let hints = empty();
+    hints.merge(Hint::ClientKey(record.clone()), NOW);
+    hints.forget_unconfigured(&Snapshot::default());
+    hints.forget_ended(NOW.plus(OVER_KEYS_KEPT));
+    assert_eq!(hints.stored().1, [Hint::ClientKey(record)]);
+    hints.forget_ended(NOW.plus(OVER_KEYS_KEPT + Duration::from_millis(1)));
+    assert_eq!(hints.stored().1, []);
 }

@@ -6,7 +6,8 @@ use super::{
 };
 use crate::Store;
 use cliproxy_domain::{
-    Cooldown, CooldownCause, CooldownKey, Evidence, Health, HealthState, Hint, HintVersion, Permit, WallTime,
+    Cooldown, CooldownCause, CooldownKey, Evidence, Health, HealthState, Hint, HintVersion, KeyHash,
+    KeyRecord, OVER_KEYS_KEPT, Permit, WallTime,
 };
 use std::time::Duration;
 
@@ -93,9 +94,34 @@ fn healths() -> Vec<Hint> {
     (0..).zip(states).map(of).chain([empty]).map(Hint::Health).collect()
 }
 
+fn key_record(index: u8) -> KeyRecord {
+    let hash = KeyHash([index; 32]);
+    KeyRecord {
+        revision: u64::MAX - u64::from(index),
+        id: hash.id(),
+        client: "ci \"the\" Ω".into(),
+        hash,
+        created_at: Some(NOW),
+        expires_at: None,
+        revoked_at: None,
+        said_by: "cp-1".into(),
+    }
+}
+
+fn key_records() -> Vec<Hint> {
+    let full = KeyRecord {
+        expires_at: Some(WallTime(i64::MAX)),
+        revoked_at: Some(WallTime(i64::MIN)),
+        ..key_record(0xff)
+    };
+    let empty =
+        KeyRecord { revision: 0, client: "".into(), created_at: None, said_by: "".into(), ..key_record(0) };
+    [full, key_record(1), empty].map(Hint::ClientKey).into()
+}
+
 /// Gives each field back as it was, of every kind and scope, over a restart and from the log as well.
 pub async fn every_field_of_a_hint_comes_back_as_it_was<H: Harness>() -> CaseResult {
-    let mut given = [full_rests(), least_rests(), healths()].concat();
+    let mut given = [full_rests(), least_rests(), healths(), key_records()].concat();
     given.sort_by_key(Hint::key);
     let harness = H::fresh().await;
     let answered = merge(&**harness.store(), given.clone()).await?;
@@ -192,5 +218,22 @@ pub async fn forgetting_takes_no_version<H: Harness>() -> CaseResult {
     assert_eq!(store.hints().await?, (HintVersion(1), vec![]));
     assert_eq!(store.changes_since(HintVersion(0), 10).await?, Some(vec![numbered(1, rest("k", 0, 10))]));
     assert_eq!(merge(&**store, vec![rest("k", 0, 5)]).await?, [numbered(2, rest("k", 0, 5))]);
+    Ok(())
+}
+
+/// Forgets a client's key a month after it was over, and neither one that is valid nor one of the configuration.
+pub async fn keys_are_forgotten_when_nothing_hangs_on_them<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let store = harness.store();
+    let over_by = |index, ago| {
+        let over = Some(NOW.minus(OVER_KEYS_KEPT + ago));
+        Hint::ClientKey(KeyRecord { revoked_at: over, ..key_record(index) })
+    };
+    let of_configuration = KeyRecord { created_at: None, revoked_at: Some(WallTime(0)), ..key_record(3) };
+    let kept =
+        [over_by(2, Duration::ZERO), Hint::ClientKey(of_configuration), Hint::ClientKey(key_record(4))];
+    merge(&**store, [over_by(1, MINUTE)].into_iter().chain(kept.clone()).collect()).await?;
+    store.forget_cooldowns(NOW, None).await?;
+    assert_eq!(store.hints().await?.1, kept);
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Bodies are JSON that only this file reads. Fields may be added, with a default for what older versions wrote;
 //! none may change its name or its meaning, and what a newer version added is passed over.
 
+mod client_key;
 mod cooldown;
 mod health;
 #[cfg(test)]
@@ -17,6 +18,8 @@ use std::time::Duration;
 const COOLDOWN: &str = "cooldown";
 /// The kind of [`Hint::Health`].
 const HEALTH: &str = "health";
+/// The kind of [`Hint::ClientKey`].
+const CLIENT_KEY: &str = "client_key";
 
 /// A hint as a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,7 @@ impl Row {
         let body = match hint {
             Hint::Cooldown(rest) => text_of(&cooldown::Body::of(rest)),
             Hint::Health(health) => text_of(&health::Body::of(health)),
+            Hint::ClientKey(record) => text_of(&client_key::Body::of(record)),
             Hint::Probe(_) | Hint::Signal(_) | Hint::Quota(_) => return None,
         };
         Some(Self { key, body, settled_at: super::settled_at(hint) })
@@ -57,6 +61,7 @@ impl RowKey {
         match key {
             HintKey::Cooldown(key) => Some(Self { kind: COOLDOWN, key: text_of(&names(key)) }),
             HintKey::Health(provider) => Some(Self { kind: HEALTH, key: text_of(&[provider]) }),
+            HintKey::ClientKey(id) => Some(Self { kind: CLIENT_KEY, key: text_of(&[id]) }),
             HintKey::Probe(_) | HintKey::Signal(..) | HintKey::Quota(_) => None,
         }
     }
@@ -70,6 +75,7 @@ pub fn read(kind: &str, body: &str) -> Result<Hint, StoreError> {
     match kind {
         COOLDOWN => Ok(Hint::Cooldown(parse::<cooldown::Body>(kind, body)?.into_cooldown()?)),
         HEALTH => Ok(Hint::Health(parse::<health::Body>(kind, body)?.into_health())),
+        CLIENT_KEY => Ok(Hint::ClientKey(parse::<client_key::Body>(kind, body)?.into_record()?)),
         other => Err(StoreError::Corrupt(format!("a hint is of the unknown kind `{other}`"))),
     }
 }

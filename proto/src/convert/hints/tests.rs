@@ -48,6 +48,19 @@ fn a_kind_from_the_future_is_skipped() {
 }
 
 #[test]
+fn a_key_without_a_whole_hash_is_an_error() {
+    let wire = v1::ClientKeyRecord { client: "ci".into(), sha256: vec![1; 31], ..Default::default() };
+    let change = v1::Change {
+        kind: v1::Kind::ClientKey.into(),
+        key: "010101010101".into(),
+        op: v1::Op::Put.into(),
+        body: prost::Message::encode_to_vec(&wire).into(),
+    };
+    let error = from_wire(&change, WallTime(0)).unwrap_err().to_string();
+    assert_eq!(error, "ClientKeyRecord.sha256 is 31; it must be 32 bytes long");
+}
+
+#[test]
 fn a_hint_that_names_nothing_is_an_error() {
     let change = v1::Change { body: Default::default(), ..to_wire(&Hint::Cooldown(cooldown()), WallTime(0)) };
     let error = from_wire(&change, WallTime(0)).unwrap_err();

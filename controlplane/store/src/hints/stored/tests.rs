@@ -1,6 +1,7 @@
 use super::*;
 use cliproxy_domain::{
-    Cooldown, CooldownCause, Evidence, Health, HealthState, Measured, NodeId, Permit, Signal,
+    Cooldown, CooldownCause, Evidence, Health, HealthState, KeyHash, KeyRecord, Measured, NodeId, Permit,
+    Signal,
 };
 use proptest::{option, prelude::*, sample::select};
 
@@ -124,6 +125,35 @@ fn only_a_rest_that_no_operator_spoke_of_settles() {
 }
 
 #[test]
+fn a_key_is_stored_as_its_hash_and_one_that_holds_another_is_corrupt() {
+    let hash = KeyHash([0xab; 32]);
+    let record = KeyRecord {
+        revision: 2,
+        id: hash.id(),
+        client: "ci".into(),
+        hash,
+        created_at: Some(WallTime(5)),
+        expires_at: None,
+        revoked_at: Some(WallTime(7)),
+        said_by: "cp-1".into(),
+    };
+    let row = Row::of(&Hint::ClientKey(record.clone())).unwrap();
+    assert_eq!((row.key.kind, row.key.key.as_str()), ("client_key", r#"["abababababab"]"#));
+    let sha256 = "ab".repeat(32);
+    assert_eq!(
+        row.body,
+        r#"{"revision":2,"id":"abababababab","client":"ci","sha256":""#.to_owned()
+            + &sha256
+            + r#"","created_ms":5,"revoked_ms":7,"said_by":"cp-1"}"#
+    );
+    assert_eq!(row.settled_at, record.settled_at());
+    assert_eq!(read("client_key", &row.body).unwrap(), Hint::ClientKey(record));
+    let other = row.body.replacen("abababababab\"", "cdcdcdcdcdcd\"", 1);
+    let error = read("client_key", &other).unwrap_err().to_string();
+    assert!(error.contains("the record of the key cdcdcdcdcdcd holds the hash of no such key"), "{error}");
+}
+
+#[test]
 fn what_is_not_stored_has_no_row() {
     let measured = Measured::default();
     let signal = Signal { revision: 1, provider: "p".into(), model: "m".into(), measured };
@@ -209,7 +239,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_text_is_stored_reading_answers(kind in "cooldown|health|.{0,3}", body in "\\PC{0,40}") {
+    fn whatever_text_is_stored_reading_answers(kind in "cooldown|health|client_key|.{0,3}", body in "\\PC{0,40}") {
         // An answer of either kind will do; a panic will not.
         let _ = read(&kind, &body);
     }

@@ -1,7 +1,7 @@
 //! Hints of every kind, scope and size, there and back.
 
 use super::*;
-use cliproxy_domain::{CredentialName, HealthState};
+use cliproxy_domain::{CredentialName, HealthState, KeyHash, KeyRecord};
 use proptest::{collection, option, prelude::*, sample::select};
 
 /// The clock of both ends.
@@ -124,8 +124,28 @@ fn quotas() -> impl Strategy<Value = Hint> {
     })
 }
 
+fn client_keys() -> impl Strategy<Value = Hint> {
+    let times = [option::of(any::<i64>()), option::of(any::<i64>()), option::of(any::<i64>())];
+    (any::<(u64, [u8; 32])>(), ["\\PC{1,9}", "\\PC{0,9}"], times).prop_map(
+        |((revision, hash), [client, said_by], times)| {
+            let hash = KeyHash(hash);
+            let [created_at, expires_at, revoked_at] = times.map(|at| at.map(WallTime));
+            Hint::ClientKey(KeyRecord {
+                revision,
+                id: hash.id(),
+                client: client.into(),
+                hash,
+                created_at,
+                expires_at,
+                revoked_at,
+                said_by: said_by.into(),
+            })
+        },
+    )
+}
+
 fn hints() -> impl Strategy<Value = Hint> {
-    prop_oneof![cooldowns(), healths(), probes(), signals(), quotas()]
+    prop_oneof![cooldowns(), healths(), probes(), signals(), quotas(), client_keys()]
 }
 
 proptest! {
@@ -142,7 +162,7 @@ proptest! {
             Hint::Cooldown(rest) => rest.until.0 - now.0,
             Hint::Health(health) => health.since.0 - now.0,
             Hint::Quota(quota) => quota.resets_at.0 - now.0,
-            Hint::Probe(_) | Hint::Signal(_) => 0,
+            Hint::Probe(_) | Hint::Signal(_) | Hint::ClientKey(_) => 0,
         };
         prop_assert_eq!(distance(&received, elsewhere), distance(&hint, NOW));
     }
