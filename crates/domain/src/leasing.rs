@@ -16,6 +16,9 @@ pub struct NodeClaims {
     pub node: NodeId,
     /// Its process that asks.
     pub incarnation: Incarnation,
+    /// Grows with each claim of that process, whichever stream it goes by, from 1: a claim that comes after a later
+    /// one says nothing of rates.
+    pub req: u64,
     /// Of its budgets.
     pub budgets: Vec<BudgetClaim>,
     /// Of its rates.
