@@ -25,10 +25,7 @@ mod tests;
 /// How long a share holds, counted by the node from when it asked.
 pub const TTL: Duration = Duration::from_secs(10);
 
-/// How long a share holds in the books: clocks that run apart by a hundredth do not make a node stop too late.
-const TTL_BOOKED: Duration = Duration::from_millis(10_200);
-
-/// How long what a node used is of the last minute, with the same room for clocks.
+/// How long what a node used is of the last minute, with room for clocks that run apart by a hundredth.
 const MINUTE_BOOKED: Duration = Duration::from_millis(61_200);
 
 /// How long after the end of its share a silent node's safe share is kept for it.
@@ -110,10 +107,10 @@ pub struct Terms {
     pub kind: RateKind,
     /// The limit as configured.
     pub limit: u64,
-    /// What a node does that hears no control plane.
-    pub on_loss: LossMode,
-    /// How many nodes there are.
-    pub nodes: u64,
+    /// What a node may use that hears no control plane (see [`safe_share`]).
+    pub safe_share: u64,
+    /// How long a share holds, counted by the node from when it asked: [`TTL`].
+    pub ttl: Duration,
     /// The store listens (see [`LEARNING`]): nobody is given more than it says it holds.
     pub learning: bool,
 }
@@ -167,8 +164,7 @@ pub fn lease(
     let upstream = claim.upstream.map(|said| Told { limit: said.limit, at: said_at(&said, now) });
     let told = books.values().filter_map(|holder| holder.upstream).chain(upstream);
     let limit = in_force(terms.limit, told, now);
-    let safe_share = safe_share(terms, limit);
-    let safe_share = if terms.on_loss == LossMode::Safe { safe_share } else { 0 };
+    let safe_share = terms.safe_share.min(limit);
     if let Some(known) = known.filter(|known| known.req == asker.req && now < known.expires_at) {
         // The same claim again: whichever answer arrives, it is the same.
         return Some(Shared { share: known.share, safe_share, limit, unmet: false });
@@ -189,19 +185,26 @@ pub fn lease(
         held: share.max(claim.held),
         safe_share,
         demand,
-        expires_at: now.plus(TTL_BOOKED),
+        expires_at: now.plus(booked(terms.ttl)),
         upstream: upstream.or(known.and_then(|known| known.upstream)),
     };
     books.insert(key, holder);
     Some(Shared { share, safe_share, limit, unmet: share < fair.min(demand) && !terms.learning })
 }
 
-/// Gives the part of a limit that each of so many nodes may use when none hears of the others: nine tenths of it
-/// shared out, but at least one while there is one for each.
-pub fn safe_share(terms: &Terms, limit: u64) -> u64 {
-    let nodes = terms.nodes.max(1);
-    let part = limit / nodes - limit / nodes / 10;
-    if part == 0 && nodes <= limit { 1 } else { part }
+/// Gives what each of so many nodes may use of a limit that hears no control plane: under [`LossMode::Safe`] nine
+/// tenths of it shared out, but at least one while there is one for each; otherwise nothing that has to be kept for it.
+pub fn safe_share(limit: u64, on_loss: LossMode, nodes: u64) -> u64 {
+    if on_loss != LossMode::Safe {
+        return 0;
+    }
+    let part = limit / nodes.max(1);
+    if part == 0 { 0 } else { (part - part.div_ceil(10)).max(1) }
+}
+
+/// Gives how long a share holds in the books: clocks that run apart by a hundredth do not make a node stop too late.
+fn booked(ttl: Duration) -> Duration {
+    ttl + ttl / 50
 }
 
 fn said_at(said: &UpstreamLimit, now: WallTime) -> WallTime {

@@ -4,13 +4,8 @@ use proptest::{collection::vec, prelude::*};
 
 const NOW: WallTime = WallTime(1_771_541_400_000);
 
-const TERMS: Terms = Terms {
-    kind: RateKind::RequestsPerMinute,
-    limit: 100,
-    on_loss: LossMode::Strict,
-    nodes: 2,
-    learning: false,
-};
+const TERMS: Terms =
+    Terms { kind: RateKind::RequestsPerMinute, limit: 100, safe_share: 0, ttl: TTL, learning: false };
 
 fn asker(node: &str, incarnation: u64, req: u64) -> Asker {
     Asker { node: node.into(), incarnation: Incarnation(incarnation), req }
@@ -69,7 +64,7 @@ fn a_silent_node_keeps_what_it_holds_until_what_it_used_is_of_no_minute_any_more
 #[test]
 fn a_silent_node_that_goes_on_safely_has_its_safe_share_kept_for_minutes() {
     let mut books = RateBooks::new();
-    let terms = Terms { on_loss: LossMode::Safe, ..TERMS };
+    let terms = Terms { safe_share: 45, ..TERMS };
     let mut ask =
         |node, req, held, now| lease(&mut books, &terms, &asker(node, 1, req), &says(held, 60), now).unwrap();
     assert_eq!(ask("a", 1, 0, NOW).safe_share, 45);
@@ -81,11 +76,13 @@ fn a_silent_node_that_goes_on_safely_has_its_safe_share_kept_for_minutes() {
 fn safe_shares_of_all_nodes_stay_within_the_limit() {
     for limit in 0..200 {
         for nodes in 1..50 {
-            let part = safe_share(&Terms { nodes, ..TERMS }, limit);
+            let part = safe_share(limit, LossMode::Safe, nodes);
             assert!(part * nodes <= limit, "{nodes} nodes of {limit}");
             assert!(part > 0 || nodes > limit, "{nodes} nodes of {limit}");
         }
     }
+    assert_eq!(safe_share(100, LossMode::Safe, 2), 45);
+    assert_eq!(safe_share(100, LossMode::Strict, 2), 0);
 }
 
 #[test]
@@ -159,7 +156,7 @@ proptest! {
     ) {
         let mut books = RateBooks::new();
         let mut nodes = [Truth::default(); 4];
-        let terms = Terms { limit, nodes: 4, ..TERMS };
+        let terms = Terms { limit, ..TERMS };
         for (req, (at, amount, action)) in (1..).zip(steps) {
             let node = &mut nodes[at];
             match action {
@@ -184,7 +181,7 @@ proptest! {
         let mut books = RateBooks::new();
         for ([held, demand, waiting, limit], node, req, at) in claims {
             let claim = RateClaim { waiting, ..says(held, demand) };
-            let terms = Terms { limit, nodes: held, ..TERMS };
+            let terms = Terms { limit, safe_share: held, ..TERMS };
             lease(&mut books, &terms, &asker(&node.to_string(), req, req), &claim, WallTime(at));
         }
     }
