@@ -219,8 +219,13 @@ mod its_own_books {
     }
 
     fn granted(control: &Control, node: &str, claim: BudgetClaim) -> BudgetGrant {
-        let claims =
-            NodeClaims { node: node.into(), incarnation: FIRST, budgets: vec![claim], rates: Vec::new() };
+        let claims = NodeClaims {
+            node: node.into(),
+            incarnation: FIRST,
+            req: 1,
+            budgets: vec![claim],
+            rates: Vec::new(),
+        };
         let mut answer = NodeGrants::default();
         control.quotas(|quotas| answer = quotas.answer(&claims));
         answer.budgets.remove(0)
@@ -249,7 +254,7 @@ mod its_own_books {
         let grant = RateGrant { id: id.clone(), share: 5, ttl, safe_share: 2, limit: 10, recall };
         control.has_rate(grant.clone());
         let rates = vec![RateClaim { id, held: 0, demand: 9, waiting: 0, upstream: None }];
-        let claims = NodeClaims { node: "n".into(), incarnation: FIRST, budgets: Vec::new(), rates };
+        let claims = NodeClaims { node: "n".into(), incarnation: FIRST, req: 1, budgets: Vec::new(), rates };
         control.quotas(|quotas| assert_eq!(quotas.answer(&claims).rates, [grant]));
     }
 }

@@ -22,9 +22,9 @@ pub const MOST: u64 = 1 << 60;
 pub const MAX_ENTRIES: usize = 4_096;
 
 /// Encodes what a node claims.
-pub fn claims_to_wire(claims: &NodeClaims, req: u64) -> v1::LeaseUp {
+pub fn claims_to_wire(claims: &NodeClaims) -> v1::LeaseUp {
     v1::LeaseUp {
-        req,
+        req: claims.req,
         node_id: claims.node.to_string(),
         incarnation: claims.incarnation.0,
         budgets: claims.budgets.iter().map(budget_claim_to_wire).collect(),
@@ -56,7 +56,7 @@ pub fn claims_from_wire(
             Err(error) => odd(error),
         }
     }
-    NodeClaims { node: node.clone(), incarnation, budgets, rates }
+    NodeClaims { node: node.clone(), incarnation, req: wire.req, budgets, rates }
 }
 
 /// Encodes what a node is granted in answer to its claim `req`; 0 for what it did not ask for.

@@ -88,8 +88,8 @@ proptest! {
     ) {
         let budgets = budgets.into_iter().map(|(id, claim)| BudgetClaim { id, ..claim }).collect();
         let rates = rates.into_iter().map(|(id, claim)| RateClaim { id, ..claim }).collect();
-        let claims = NodeClaims { node: NODE.into(), incarnation: PROCESS, budgets, rates };
-        let bytes = claims_to_wire(&claims, req).encode_to_vec();
+        let claims = NodeClaims { node: NODE.into(), incarnation: PROCESS, req, budgets, rates };
+        let bytes = claims_to_wire(&claims).encode_to_vec();
         let wire = v1::LeaseUp::decode(bytes.as_slice()).unwrap();
         prop_assert_eq!((wire.req, wire.node_id.as_str(), wire.incarnation), (req, NODE, PROCESS.0));
         prop_assert_eq!(claims_from_wire(&wire, &claims.node, PROCESS, never), claims);
