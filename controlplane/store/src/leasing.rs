@@ -28,8 +28,18 @@ pub struct Terms {
     pub nodes: u32,
     /// How long a share of a rate holds.
     pub ttl: Duration,
-    /// Commits were lost: what nodes say that they hold is written down, and nothing new is granted.
-    pub learning: bool,
+    /// Of what nodes say what they hold, and nothing new is granted, as commits were lost.
+    pub learning: Learning,
+}
+
+/// Of what nothing new is granted while nodes are listened to. What they say is written down as ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Learning {
+    /// Of budgets ([`escrow::LEARNING`](cliproxy_domain::escrow::LEARNING)).
+    pub budgets: bool,
+    /// Of rates ([`share::LEARNING`](cliproxy_domain::share::LEARNING)), which takes longer: what was used within the last
+    /// minute counts.
+    pub rates: bool,
 }
 
 /// How much of a budget there is.

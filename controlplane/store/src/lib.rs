@@ -24,8 +24,8 @@ pub use change::{Change, HintChange, Outcome, Post};
 pub use cliproxy_domain::{UsageBy, UsagePeriod};
 pub use config::{ConfigEntry, ConfigSummary, NewConfig, StoredConfig};
 pub use leasing::{
-    BudgetTerms, Crossed, EscrowLease, LeaseBooks, Leased, Leasing, RateTerms, Recall, ReleaseEscrow,
-    Released, ShareLease, THRESHOLDS, Terms, WindowLeases,
+    BudgetTerms, Crossed, EscrowLease, Learning, LeaseBooks, Leased, Leasing, RateTerms, Recall,
+    ReleaseEscrow, Released, ShareLease, THRESHOLDS, Terms, WindowLeases,
 };
 pub use memory::MemoryStore;
 pub use records::{CheckCount, StoredRequest};
