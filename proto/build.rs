@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .skip_debug([
             ".cliproxy.control.v1.Credential",
             ".cliproxy.control.v1.Change",
+            ".cliproxy.control.v1.ClientKey",
             ".cliproxy.control.v1.ApplyConfigRequest",
             ".cliproxy.control.v1.DryRunConfigRequest",
             ".cliproxy.control.v1.AskRequest",

@@ -9,6 +9,19 @@ impl fmt::Debug for v1::Credential {
             .field("name", &self.name)
             .field("api_key", &"[secret]")
             .field("weight", &self.weight)
+            .field("rate_limit", &self.rate_limit)
+            .field("quota", &self.quota)
+            .finish()
+    }
+}
+
+// Of a hash the first six bytes, which are the key's name.
+impl fmt::Debug for v1::ClientKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id: String = self.hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        f.debug_struct("ClientKey")
+            .field("hash", &format_args!("{id}…"))
+            .field("expires_at_ms", &self.expires_at_ms)
             .finish()
     }
 }
@@ -64,7 +77,11 @@ mod tests {
     fn debug_shows_no_key_at_any_depth() {
         let provider = v1::Provider {
             name: "claude".into(),
-            credentials: vec![v1::Credential { name: "main".into(), api_key: "sk-hidden".into(), weight: 1 }],
+            credentials: vec![v1::Credential {
+                name: "main".into(),
+                api_key: "sk-hidden".into(),
+                ..v1::Credential::default()
+            }],
             ..Default::default()
         };
         let change = v1::Change { body: provider.encode_to_vec().into(), ..Default::default() };
@@ -78,5 +95,13 @@ mod tests {
             assert!(!shown.contains("sk-hidden"), "{shown}");
             assert!(!shown.contains(bytes_of_key.trim_matches(['[', ']'])), "{shown}");
         }
+    }
+
+    #[test]
+    fn debug_shows_of_a_clients_key_its_name_alone() {
+        let key = v1::ClientKey { hash: (0..32).collect(), expires_at_ms: Some(5) };
+        let client = v1::Client { keys: vec![key], ..Default::default() };
+        let shown = format!("{client:?}");
+        assert!(shown.contains("ClientKey { hash: 000102030405…, expires_at_ms: Some(5) }"), "{shown}");
     }
 }

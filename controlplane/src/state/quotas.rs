@@ -1,6 +1,8 @@
 //! How much of each provider's quota is used in the period that runs.
 
-use cliproxy_domain::{LedgerRow, Price, Provider, ProviderName, Quota, QuotaUnit, WallTime};
+use cliproxy_domain::{
+    LedgerRow, PriceEntry, Provider, ProviderName, Quota, QuotaUnit, WallTime, price::price_of,
+};
 use cliproxy_engine::quota::{Period, period};
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, ops::Range};
@@ -13,7 +15,7 @@ pub(crate) struct Quotas(Mutex<BTreeMap<ProviderName, Running>>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Running {
     quota: Quota,
-    price: Option<Price>,
+    prices: Vec<PriceEntry>,
     period: Period,
     /// In the unit; of US dollars in trillionths, as prices are for 1,000 tokens.
     used: u128,
@@ -35,7 +37,7 @@ impl Quotas {
         let quota = provider.quota.as_ref()?;
         let period = period(quota, now);
         let holds = self.0.lock().get(&provider.name).is_some_and(|known| {
-            known.quota == *quota && known.price == provider.price && known.period == period
+            known.quota == *quota && known.prices == provider.prices && known.period == period
         });
         (!holds).then_some(period.started_at..period.ends_at)
     }
@@ -44,7 +46,7 @@ impl Quotas {
     pub(crate) fn follow(&self, provider: &Provider, rows: &[LedgerRow], now: WallTime) {
         let Some(quota) = provider.quota.clone() else { return };
         let period = period(&quota, now);
-        let mut running = Running { quota, price: provider.price, period, used: 0 };
+        let mut running = Running { quota, prices: provider.prices.clone(), period, used: 0 };
         rows.iter().filter(|row| row.key.provider == provider.name).for_each(|row| running.add(row));
         self.0.lock().insert(provider.name.clone(), running);
     }
@@ -91,10 +93,8 @@ impl Running {
         let amount = match self.quota.unit {
             QuotaUnit::Tokens => u128::from(row.tokens.total()),
             QuotaUnit::Requests => u128::from(row.attempts.attempts()),
-            QuotaUnit::Usd => self.price.map_or(0, |price| {
-                u128::from(row.tokens.input) * u128::from(price.input)
-                    + u128::from(row.tokens.output) * u128::from(price.output)
-            }),
+            QuotaUnit::Usd => price_of(&self.prices, row.key.model.as_str())
+                .map_or(0, |entry| entry.price.picodollars(&row.tokens)),
         };
         self.used = self.used.saturating_add(amount);
     }
@@ -108,16 +108,17 @@ impl Running {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cliproxy_domain::{AttemptCounts, LedgerKey, QuotaReset, TokenUsage};
+    use cliproxy_domain::{AttemptCounts, LedgerKey, ModelPattern, Price, QuotaReset, TokenUsage};
     use std::time::Duration;
 
     const NOW: WallTime = WallTime(1_771_541_430_500);
     const HOUR: Duration = Duration::from_secs(3_600);
 
     fn provider(unit: QuotaUnit, price: Option<Price>) -> Provider {
-        let quota = Quota { limit: 1_000, unit, reset: QuotaReset::Hourly, timezone: "UTC".to_owned() };
+        let quota = Quota::new(1_000, unit, QuotaReset::Hourly);
+        let prices = price.map(|price| PriceEntry::for_all(price, "config-0"));
         crate::state::sample::provider("claude", |provider| {
-            (provider.quota, provider.price) = (Some(quota), price);
+            (provider.quota, provider.prices) = (Some(quota), prices.into_iter().collect());
         })
     }
 
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn each_unit_counts_what_it_says() {
-        let price = Some(Price { input: 3_000_000, output: 15_000_000 });
+        let price = Some(Price::new(3_000_000, 15_000_000));
         assert_eq!(used(QuotaUnit::Tokens, None), 200);
         assert_eq!(used(QuotaUnit::Requests, None), 6);
         // 140 prompt tokens at 0.003 and 60 generated ones at 0.015 US dollars for 1,000.
@@ -148,13 +149,27 @@ mod tests {
 
     #[test]
     fn many_small_amounts_of_money_add_up_exactly() {
-        let price = Some(Price { input: 1, output: 0 });
+        let price = Some(Price::new(1, 0));
         let quotas = Quotas::default();
         quotas.follow(&provider(QuotaUnit::Usd, price), &[], NOW);
         for _ in 0..100 {
             quotas.fold(&[row("claude")], NOW);
         }
         assert_eq!(quotas.used()[0].used, 7);
+    }
+
+    #[test]
+    fn money_is_counted_by_the_price_of_the_model_that_was_called() {
+        let quotas = Quotas::default();
+        let mut claude = provider(QuotaUnit::Usd, Some(Price::new(1_000, 1_000)));
+        let dear = PriceEntry {
+            models: vec![ModelPattern::new("m")],
+            ..PriceEntry::for_all(Price::new(5_000, 5_000), "config-1")
+        };
+        claude.prices.insert(0, dear);
+        let other = LedgerKey { model: "n".into(), ..row("claude").key };
+        quotas.follow(&claude, &[row("claude"), LedgerRow { key: other, ..row("claude") }], NOW);
+        assert_eq!(quotas.used()[0].used, 500 + 100);
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub(crate) fn provider(name: &str, change: impl FnOnce(&mut Provider)) -> Provid
         name: name.into(),
         kind: ProviderKind::OpenAi,
         base_url: format!("https://{name}.example"),
-        credentials: vec![Credential { name: "main".into(), api_key: Secret::new("sk"), weight: 1 }],
+        credentials: vec![Credential::new("main", Secret::new("sk"))],
         models: vec![],
         weight: 1,
         priority: 1,
@@ -18,7 +18,7 @@ pub(crate) fn provider(name: &str, change: impl FnOnce(&mut Provider)) -> Provid
         cooldown: CooldownDurations::default(),
         health_check: HealthCheck::default(),
         quota: None,
-        price: None,
+        prices: Vec::new(),
     };
     change(&mut provider);
     provider

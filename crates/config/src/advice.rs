@@ -37,7 +37,7 @@ fn warn_of_strategy(field: &Field<'_>, strategy: Strategy, providers: &[&Provide
     match strategy {
         Strategy::Cost => {
             let unpriced: Vec<&str> =
-                providers.iter().filter(|it| it.price.is_none()).map(|it| it.name.as_str()).collect();
+                providers.iter().filter(|it| it.prices.is_empty()).map(|it| it.name.as_str()).collect();
             if !unpriced.is_empty() {
                 let names = suggest::list(unpriced);
                 field.warn(format!(

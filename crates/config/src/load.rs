@@ -157,7 +157,7 @@ fn read(tree: &Node, request: &Load, findings: &Findings<'_>) -> Config {
              set ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY, or add `providers` to the configuration",
         );
     }
-    let snapshot = Snapshot { providers: providers.sound, models, policy };
+    let snapshot = Snapshot { providers: providers.sound, models, policy, ..Snapshot::default() };
     advice::warn(&root, &snapshot);
     let (metrics, logging) = (metrics::read(&root), logging::read(&root));
     let config =

@@ -1,6 +1,7 @@
 //! How load is spread, what counts as an error, and when a provider is asked whether it is well: the policy that
 //! operators set.
 
+use crate::limit::{LossMode, SpentPolicy};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -211,15 +212,6 @@ pub struct Hedge {
     pub budget_percent: u32,
 }
 
-/// `providers.*.cost_per_1k_tokens`: what a provider charges, in billionths of a US dollar for 1,000 tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Price {
-    /// For prompt tokens.
-    pub input: u64,
-    /// For generated tokens.
-    pub output: u64,
-}
-
 /// What a quota counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -265,7 +257,7 @@ pub enum QuotaReset {
     Every(Duration),
 }
 
-/// `providers.*.quota`: how much of a provider may be used.
+/// A budget: how much of a provider or of a credential, or by a client, may be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// How much, in the unit (US dollars: billionths).
@@ -276,4 +268,28 @@ pub struct Quota {
     pub reset: QuotaReset,
     /// The name of the time zone that calendar resets go by, as `UTC` or `Europe/Berlin`.
     pub timezone: String,
+    /// What a node does once it has used what it holds and hears no control plane; never [`LossMode::Safe`].
+    pub on_loss: LossMode,
+    /// What becomes of running answers when it is used up.
+    pub policy: SpentPolicy,
+    /// Generated tokens that are reserved for a request that names no maximum; at least 1.
+    pub reserve_output: u64,
+}
+
+impl Quota {
+    /// What is reserved for a request that names no maximum, where nobody says otherwise.
+    pub const RESERVE_OUTPUT: u64 = 4_096;
+
+    /// Makes a quota by the calendar of UTC, with the defaults for the rest.
+    pub fn new(limit: u64, unit: QuotaUnit, reset: QuotaReset) -> Self {
+        Self {
+            limit,
+            unit,
+            reset,
+            timezone: "UTC".to_owned(),
+            on_loss: LossMode::Strict,
+            policy: SpentPolicy::default(),
+            reserve_output: Self::RESERVE_OUTPUT,
+        }
+    }
 }

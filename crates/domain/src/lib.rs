@@ -24,6 +24,7 @@ pub mod name;
 pub mod operate;
 pub mod pattern;
 pub mod period;
+pub mod price;
 pub mod profile;
 pub mod secret;
 pub mod share;
@@ -37,8 +38,8 @@ pub use ability::{Effort, ModelTraits, Need, Needs, Thinking, TraitsEntry};
 pub use api::{Dialect, Operation, ProviderKind};
 pub use audit::{AuditEntry, AuditQuery};
 pub use balancing::{
-    CooldownDurations, CooldownPolicy, HealingPolicy, HealthCheck, HealthPolicy, Hedge, Price, Quota,
-    QuotaReset, QuotaUnit, Retries, SessionAffinity, Strategy,
+    CooldownDurations, CooldownPolicy, HealingPolicy, HealthCheck, HealthPolicy, Hedge, Quota, QuotaReset,
+    QuotaUnit, Retries, SessionAffinity, Strategy,
 };
 pub use client::{Client, ClientKey, KeyHash, KeyId, KeyRecord, OVER_KEYS_KEPT, Priority};
 pub use cooldown::{Cooldown, CooldownCause, CooldownKey, Evidence, Permit, Scope, UrgentEvent, UrgentKind};
@@ -52,6 +53,7 @@ pub use limit::{BudgetId, LimitSubject, LossMode, RateId, RateKind, RateLimits, 
 pub use name::{ClientName, CredentialName, ModelName, NodeId, ProviderName, ReplicaId, RequestId};
 pub use pattern::ModelPattern;
 pub use period::{UsageBy, UsagePeriod};
+pub use price::{Price, PriceEntry, PriceVersion};
 pub use profile::{ErrorRule, MaxTokensName, OnLoss, Profile, TranslationPolicy, UnsupportedTools};
 pub use secret::Secret;
 pub use snapshot::{Alias, AliasTarget, Credential, Policy, Provider, Snapshot, Target, Timeouts};

@@ -5,11 +5,14 @@ use crate::{
     ability::TraitsEntry,
     api::ProviderKind,
     balancing::{
-        CooldownDurations, CooldownPolicy, HealingPolicy, HealthCheck, HealthPolicy, Price, Quota, Retries,
+        CooldownDurations, CooldownPolicy, HealingPolicy, HealthCheck, HealthPolicy, Quota, Retries,
         SessionAffinity, Strategy,
     },
-    name::{CredentialName, ModelName, ProviderName},
+    client::Client,
+    limit::RateLimits,
+    name::{ClientName, CredentialName, ModelName, ProviderName},
     pattern::ModelPattern,
+    price::{self, PriceEntry},
     profile::{Profile, TranslationPolicy},
     secret::Secret,
 };
@@ -24,6 +27,8 @@ pub struct Snapshot {
     pub providers: BTreeMap<ProviderName, Provider>,
     /// Names that clients ask for beside the providers' own models.
     pub models: BTreeMap<ModelName, Alias>,
+    /// Those who may ask, by name; none when nobody needs a key.
+    pub clients: BTreeMap<ClientName, Client>,
     /// What holds for all requests.
     pub policy: Policy,
 }
@@ -57,8 +62,15 @@ pub struct Provider {
     pub health_check: HealthCheck,
     /// How much of it may be used; none for as much as there is.
     pub quota: Option<Quota>,
-    /// What it charges, when that is known.
-    pub price: Option<Price>,
+    /// What it charges; the first entry that names a model has the word.
+    pub prices: Vec<PriceEntry>,
+}
+
+impl Provider {
+    /// Finds what a model of it costs; none when nobody knows.
+    pub fn price_of(&self, model: &str) -> Option<&PriceEntry> {
+        price::price_of(&self.prices, model)
+    }
 }
 
 /// One key of a provider.
@@ -70,6 +82,17 @@ pub struct Credential {
     pub api_key: Secret,
     /// Its share among the provider's credentials, at least 1.
     pub weight: u32,
+    /// How fast it may be used.
+    pub rate_limit: RateLimits,
+    /// How much it may be used; none for as much as there is.
+    pub quota: Option<Quota>,
+}
+
+impl Credential {
+    /// Makes a credential of weight 1 without limits.
+    pub fn new(name: impl Into<CredentialName>, api_key: Secret) -> Self {
+        Self { name: name.into(), api_key, weight: 1, rate_limit: RateLimits::default(), quota: None }
+    }
 }
 
 /// A name that clients ask for, and what serves it.

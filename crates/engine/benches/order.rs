@@ -6,8 +6,8 @@
 
 use cliproxy_domain::{
     Alias, AliasTarget, Cooldown, CooldownCause, CooldownKey, Credential, Dialect, Evidence, Health,
-    HealthState, Hint, Measured, NodeId, Operation, Permit, Price, Provider, ProviderKind, Quota, QuotaReset,
-    QuotaSignal, QuotaUnit, Secret, Signal, Snapshot, Strategy, Target, WallTime,
+    HealthState, Hint, Measured, NodeId, Operation, Permit, Price, PriceEntry, Provider, ProviderKind, Quota,
+    QuotaReset, QuotaSignal, QuotaUnit, Secret, Signal, Snapshot, Strategy, Target, WallTime,
 };
 use cliproxy_engine::{CandidateSet, Idle, Load, Outlook, Scene, explain, order, resolve};
 use divan::{Bencher, black_box};
@@ -79,9 +79,8 @@ fn name(number: u32) -> String {
 
 fn provider(number: u32, equal: bool) -> Provider {
     let credential = |place: u32| Credential {
-        name: format!("credential-{place}").as_str().into(),
-        api_key: Secret::new("k"),
         weight: if equal { 1 } else { 1 + place },
+        ..Credential::new(format!("credential-{place}").as_str(), Secret::new("k"))
     };
     Provider {
         name: name(number).into(),
@@ -96,13 +95,11 @@ fn provider(number: u32, equal: bool) -> Provider {
         traits: Vec::new(),
         cooldown: Default::default(),
         health_check: Default::default(),
-        quota: Some(Quota {
-            limit: 1_000_000,
-            unit: QuotaUnit::Tokens,
-            reset: QuotaReset::Daily,
-            timezone: "UTC".into(),
-        }),
-        price: Some(Price { input: 3_000_000 + u64::from(number % 5), output: 15_000_000 }),
+        quota: Some(Quota::new(1_000_000, QuotaUnit::Tokens, QuotaReset::Daily)),
+        prices: vec![PriceEntry::for_all(
+            Price::new(3_000_000 + u64::from(number % 5), 15_000_000),
+            "config-0",
+        )],
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::speech::has_operation;
 use cliproxy_domain::{
-    Dialect, Exclusion, ModelName, ModelTraits, Operation, Provider, ProviderName, Snapshot, Strategy, Target,
+    Dialect, Exclusion, ModelName, ModelTraits, Operation, Price, Provider, ProviderName, Snapshot, Strategy,
+    Target,
 };
 use std::collections::BTreeMap;
 
@@ -17,6 +18,8 @@ pub struct Candidate {
     pub priority: u32,
     /// Its share within the tier, at least 1.
     pub weight: u32,
+    /// What the model costs, as far as that is known.
+    pub price: Option<Price>,
     /// Whether its provider takes any request of the client's dialect as it is: it speaks that dialect, and nothing is
     /// said of the model that a request must be held against.
     pub plain: bool,
@@ -84,6 +87,8 @@ pub fn resolve(
         match provider.filter(|provider| has_operation(provider.kind, operation)) {
             Some(provider) => {
                 let traits = ModelTraits::of(candidate.target.model.as_str(), &provider.traits);
+                let price = provider.price_of(candidate.target.model.as_str());
+                candidate.price = price.map(|entry| entry.price);
                 candidate.plain = provider.kind.speaks(dialect) && traits.lacks.is_empty();
                 candidate.behind = by_pattern && !provider.kind.speaks(dialect);
                 candidate.calls_by_responses = traits.tools_need_responses
@@ -110,6 +115,7 @@ fn named(snapshot: &Snapshot, model: &str) -> Option<(Vec<Candidate>, Strategy, 
                     slot: 0,
                     priority: entry.priority.unwrap_or(provider.priority),
                     weight: entry.weight.unwrap_or(provider.weight).max(1),
+                    price: None,
                     plain: false,
                     calls_by_responses: false,
                     behind: false,
@@ -139,6 +145,7 @@ fn of_provider(provider: &Provider, model: &str) -> Candidate {
         slot: 0,
         priority: provider.priority,
         weight: provider.weight.max(1),
+        price: None,
         plain: false,
         calls_by_responses: false,
         behind: false,

@@ -5,8 +5,8 @@ use crate::{
     cooldown::{Stage, rising, stage},
 };
 use cliproxy_domain::{
-    Cooldown, CooldownCause, CooldownKey, CredentialName, Health, Hint, Measured, ModelName, Price,
-    ProviderName, QuotaUnit, Scope, Snapshot, WallTime,
+    Cooldown, CooldownCause, CooldownKey, CredentialName, Health, Hint, Measured, ModelName, ProviderName,
+    QuotaUnit, Scope, Snapshot, WallTime,
 };
 use std::collections::BTreeMap;
 
@@ -32,8 +32,6 @@ pub struct ProviderOutlook {
     pub health: Option<Health>,
     /// Whether it is asked whether it answers: one that nobody asks could not come back, so it is not left out.
     pub is_checked: bool,
-    /// What it charges.
-    pub price: Option<Price>,
     /// What may still be used of it.
     pub quota: Option<QuotaOutlook>,
     /// What was measured, by model, sorted.
@@ -98,7 +96,6 @@ impl Outlook {
                 rest: None,
                 health: None,
                 is_checked: snapshot.policy.health_check.enabled && provider.health_check.enabled,
-                price: provider.price,
                 quota: provider.quota.as_ref().map(|quota| QuotaOutlook {
                     limit: quota.limit,
                     left: quota.limit,

@@ -13,7 +13,7 @@ pub(crate) const NOW: WallTime = WallTime(1_000_000);
 
 /// Makes a provider of credentials without weights.
 pub(crate) fn provider(name: &str, credentials: &[&str]) -> Provider {
-    let credential = |name: &&str| Credential { name: (*name).into(), api_key: Secret::new("k"), weight: 1 };
+    let credential = |name: &&str| Credential::new(*name, Secret::new("k"));
     Provider {
         name: name.into(),
         kind: ProviderKind::OpenAi,
@@ -28,7 +28,7 @@ pub(crate) fn provider(name: &str, credentials: &[&str]) -> Provider {
         cooldown: CooldownDurations::default(),
         health_check: HealthCheck::default(),
         quota: None,
-        price: None,
+        prices: Vec::new(),
     }
 }
 
@@ -57,6 +57,7 @@ impl World {
                 slot,
                 priority: 1,
                 weight: 1,
+                price: None,
                 plain: true,
                 calls_by_responses: false,
                 behind: false,
@@ -117,13 +118,12 @@ impl World {
 
     /// Prices 1,000 tokens in billionths of a US dollar.
     pub(crate) fn price(mut self, provider: &str, input: u64, output: u64) -> Self {
-        self.provider(provider).price = Some(Price { input, output });
+        self.candidate(provider).price = Some(Price::new(input, output));
         self
     }
 
     pub(crate) fn quota(mut self, provider: &str, unit: QuotaUnit, limit: u64, used: u64) -> Self {
-        self.provider(provider).quota =
-            Some(Quota { limit, unit, reset: QuotaReset::Daily, timezone: "UTC".into() });
+        self.provider(provider).quota = Some(Quota::new(limit, unit, QuotaReset::Daily));
         let signal =
             QuotaSignal { revision: 1, provider: provider.into(), used, resets_at: WallTime(NOW.0 + 9_000) };
         self.hints.push(Hint::Quota(signal));

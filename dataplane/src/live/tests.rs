@@ -22,7 +22,7 @@ fn snapshot() -> Snapshot {
         name: "p".into(),
         kind: ProviderKind::OpenAi,
         base_url: "http://p".into(),
-        credentials: vec![Credential { name: "k".into(), api_key: Secret::new("s"), weight: 1 }],
+        credentials: vec![Credential::new("k", Secret::new("s"))],
         models: Vec::new(),
         weight: 1,
         priority: 1,
@@ -32,7 +32,7 @@ fn snapshot() -> Snapshot {
         cooldown: CooldownDurations::default(),
         health_check: HealthCheck::default(),
         quota: None,
-        price: None,
+        prices: Vec::new(),
     };
     Snapshot { providers: [(provider.name.clone(), provider)].into(), ..Snapshot::default() }
 }
@@ -249,7 +249,7 @@ fn spent_credit_rests_until_the_quota_begins_anew_although_no_control_plane_said
     let mut snapshot = snapshot();
     let provider = snapshot.providers.get_mut("p").unwrap();
     let reset = QuotaReset::Every(Duration::from_secs(7_200));
-    provider.quota = Some(Quota { limit: 1, unit: QuotaUnit::Tokens, reset, timezone: "UTC".into() });
+    provider.quota = Some(Quota::new(1, QuotaUnit::Tokens, reset));
     let live = live();
     live.adopt(ConfigId(2), snapshot).unwrap();
     let rests = live.failed(&report(Blame::Spent, NOW), None);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const HERE: &str = "127.0.0.1:50000";
 
 fn provider(name: &str) -> Provider {
-    let credential = |name: &str| Credential { name: name.into(), api_key: Secret::new("sk"), weight: 1 };
+    let credential = |name: &str| Credential::new(name, Secret::new("sk"));
     Provider {
         name: name.into(),
         kind: ProviderKind::Anthropic,
@@ -28,7 +28,7 @@ fn provider(name: &str) -> Provider {
         cooldown: Default::default(),
         health_check: Default::default(),
         quota: None,
-        price: None,
+        prices: Vec::new(),
     }
 }
 

@@ -74,7 +74,6 @@ mod tests {
             rest: None,
             health: None,
             is_checked: true,
-            price: None,
             quota: None,
             measured: Vec::new(),
         }

@@ -113,7 +113,7 @@ mod tests {
             name: "p".into(),
             kind: ProviderKind::Anthropic,
             base_url: "https://api.example".to_owned(),
-            credentials: vec![Credential { name: "main".into(), api_key: Secret::new("the-key"), weight: 1 }],
+            credentials: vec![Credential::new("main", Secret::new("the-key"))],
             models: Vec::new(),
             weight: 1,
             priority: 1,
@@ -123,7 +123,7 @@ mod tests {
             cooldown: Default::default(),
             health_check: HealthCheck::default(),
             quota: None,
-            price: None,
+            prices: Vec::new(),
         };
         change(&mut provider);
         let mut snapshot = Snapshot::default();

@@ -51,11 +51,7 @@ pub fn configuration(names: &[&str]) -> Snapshot {
             name: (*name).into(),
             kind: ProviderKind::OpenAi,
             base_url: format!("http://{name}"),
-            credentials: vec![Credential {
-                name: "main".into(),
-                api_key: Secret::new(format!("sk-{name}")),
-                weight: 1,
-            }],
+            credentials: vec![Credential::new("main", Secret::new(format!("sk-{name}")))],
             models: vec![ModelPattern::new("*")],
             weight: 1,
             priority: 1,
@@ -65,7 +61,7 @@ pub fn configuration(names: &[&str]) -> Snapshot {
             cooldown: Default::default(),
             health_check: Default::default(),
             quota: None,
-            price: None,
+            prices: Vec::new(),
         };
         snapshot.providers.insert(provider.name.clone(), provider);
     }

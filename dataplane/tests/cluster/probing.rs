@@ -115,7 +115,7 @@ async fn a_key_that_is_refused_says_nothing_of_a_provider_that_takes_another() {
     let net = MemoryNet::default();
     let mut snapshot = configuration(&["a"]);
     let credentials = &mut snapshot.providers.get_mut("a").expect("it is there").credentials;
-    credentials.push(Credential { name: "spare".into(), api_key: Secret::new("sk-spare"), weight: 1 });
+    credentials.push(Credential::new("spare", Secret::new("sk-spare")));
     let control = Control::new(&net, snapshot);
     control.say_at_first(assigned(1, &["me"], 0));
     control.begin();

@@ -57,11 +57,7 @@ pub fn provider(name: &str, kind: ProviderKind) -> Provider {
         name: name.into(),
         kind,
         base_url: format!("http://{name}"),
-        credentials: vec![Credential {
-            name: "main".into(),
-            api_key: Secret::new("upstream-key"),
-            weight: 1,
-        }],
+        credentials: vec![Credential::new("main", Secret::new("upstream-key"))],
         models: Vec::new(),
         weight: 1,
         priority: 1,
@@ -71,13 +67,13 @@ pub fn provider(name: &str, kind: ProviderKind) -> Provider {
         cooldown: CooldownDurations::default(),
         health_check: HealthCheck::default(),
         quota: None,
-        price: None,
+        prices: Vec::new(),
     }
 }
 
 /// A provider with these credentials, whose names are their keys.
 pub fn with_keys(name: &str, keys: &[&str]) -> Provider {
-    let credential = |key: &&str| Credential { name: (*key).into(), api_key: Secret::new(*key), weight: 1 };
+    let credential = |key: &&str| Credential::new(*key, Secret::new(*key));
     Provider { credentials: keys.iter().map(credential).collect(), ..provider(name, ProviderKind::OpenAi) }
 }
 

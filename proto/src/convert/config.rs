@@ -1,7 +1,10 @@
 //! The configuration line: a snapshot as a set of named resources, whose hash tells whether two sets are equal.
 
 mod body;
+mod client;
+mod limit;
 mod operations;
+mod price;
 mod profile;
 mod set;
 #[cfg(test)]
@@ -66,7 +69,7 @@ pub fn set_hash<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> u64 {
     entries.into_iter().fold(0, |sum, entry| sum.wrapping_add(entry.hash))
 }
 
-/// Encodes a configuration: its policy, providers and aliases, sorted by kind and key.
+/// Encodes a configuration: its policy, providers, aliases and clients, sorted by kind and key.
 pub fn entries(snapshot: &Snapshot) -> Vec<Entry> {
     let policy = body::policy_to_wire(&snapshot.policy).encode_to_vec();
     let mut entries = vec![Entry::new(v1::Kind::Policy.into(), "", policy)];
@@ -78,6 +81,10 @@ pub fn entries(snapshot: &Snapshot) -> Vec<Entry> {
         let message = body::alias_to_wire(alias).encode_to_vec();
         Entry::new(v1::Kind::Alias.into(), alias.name.as_str(), message)
     }));
+    entries.extend(snapshot.clients.values().map(|client| {
+        let message = client::to_wire(client).encode_to_vec();
+        Entry::new(v1::Kind::Client.into(), client.name.as_str(), message)
+    }));
     entries.sort();
     entries
 }
@@ -88,7 +95,7 @@ pub fn entries(snapshot: &Snapshot) -> Vec<Entry> {
 /// # Errors
 ///
 /// Fails when a body does not decode, a field is missing or out of range, an alias names a provider that is not
-/// there, or the policy is missing: a configuration is taken whole or not at all.
+/// there, two clients have one key, or the policy is missing: a configuration is taken whole or not at all.
 pub fn snapshot<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Snapshot, ConvertError> {
     let mut snapshot = Snapshot::default();
     let mut policy = None;
@@ -104,6 +111,11 @@ pub fn snapshot<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Snap
                 body::check_name(entry, "alias", alias.name.as_str())?;
                 snapshot.models.insert(alias.name.clone(), alias);
             }
+            Ok(v1::Kind::Client) => {
+                let client = client::from_wire(&body::decode(entry, "client")?)?;
+                body::check_name(entry, "client", client.name.as_str())?;
+                snapshot.clients.insert(client.name.clone(), client);
+            }
             Ok(v1::Kind::Policy) => policy = Some(body::policy_from_wire(&body::decode(entry, "policy")?)?),
             // Of the hint line, or of a newer program.
             Ok(_) | Err(_) => {}
@@ -111,6 +123,7 @@ pub fn snapshot<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Snap
     }
     snapshot.policy = policy.ok_or(ConvertError::Missing { field: "policy" })?;
     check_targets(&snapshot)?;
+    client::check_keys(&snapshot)?;
     Ok(snapshot)
 }
 

@@ -2,8 +2,9 @@
 
 use super::ConvertError;
 use cliproxy_domain::{
-    CooldownCause, Effort, ErrorClass, Exclusion, HealthState, MaxTokensName, Need, OnLoss, ProviderKind,
-    QuotaUnit, RateKind, SessionAffinity, Strategy, Thinking, UnsupportedTools, status::Source,
+    CooldownCause, Effort, ErrorClass, Exclusion, HealthState, LossMode, MaxTokensName, Need, OnLoss,
+    Priority, ProviderKind, QuotaUnit, RateKind, SessionAffinity, SpentPolicy, Strategy, Thinking,
+    UnsupportedTools, status::Source,
 };
 
 /// A closed set of values, each with its word.
@@ -44,6 +45,9 @@ words!(RateKind {
     TokensPerMinute => "tokens_per_minute",
     ConcurrentRequests => "concurrent_requests",
 });
+words!(LossMode { Strict => "strict", Safe => "safe", Optimistic => "optimistic" });
+words!(SpentPolicy { Stop => "stop", Finish => "finish", RejectNew => "reject_new" });
+words!(Priority { Low => "low", Normal => "normal", High => "high" });
 words!(Exclusion {
     Disabled => "disabled",
     Cooldown => "cooldown",
@@ -156,6 +160,9 @@ mod tests {
         each_word_is_read_back::<SessionAffinity>();
         each_word_is_read_back::<QuotaUnit>();
         each_word_is_read_back::<RateKind>();
+        each_word_is_read_back::<LossMode>();
+        each_word_is_read_back::<SpentPolicy>();
+        each_word_is_read_back::<Priority>();
     }
 
     #[test]
@@ -180,6 +187,9 @@ mod tests {
         the_same(SessionAffinity::as_str);
         the_same(QuotaUnit::as_str);
         the_same(RateKind::as_str);
+        the_same(LossMode::as_str);
+        the_same(SpentPolicy::as_str);
+        the_same(Priority::as_str);
     }
 
     #[test]

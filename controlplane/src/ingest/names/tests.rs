@@ -1,6 +1,6 @@
 use super::*;
 use crate::state::sample;
-use cliproxy_domain::{AttemptCounts, Incarnation, ModelPattern, Policy, Seq, Snapshot, TokenUsage};
+use cliproxy_domain::{AttemptCounts, Incarnation, ModelPattern, Seq, Snapshot, TokenUsage};
 use cliproxy_proto::convert::config::EntrySet;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn active(id: u64) -> ActiveConfig {
         provider.models = vec![ModelPattern::new("listed"), ModelPattern::new("gpt-*")];
     });
     let providers = BTreeMap::from([(provider.name.clone(), provider)]);
-    let snapshot = Snapshot { providers, models: BTreeMap::new(), policy: Policy::default() };
+    let snapshot = Snapshot { providers, ..Snapshot::default() };
     ActiveConfig { id: ConfigId(id), entries: EntrySet::from_snapshot(&snapshot), snapshot }
 }
 

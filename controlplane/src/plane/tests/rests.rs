@@ -259,8 +259,7 @@ async fn a_refused_credential_rests_alone_until_its_key_is_changed() {
 #[tokio::test]
 async fn a_spent_limit_rests_until_the_quota_begins_anew() {
     let mut configured = snapshot();
-    let quota =
-        Quota { limit: 1_000, unit: QuotaUnit::Tokens, reset: QuotaReset::Hourly, timezone: "UTC".into() };
+    let quota = Quota::new(1_000, QuotaUnit::Tokens, QuotaReset::Hourly);
     configured.providers.get_mut("claude").unwrap().quota = Some(quota);
     let plane = Plane::configured_with(configured).await;
     let mut node = TestNode::connect(&plane, "node-1").await;

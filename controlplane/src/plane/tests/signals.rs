@@ -5,8 +5,8 @@ use super::{
     node::{TestNode, calls},
 };
 use cliproxy_domain::{
-    AttemptCounts, Hint, HintKey, LedgerRow, Measured, Price, Quota, QuotaReset, QuotaSignal, QuotaUnit,
-    Signal, Snapshot, TokenUsage,
+    AttemptCounts, Hint, HintKey, LedgerRow, Measured, Price, PriceEntry, Quota, QuotaReset, QuotaSignal,
+    QuotaUnit, Signal, Snapshot, TokenUsage,
 };
 use cliproxy_host::Clock;
 use std::time::Duration;
@@ -46,8 +46,8 @@ fn quota(node: &TestNode) -> Option<QuotaSignal> {
 fn with_quota(unit: QuotaUnit) -> Snapshot {
     let mut snapshot = snapshot();
     let claude = snapshot.providers.get_mut("claude").unwrap();
-    claude.quota = Some(Quota { limit: 1_000, unit, reset: QuotaReset::Hourly, timezone: "UTC".into() });
-    claude.price = Some(Price { input: 3_000_000, output: 15_000_000 });
+    claude.quota = Some(Quota::new(1_000, unit, QuotaReset::Hourly));
+    claude.prices = vec![PriceEntry::for_all(Price::new(3_000_000, 15_000_000), "config-0")];
     snapshot
 }
 

@@ -13,8 +13,7 @@ use std::time::Duration;
 pub(super) fn snapshot() -> Snapshot {
     let provider = |name: &str, kind, credentials: &[&str], priority| {
         sample::provider(name, |provider| {
-            let credential =
-                |name: &&str| Credential { name: (*name).into(), api_key: Secret::new("sk"), weight: 1 };
+            let credential = |name: &&str| Credential::new(*name, Secret::new("sk"));
             provider.credentials = credentials.iter().map(credential).collect();
             (provider.kind, provider.priority, provider.weight) = (kind, priority, 2);
         })

@@ -24,7 +24,7 @@ pub fn read(item: &Field<'_>, default_name: Option<&str>) -> Option<Credential> 
         Some(field) => field.weight(),
         None => Some(1),
     };
-    Some(Credential { name: name?, api_key: api_key?, weight: weight? })
+    Some(Credential { weight: weight?, ..Credential::new(name?, api_key?) })
 }
 
 /// Reads a credential's name.

@@ -21,8 +21,8 @@ use crate::{
     suggest,
 };
 use cliproxy_domain::{
-    CooldownDurations, Credential, CredentialName, HealthCheck, ModelPattern, Profile, Provider,
-    ProviderKind, ProviderName, Secret, Timeouts,
+    CooldownDurations, Credential, HealthCheck, ModelPattern, Profile, Provider, ProviderKind, ProviderName,
+    Secret, Timeouts,
 };
 use std::collections::BTreeMap;
 
@@ -105,7 +105,7 @@ fn without_section(
         cooldown: CooldownDurations::default(),
         health_check: HealthCheck::default(),
         quota: None,
-        price: None,
+        prices: Vec::new(),
     })
 }
 
@@ -138,7 +138,7 @@ fn read_provider(
     let models = read_models(field, kind);
     let timeouts = timeouts::read(field, base);
     let (cooldown, health_check) = (cooldown::read(field), health_check::read(field));
-    let (quota, price) = (quota::read(field), price::read(field));
+    let (quota, prices) = (quota::read(field), price::read(field));
     let own_traits = model_traits::read(field);
     let profile = read_profile(field, kind, profiles);
     if let (Some(url), Some(Some(resolved))) = (&base_url, &profile) {
@@ -164,7 +164,7 @@ fn read_provider(
         cooldown,
         health_check,
         quota: quota?,
-        price: price?,
+        prices: prices?,
     })
 }
 
@@ -277,7 +277,7 @@ fn read_credentials(
             return None;
         }
         let api_key = credential::read_key(&field)?;
-        credentials.push(Credential { name: CredentialName::from("default"), api_key, weight: 1 });
+        credentials.push(Credential::new("default", api_key));
     }
     for item in list.iter().flat_map(Field::items) {
         let Some(credential) = credential::read(&item, None) else {
@@ -352,7 +352,7 @@ fn from_environment(known: &WellKnown, findings: &Findings<'_>) -> Option<Creden
         );
         findings.refuse(Report::unplaced(message));
     }
-    Some(Credential { name: CredentialName::from("default"), api_key: Secret::new(value), weight: 1 })
+    Some(Credential::new("default", Secret::new(value)))
 }
 
 /// Reads `models`; the default depends on the kind.

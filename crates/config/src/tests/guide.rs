@@ -100,7 +100,8 @@ fn the_blocks_on_operations_make_one_configuration_together() {
     let claude = &providers["claude"];
     assert_eq!((claude.priority, claude.cooldown.rate_limit), (1, Duration::from_secs(600)));
     assert_eq!(claude.quota.as_ref().map(|quota| quota.limit), Some(1_000_000));
-    assert_eq!(claude.price, Some(Price { input: 3_000_000, output: 15_000_000 }));
+    let price = claude.price_of("claude-sonnet-4-5").unwrap().price;
+    assert_eq!(price, Price::new(3_000_000, 15_000_000));
     assert_eq!(claude.health_check.endpoint.as_deref(), Some("https://api.anthropic.com/v1/messages"));
     let mut told = config.warnings.iter();
     for expected in

@@ -15,12 +15,7 @@ fn quota(keys: &str) -> Quota {
 
 #[test]
 fn a_quota_counts_tokens_by_the_calendar_of_utc_unless_told_otherwise() {
-    let expected = Quota {
-        limit: 1_000_000,
-        unit: QuotaUnit::Tokens,
-        reset: QuotaReset::Monthly { day: 1 },
-        timezone: "UTC".to_owned(),
-    };
+    let expected = Quota::new(1_000_000, QuotaUnit::Tokens, QuotaReset::Monthly { day: 1 });
     assert_eq!(quota("limit: 1000000, reset: monthly"), expected);
     assert_eq!(claude("").quota, None);
     assert_eq!(claude("quota:").quota, None);
@@ -98,16 +93,15 @@ fn what_a_quota_cannot_be_is_refused_at_its_place() {
 
 #[test]
 fn a_price_is_kept_to_the_last_digit() {
-    let price = |keys: &str| claude(&format!("cost_per_1k_tokens: {{{keys}}}")).price;
-    let expected = Price { input: 3_000_000, output: 15_000_000 };
+    let price = |keys: &str| {
+        claude(&format!("cost_per_1k_tokens: {{{keys}}}")).price_of("m").map(|entry| entry.price)
+    };
+    let expected = Price::new(3_000_000, 15_000_000);
     assert_eq!(price("input: 0.003, output: 0.015"), Some(expected));
-    assert_eq!(price("input: 7.5e-05, output: .5"), Some(Price { input: 75_000, output: 500_000_000 }));
-    assert_eq!(price("input: 0, output: 0"), Some(Price { input: 0, output: 0 }));
-    assert_eq!(
-        price("input: '${TEN}', output: 1000"),
-        Some(Price { input: 10_000_000_000, output: 1_000_000_000_000 })
-    );
-    assert_eq!(claude("").price, None);
+    assert_eq!(price("input: 7.5e-05, output: .5"), Some(Price::new(75_000, 500_000_000)));
+    assert_eq!(price("input: 0, output: 0"), Some(Price::new(0, 0)));
+    assert_eq!(price("input: '${TEN}', output: 1000"), Some(Price::new(10_000_000_000, 1_000_000_000_000)));
+    assert_eq!(claude("").prices, []);
 }
 
 #[test]

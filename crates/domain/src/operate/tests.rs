@@ -7,7 +7,7 @@ use crate::{
 };
 
 fn snapshot() -> Snapshot {
-    let credential = |name: &str| Credential { name: name.into(), api_key: Secret::new("sk"), weight: 1 };
+    let credential = |name: &str| Credential::new(name, Secret::new("sk"));
     let claude = Provider {
         name: "claude".into(),
         kind: ProviderKind::Anthropic,
@@ -22,7 +22,7 @@ fn snapshot() -> Snapshot {
         cooldown: CooldownDurations::default(),
         health_check: HealthCheck::default(),
         quota: None,
-        price: None,
+        prices: Vec::new(),
     };
     Snapshot { providers: [(claude.name.clone(), claude)].into(), ..Snapshot::default() }
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::world;
-use cliproxy_domain::{Alias, AliasTarget, ModelPattern, Need, ProviderKind, TraitsEntry};
+use cliproxy_domain::{Alias, AliasTarget, ModelPattern, Need, PriceEntry, ProviderKind, TraitsEntry};
 
 fn provider(name: &str, kind: ProviderKind, models: &[&str]) -> Provider {
     Provider {
@@ -118,4 +118,21 @@ fn a_very_long_unknown_name_is_cut_and_costs_nothing() {
 fn known_models_are_aliases_and_literal_names() {
     let names: Vec<_> = known_models(&snapshot()).into_iter().map(|(name, _)| name.to_string()).collect();
     assert_eq!(names, ["smart", "llama", "o3-mini"]);
+}
+
+#[test]
+fn a_candidate_costs_what_the_model_that_is_called_does() {
+    let mut snapshot = snapshot();
+    let of = |model: &str, input| PriceEntry {
+        models: vec![ModelPattern::new(model)],
+        ..PriceEntry::for_all(Price::new(input, 0), "config-0")
+    };
+    snapshot.providers.get_mut("openai").unwrap().prices = vec![of("gpt-5-mini", 1), of("gpt-*", 2)];
+    let prices = |model: &str| -> Vec<Option<u64>> {
+        let set = resolve(&snapshot, model, Dialect::OpenAiChat, Operation::Generate).unwrap();
+        set.candidates.iter().map(|candidate| candidate.price.map(|price| price.input)).collect()
+    };
+    assert_eq!(prices("openai/gpt-5-mini"), [Some(1)]);
+    assert_eq!(prices("gpt-5"), [None, Some(2)]);
+    assert_eq!(prices("smart"), [None, Some(2)], "by the target's name, not by the alias");
 }

@@ -3,7 +3,7 @@ use cliproxy_domain::QuotaUnit;
 use proptest::prelude::*;
 
 fn quota(reset: QuotaReset, timezone: &str) -> Quota {
-    Quota { limit: 1, unit: QuotaUnit::Tokens, reset, timezone: timezone.to_owned() }
+    Quota { timezone: timezone.to_owned(), ..Quota::new(1, QuotaUnit::Tokens, reset) }
 }
 
 fn time(text: &str) -> WallTime {

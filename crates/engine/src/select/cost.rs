@@ -22,7 +22,7 @@ pub(super) fn rank(ticket: u64, tier: &[Ready<'_>]) -> Ranking {
         .flatten()
         .fold((0u64, 0u64), |sum, mix| (sum.0.saturating_add(mix.0), sum.1.saturating_add(mix.1)));
     let others = if others == (0, 0) { USUAL } else { others };
-    let standing = |(ready, mix): (&Ready<'_>, &Option<Mix>)| match ready.provider.price {
+    let standing = |(ready, mix): (&Ready<'_>, &Option<Mix>)| match ready.candidate.price {
         Some(price) => {
             let cost = picodollars(price, mix.unwrap_or(others));
             Standing { key: cost as f64, score: Some(cost as f64 / 1e12), note: "" }

@@ -23,10 +23,7 @@ fn snapshot() -> Snapshot {
         name: name.into(),
         kind: ProviderKind::OpenAi,
         base_url: "http://localhost".into(),
-        credentials: credentials
-            .iter()
-            .map(|name| Credential { name: (*name).into(), api_key: Secret::new("k"), weight: 1 })
-            .collect(),
+        credentials: credentials.iter().map(|name| Credential::new(*name, Secret::new("k"))).collect(),
         models: Vec::new(),
         weight: 1,
         priority: 1,
@@ -36,7 +33,7 @@ fn snapshot() -> Snapshot {
         cooldown: CooldownDurations::default(),
         health_check: HealthCheck::default(),
         quota: None,
-        price: None,
+        prices: Vec::new(),
     };
     let target = |provider: &str, model: &str| AliasTarget {
         target: Target { provider: provider.into(), model: model.into() },
@@ -165,8 +162,7 @@ fn the_history_is_the_newest_first_and_at_most_fifty() {
 fn a_provider_is_left_out_for_its_health_its_quota_or_its_rests() {
     let mut snapshot = snapshot();
     snapshot.policy.health_check.enabled = true;
-    let quota =
-        Quota { limit: 10, unit: QuotaUnit::Tokens, reset: QuotaReset::Daily, timezone: "UTC".into() };
+    let quota = Quota::new(10, QuotaUnit::Tokens, QuotaReset::Daily);
     if let Some(openai) = snapshot.providers.get_mut("openai") {
         openai.quota = Some(quota);
     }

@@ -9,7 +9,7 @@ fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot::default();
     snapshot.policy.health_check.enabled = true;
     for name in ["a", "b", "unasked"] {
-        let credential = Credential { name: "main".into(), api_key: Secret::new("k"), weight: 1 };
+        let credential = Credential::new("main", Secret::new("k"));
         let provider = Provider {
             name: name.into(),
             kind: ProviderKind::OpenAi,
@@ -24,7 +24,7 @@ fn snapshot() -> Snapshot {
             cooldown: Default::default(),
             health_check: HealthCheck { enabled: name != "unasked", ..HealthCheck::default() },
             quota: None,
-            price: None,
+            prices: Vec::new(),
         };
         snapshot.providers.insert(provider.name.clone(), provider);
     }

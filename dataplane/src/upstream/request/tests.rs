@@ -11,11 +11,7 @@ fn upstream(kind: ProviderKind, base_url: &str) -> Arc<Upstream> {
         name: "p".into(),
         kind,
         base_url: base_url.into(),
-        credentials: vec![Credential {
-            name: "main".into(),
-            api_key: Secret::new("upstream-key"),
-            weight: 1,
-        }],
+        credentials: vec![Credential::new("main", Secret::new("upstream-key"))],
         models: Vec::new(),
         weight: 1,
         priority: 1,
@@ -25,7 +21,7 @@ fn upstream(kind: ProviderKind, base_url: &str) -> Arc<Upstream> {
         cooldown: CooldownDurations::default(),
         health_check: HealthCheck::default(),
         quota: None,
-        price: None,
+        prices: Vec::new(),
     };
     let mut snapshot = Snapshot::default();
     snapshot.providers.insert("p".into(), provider);

@@ -5,7 +5,7 @@ use super::{
         ConvertError, at_least_one, millis, required,
         word::{self, Word},
     },
-    Entry, operations, profile, traits,
+    Entry, limit, operations, price, profile, traits,
 };
 use crate::v1;
 use cliproxy_domain::{
@@ -47,8 +47,9 @@ pub(super) fn provider_to_wire(provider: &Provider) -> v1::Provider {
         traits: provider.traits.iter().map(traits::to_wire).collect(),
         cooldown: Some(operations::durations_to_wire(&provider.cooldown)),
         health_check: Some(operations::check_to_wire(&provider.health_check)),
-        quota: provider.quota.as_ref().map(operations::quota_to_wire),
-        price: provider.price.map(operations::price_to_wire),
+        quota: provider.quota.as_ref().map(limit::quota_to_wire),
+        price: price::for_older(&provider.prices),
+        prices: provider.prices.iter().map(price::to_wire).collect(),
     }
 }
 
@@ -95,8 +96,8 @@ pub(super) fn provider_from_wire(wire: &v1::Provider) -> Result<Provider, Conver
             Some(check) => operations::check_from_wire(check)?,
             None => HealthCheck::default(),
         },
-        quota: wire.quota.as_ref().map(operations::quota_from_wire).transpose()?,
-        price: wire.price.as_ref().map(operations::price_from_wire),
+        quota: wire.quota.as_ref().map(limit::quota_from_wire).transpose()?,
+        prices: price::all_from_wire(wire)?,
     })
 }
 
@@ -105,6 +106,8 @@ fn credential_to_wire(credential: &Credential) -> v1::Credential {
         name: credential.name.to_string(),
         api_key: credential.api_key.expose().to_owned(),
         weight: credential.weight,
+        rate_limit: limit::rates_to_wire(&credential.rate_limit),
+        quota: credential.quota.as_ref().map(limit::quota_to_wire),
     }
 }
 
@@ -114,6 +117,8 @@ fn credential_from_wire(wire: &v1::Credential) -> Result<Credential, ConvertErro
         // Servers on loopback often take no key; an empty one is a configuration's choice, not a mistake here.
         api_key: Secret::new(wire.api_key.clone()),
         weight: at_least_one("Credential.weight", wire.weight)?,
+        rate_limit: limit::rates_from_wire(wire.rate_limit.as_ref())?,
+        quota: wire.quota.as_ref().map(limit::quota_from_wire).transpose()?,
     })
 }
 

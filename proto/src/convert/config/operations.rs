@@ -1,14 +1,8 @@
-//! What operators set of balancing, cooldown, health and quotas. What an older sender does not know has its default.
+//! What operators set of balancing, cooldown and health. What an older sender does not know has its default.
 
-use super::super::{
-    ConvertError, at_least_one, millis, required,
-    word::{self, Word},
-};
+use super::super::{ConvertError, at_least_one, millis, required};
 use crate::v1;
-use cliproxy_domain::{
-    CooldownDurations, CooldownPolicy, HealingPolicy, HealthCheck, HealthPolicy, Hedge, Price, Quota,
-    QuotaReset,
-};
+use cliproxy_domain::{CooldownDurations, CooldownPolicy, HealingPolicy, HealthCheck, HealthPolicy, Hedge};
 use std::time::Duration;
 
 /// What a health check may be asked with.
@@ -19,7 +13,7 @@ fn ms(value: u64) -> Duration {
 }
 
 /// Takes a duration that means nothing when it is none.
-fn some_ms(field: &'static str, value: u64) -> Result<Duration, ConvertError> {
+pub(super) fn some_ms(field: &'static str, value: u64) -> Result<Duration, ConvertError> {
     if value == 0 {
         Err(ConvertError::OutOfRange { field, value: 0, expected: "at least 1" })
     } else {
@@ -76,66 +70,6 @@ pub(super) fn check_from_wire(wire: &v1::HealthCheck) -> Result<HealthCheck, Con
         });
     }
     Ok(HealthCheck { enabled: wire.enabled, endpoint: wire.endpoint.clone(), method: method.to_owned() })
-}
-
-pub(super) fn price_to_wire(price: Price) -> v1::Price {
-    v1::Price { input: price.input, output: price.output }
-}
-
-pub(super) fn price_from_wire(wire: &v1::Price) -> Price {
-    Price { input: wire.input, output: wire.output }
-}
-
-pub(super) fn quota_to_wire(quota: &Quota) -> v1::QuotaDef {
-    let (reset, reset_day, every_ms) = match quota.reset {
-        QuotaReset::Hourly => ("hourly", 0, 0),
-        QuotaReset::Daily => ("daily", 0, 0),
-        QuotaReset::Weekly => ("weekly", 0, 0),
-        QuotaReset::Monthly { day } => ("monthly", day.into(), 0),
-        QuotaReset::Every(period) => ("every", 0, millis(period)),
-    };
-    v1::QuotaDef {
-        limit: quota.limit,
-        unit: quota.unit.word().to_owned(),
-        reset: reset.to_owned(),
-        reset_day,
-        every_ms,
-        timezone: quota.timezone.clone(),
-    }
-}
-
-pub(super) fn quota_from_wire(wire: &v1::QuotaDef) -> Result<Quota, ConvertError> {
-    let reset = match wire.reset.as_str() {
-        "hourly" => QuotaReset::Hourly,
-        "daily" => QuotaReset::Daily,
-        "weekly" => QuotaReset::Weekly,
-        "monthly" => QuotaReset::Monthly {
-            day: u8::try_from(wire.reset_day).ok().filter(|day| (1..=28).contains(day)).ok_or(
-                ConvertError::OutOfRange {
-                    field: "Quota.reset_day",
-                    value: wire.reset_day.into(),
-                    expected: "1 to 28",
-                },
-            )?,
-        },
-        "every" => QuotaReset::Every(some_ms("Quota.every_ms", wire.every_ms)?),
-        other => {
-            return Err(ConvertError::UnknownWord {
-                field: "Quota.reset",
-                value: other.to_owned(),
-                expected: "hourly, daily, weekly, monthly, every".to_owned(),
-            });
-        }
-    };
-    if wire.limit == 0 {
-        return Err(ConvertError::OutOfRange { field: "Quota.limit", value: 0, expected: "at least 1" });
-    }
-    Ok(Quota {
-        limit: wire.limit,
-        unit: word::read("Quota.unit", &wire.unit)?,
-        reset,
-        timezone: required("Quota.timezone", &wire.timezone)?.to_owned(),
-    })
 }
 
 pub(super) fn hedge_to_wire(hedge: Hedge) -> v1::Hedge {

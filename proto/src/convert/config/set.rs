@@ -104,7 +104,7 @@ impl EntrySet {
             .filter(|kind| {
                 !matches!(
                     v1::Kind::try_from(*kind),
-                    Ok(v1::Kind::Provider | v1::Kind::Alias | v1::Kind::Policy)
+                    Ok(v1::Kind::Provider | v1::Kind::Alias | v1::Kind::Policy | v1::Kind::Client)
                 )
             })
             .collect();

@@ -1,3 +1,4 @@
+mod limits;
 mod operations;
 mod translated;
 
@@ -19,43 +20,48 @@ fn timeouts() -> impl Generate<Value = Timeouts> {
     })
 }
 
-fn provider(name: String) -> impl Generate<Value = Provider> {
+fn provider(name: String) -> BoxedStrategy<Provider> {
     let kinds = select(vec![
         ProviderKind::Anthropic,
         ProviderKind::OpenAi,
         ProviderKind::Gemini,
         ProviderKind::OpenAiCompatible,
     ]);
-    let keys = collection::vec(("\\PC{0,12}", 1..9_u32), 1..4);
+    let limited = (limits::rates(), option::of(limits::quotas()));
+    let keys = collection::vec(("\\PC{0,12}", 1..9_u32, limited), 1..4);
     let models = collection::vec("[a-z*?-]{1,8}", 0..4);
     let known = (translated::profiles(), collection::vec(translated::traits(), 0..3));
     let set = operations::of_a_provider();
-    (kinds, "[a-z.]{1,12}", keys, models, (1..9_u32, 0..5_u32), timeouts(), known, set).prop_map(
-        move |(kind, host, keys, models, (weight, priority), timeouts, (profile, traits), set)| Provider {
-            name: ProviderName::from(name.as_str()),
-            kind,
-            base_url: format!("https://{host}"),
-            credentials: keys
-                .into_iter()
-                .enumerate()
-                .map(|(i, (key, weight))| Credential {
-                    name: format!("key-{i}").into(),
-                    api_key: Secret::new(key),
-                    weight,
-                })
-                .collect(),
-            models: models.into_iter().map(ModelPattern::new).collect(),
-            weight,
-            priority,
-            timeouts,
-            profile: (kind == ProviderKind::OpenAiCompatible).then_some(profile),
-            traits,
-            cooldown: set.0,
-            health_check: set.1,
-            quota: set.2,
-            price: set.3,
-        },
-    )
+    (kinds, "[a-z.]{1,12}", keys, models, (1..9_u32, 0..5_u32), timeouts(), known, set)
+        .prop_map(move |(kind, host, keys, models, (weight, priority), timeouts, (profile, traits), set)| {
+            Provider {
+                name: ProviderName::from(name.as_str()),
+                kind,
+                base_url: format!("https://{host}"),
+                credentials: keys
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, (key, weight, (rate_limit, quota)))| Credential {
+                        name: format!("key-{i}").into(),
+                        api_key: Secret::new(key),
+                        weight,
+                        rate_limit,
+                        quota,
+                    })
+                    .collect(),
+                models: models.into_iter().map(ModelPattern::new).collect(),
+                weight,
+                priority,
+                timeouts,
+                profile: (kind == ProviderKind::OpenAiCompatible).then_some(profile),
+                traits,
+                cooldown: set.0,
+                health_check: set.1,
+                quota: set.2,
+                prices: set.3,
+            }
+        })
+        .boxed()
 }
 
 fn alias(name: String) -> impl Generate<Value = Alias> {
@@ -76,16 +82,25 @@ fn alias(name: String) -> impl Generate<Value = Alias> {
     )
 }
 
-/// Any configuration of the providers `p0`, `p1` and perhaps `p2`, and of up to two aliases.
+/// Any configuration of the providers `p0`, `p1` and perhaps `p2`, and of up to two aliases and two clients.
 fn snapshots() -> impl Generate<Value = Snapshot> {
     let policy = (operations::policies(), timeouts(), translated::translations());
     let policy =
         policy.prop_map(|(policy, timeouts, translation)| Policy { timeouts, translation, ..policy });
     let aliases = (option::of(alias("fast".into())), option::of(alias("smart".into())));
-    (provider("p0".into()), provider("p1".into()), option::of(provider("p2".into())), aliases, policy)
-        .prop_map(|(p0, p1, p2, (fast, smart), policy)| Snapshot {
+    let clients = (option::of(limits::client("ci", 1)), option::of(limits::client("web", 2)));
+    (
+        provider("p0".into()),
+        provider("p1".into()),
+        option::of(provider("p2".into())),
+        aliases,
+        policy,
+        clients,
+    )
+        .prop_map(|(p0, p1, p2, (fast, smart), policy, (ci, web))| Snapshot {
             providers: [p0, p1].into_iter().chain(p2).map(|p| (p.name.clone(), p)).collect(),
             models: fast.into_iter().chain(smart).map(|a| (a.name.clone(), a)).collect(),
+            clients: ci.into_iter().chain(web).map(|c| (c.name.clone(), c)).collect(),
             policy,
         })
 }
@@ -113,7 +128,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_bytes_come_decoding_answers(kind in 0..6_i32, key in "[a-z]{0,3}", body in collection::vec(any::<u8>(), 0..64)) {
+    fn whatever_bytes_come_decoding_answers(kind in 0..12_i32, key in "[a-z]{0,3}", body in collection::vec(any::<u8>(), 0..64)) {
         // An answer of either kind will do; a panic will not.
         let _ = snapshot([&Entry::new(kind, key, body)]);
     }
@@ -125,7 +140,7 @@ fn small() -> Snapshot {
         name: "p0".into(),
         kind: ProviderKind::OpenAi,
         base_url: "https://api.example".into(),
-        credentials: vec![Credential { name: "main".into(), api_key: Secret::new("sk-secret"), weight: 1 }],
+        credentials: vec![Credential::new("main", Secret::new("sk-secret"))],
         models: vec![],
         weight: 1,
         priority: 1,
@@ -135,7 +150,7 @@ fn small() -> Snapshot {
         cooldown: CooldownDurations::default(),
         health_check: HealthCheck::default(),
         quota: None,
-        price: None,
+        prices: Vec::new(),
     };
     let target = Target { provider: "p0".into(), model: "m".into() };
     let alias = Alias {
@@ -146,7 +161,7 @@ fn small() -> Snapshot {
     Snapshot {
         providers: [(provider.name.clone(), provider)].into(),
         models: [(alias.name.clone(), alias)].into(),
-        policy: Policy::default(),
+        ..Snapshot::default()
     }
 }
 

@@ -52,12 +52,7 @@ pub(super) async fn audited(plane: &Plane, entries: Vec<AuditEntry>) {
 /// A configuration in which OpenAI may be used for 5 US dollars a day.
 pub(super) fn with_quota() -> cliproxy_domain::Snapshot {
     let mut snapshot = snapshot();
-    let quota = Quota {
-        limit: 5_000_000_000,
-        unit: QuotaUnit::Usd,
-        reset: QuotaReset::Daily,
-        timezone: "UTC".into(),
-    };
+    let quota = Quota::new(5_000_000_000, QuotaUnit::Usd, QuotaReset::Daily);
     if let Some(openai) = snapshot.providers.get_mut("openai") {
         openai.quota = Some(quota);
     }

@@ -43,7 +43,7 @@ pub fn read(provider: &Field<'_>) -> Option<Option<Quota>> {
         field.refuse("nothing tells what a call costs; give `cost_per_1k_tokens`, or count `tokens`");
         return None;
     }
-    let quota = Quota { limit: limit?, unit: unit?, reset: reset?, timezone: timezone? };
+    let quota = Quota { timezone: timezone?, ..Quota::new(limit?, unit?, reset?) };
     section.warn_key(
         "it steers `quota_aware`, and keeps the provider out once it is used up; as nodes report what they used \
          every second, the calls of the last seconds may go beyond it, since exact enforcement is to come",

@@ -2,15 +2,14 @@
 
 use super::*;
 use cliproxy_domain::{
-    CooldownPolicy, HealingPolicy, HealthPolicy, Hedge, Price, Quota, QuotaReset, QuotaUnit, Retries,
-    SessionAffinity,
+    CooldownPolicy, HealingPolicy, HealthPolicy, Hedge, PriceEntry, Quota, Retries, SessionAffinity,
 };
 
 /// What a provider has of operations, in the order of its fields.
-pub(super) type OfAProvider = (CooldownDurations, HealthCheck, Option<Quota>, Option<Price>);
+pub(super) type OfAProvider = (CooldownDurations, HealthCheck, Option<Quota>, Vec<PriceEntry>);
 
 /// Durations as long as one can be in milliseconds, and as short as one may be.
-fn durations() -> impl Generate<Value = Duration> {
+pub(super) fn durations() -> impl Generate<Value = Duration> {
     (1..=u64::MAX).prop_map(Duration::from_millis)
 }
 
@@ -29,22 +28,7 @@ pub(super) fn of_a_provider() -> impl Generate<Value = OfAProvider> {
         endpoint,
         method: method.to_owned(),
     });
-    let price = any::<(u64, u64)>().prop_map(|(input, output)| Price { input, output });
-    (cooldown, check, option::of(quotas()), option::of(price))
-}
-
-fn quotas() -> impl Generate<Value = Quota> {
-    let resets = prop_oneof![
-        Just(QuotaReset::Hourly),
-        Just(QuotaReset::Daily),
-        Just(QuotaReset::Weekly),
-        (1..=28_u8).prop_map(|day| QuotaReset::Monthly { day }),
-        durations().prop_map(QuotaReset::Every),
-    ];
-    let zones = select(vec!["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires"]);
-    (1..=u64::MAX, select(QuotaUnit::ALL.to_vec()), resets, zones).prop_map(
-        |(limit, unit, reset, timezone)| Quota { limit, unit, reset, timezone: timezone.to_owned() },
-    )
+    (cooldown, check, option::of(limits::quotas()), limits::prices())
 }
 
 fn retries() -> impl Generate<Value = Retries> {
@@ -111,8 +95,7 @@ pub(super) fn policies() -> impl Generate<Value = Policy> {
 #[test]
 fn an_older_sender_that_knows_nothing_of_operations_gets_the_defaults() {
     let snapshot = spoilt(|provider, policy| {
-        *provider =
-            v1::Provider { cooldown: None, health_check: None, quota: None, price: None, ..provider.clone() };
+        *provider = v1::Provider { cooldown: None, health_check: None, ..provider.clone() };
         *policy = v1::Policy {
             strategy: policy.strategy.clone(),
             max_attempts: policy.max_attempts,
@@ -125,7 +108,10 @@ fn an_older_sender_that_knows_nothing_of_operations_gets_the_defaults() {
     let provider = &snapshot.providers["p0"];
     assert_eq!(provider.cooldown, CooldownDurations::default());
     assert_eq!(provider.health_check, HealthCheck::default());
-    assert_eq!((&provider.quota, provider.price), (&None, None));
+    assert_eq!((&provider.quota, &provider.prices[..]), (&None, &[][..]));
+    let credential = &provider.credentials[0];
+    assert_eq!(*credential, Credential::new("main", credential.api_key.clone()));
+    assert!(snapshot.clients.is_empty());
 }
 
 #[test]
@@ -134,20 +120,10 @@ fn no_budget_for_retries_is_not_the_default_budget() {
     assert_eq!(snapshot.policy.retries.budget_percent, 0);
 }
 
-fn quota(wire: &mut v1::Provider) -> &mut v1::QuotaDef {
-    wire.quota.insert(v1::QuotaDef {
-        limit: 1,
-        unit: "tokens".into(),
-        reset: "daily".into(),
-        timezone: "UTC".into(),
-        ..v1::QuotaDef::default()
-    })
-}
-
 #[test]
 fn what_means_nothing_of_a_provider_is_refused_by_name() {
     type Spoil = fn(&mut v1::Provider);
-    let cases: [(Spoil, &str); 14] = [
+    let cases: [(Spoil, &str); 6] = [
         (|p| p.cooldown.as_mut().unwrap().default_ms = 0, "CooldownDurations.default_ms is 0"),
         (|p| p.cooldown.as_mut().unwrap().rate_limit_ms = 0, "CooldownDurations.rate_limit_ms is 0"),
         (|p| p.cooldown.as_mut().unwrap().error_ms = 0, "CooldownDurations.error_ms is 0"),
@@ -160,23 +136,6 @@ fn what_means_nothing_of_a_provider_is_refused_by_name() {
             |p| p.health_check.as_mut().unwrap().endpoint = Some("file:///x".into()),
             "HealthCheck.endpoint is \"file:///x\"",
         ),
-        (|p| quota(p).limit = 0, "Quota.limit is 0; it must be at least 1"),
-        (
-            |p| quota(p).unit = "euro".into(),
-            "Quota.unit is \"euro\"; it must be one of: tokens, requests, usd",
-        ),
-        (|p| quota(p).reset = "yearly".into(), "Quota.reset is \"yearly\"; it must be one of: hourly"),
-        (|p| quota(p).reset = "monthly".into(), "Quota.reset_day is 0; it must be 1 to 28"),
-        (
-            |p| *quota(p) = v1::QuotaDef { reset: "monthly".into(), reset_day: 29, ..quota(p).clone() },
-            "Quota.reset_day is 29",
-        ),
-        (
-            |p| *quota(p) = v1::QuotaDef { reset: "monthly".into(), reset_day: 257, ..quota(p).clone() },
-            "Quota.reset_day is 257",
-        ),
-        (|p| quota(p).reset = "every".into(), "Quota.every_ms is 0; it must be at least 1"),
-        (|p| quota(p).timezone.clear(), "Quota.timezone is missing"),
     ];
     for (spoil, message) in cases {
         let error = spoilt(|provider, _| spoil(provider)).unwrap_err().to_string();
