@@ -39,6 +39,7 @@ pub(super) fn decision(
         now,
         ticket: 0,
         session: session.map(|session| session_hash(&[session.as_bytes()])),
+        only: &[],
         streaming: question.stream,
         node: &NodeId::from(""),
         cut_off: false,

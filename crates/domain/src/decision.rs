@@ -27,11 +27,13 @@ pub enum Exclusion {
     CircuitHalfOpenBusy,
     /// It cannot do what the request needs.
     Capability,
+    /// Whoever asks may not use its provider.
+    NotAllowed,
 }
 
 impl Exclusion {
     /// All reasons.
-    pub const ALL: [Exclusion; 7] = [
+    pub const ALL: [Exclusion; 8] = [
         Exclusion::Disabled,
         Exclusion::Cooldown,
         Exclusion::Unhealthy,
@@ -39,7 +41,13 @@ impl Exclusion {
         Exclusion::NoCredential,
         Exclusion::CircuitHalfOpenBusy,
         Exclusion::Capability,
+        Exclusion::NotAllowed,
     ];
+
+    /// Tells whether waiting changes nothing: it is about who asks, or for what.
+    pub fn is_lasting(self) -> bool {
+        matches!(self, Exclusion::Capability | Exclusion::NotAllowed)
+    }
 
     /// Names the reason as operations and `explain` show it.
     pub fn as_str(self) -> &'static str {
@@ -51,6 +59,7 @@ impl Exclusion {
             Exclusion::NoCredential => "no_credential",
             Exclusion::CircuitHalfOpenBusy => "circuit_half_open_busy",
             Exclusion::Capability => "capability",
+            Exclusion::NotAllowed => "not_allowed",
         }
     }
 }

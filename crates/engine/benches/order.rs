@@ -65,6 +65,7 @@ impl Table {
             now: NOW,
             ticket,
             session,
+            only: &[],
             streaming: true,
             node: &self.node,
             cut_off: false,

@@ -11,7 +11,9 @@ mod usable;
 
 use crate::{candidates::CandidateSet, cooldown::Stage, outlook::Outlook};
 use arrangement::Arrangement;
-use cliproxy_domain::{Cooldown, CooldownCause, CredentialName, Exclusion, NodeId, Target, WallTime};
+use cliproxy_domain::{
+    Cooldown, CooldownCause, CredentialName, Exclusion, NodeId, ProviderName, Target, WallTime,
+};
 use std::time::Duration;
 pub(crate) use {
     arrangement::{provider_weights, ranking},
@@ -37,6 +39,13 @@ pub trait Load {
     fn in_flight(&self, slot: usize, credential: usize) -> u32;
 }
 
+impl<L> Scene<'_, L> {
+    /// Tells whether a provider may serve whoever asks.
+    pub(crate) fn allows(&self, provider: &ProviderName) -> bool {
+        self.only.is_empty() || self.only.contains(provider)
+    }
+}
+
 /// No calls are open: for decisions that nobody follows.
 pub struct Idle;
 
@@ -56,6 +65,8 @@ pub struct Scene<'a, L> {
     pub ticket: u64,
     /// What the request's session hashes to, when it has one that should stay on one credential.
     pub session: Option<u64>,
+    /// The providers that may serve whoever asks; empty for all.
+    pub only: &'a [ProviderName],
     /// Whether a stream was asked for.
     pub streaming: bool,
     /// Who decides.
@@ -131,8 +142,7 @@ pub const VERDICT: Duration = Duration::from_secs(1);
 /// different ones. Credentials of a target take turns by their weights. Where a target's turn is counted, it is
 /// counted by the ticket: nodes share nothing.
 pub fn order<L: Load>(scene: &Scene<'_, L>, set: &CandidateSet) -> Order {
-    let mut order =
-        Order { health_ignored: usable::health_is_ignored(scene.outlook, set), ..Order::default() };
+    let mut order = Order { health_ignored: usable::health_is_ignored(scene, set), ..Order::default() };
     let mut survey = Survey::of(scene, set, &mut order);
     let is_down = |excluded: &Excluded| excluded.reason == Exclusion::Unhealthy;
     if survey.ready.is_empty() && order.excluded.iter().any(is_down) {

@@ -3,8 +3,9 @@
 use crate::{CandidateSet, Idle, Load, Order, Outlook, Scene, candidates::Candidate, cooldown::RISE, order};
 use cliproxy_domain::{
     Cooldown, CooldownCause, CooldownDurations, CooldownKey, Credential, Evidence, Health, HealthCheck,
-    HealthPolicy, HealthState, Hint, Measured, NodeId, Permit, Price, Provider, ProviderKind, Quota,
-    QuotaReset, QuotaSignal, QuotaUnit, Secret, Signal, Snapshot, Strategy, Target, Timeouts, WallTime,
+    HealthPolicy, HealthState, Hint, Measured, NodeId, Permit, Price, Provider, ProviderKind, ProviderName,
+    Quota, QuotaReset, QuotaSignal, QuotaUnit, Secret, Signal, Snapshot, Strategy, Target, Timeouts,
+    WallTime,
 };
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub(crate) struct World {
     pub(crate) node: NodeId,
     pub(crate) now: WallTime,
     pub(crate) session: Option<u64>,
+    pub(crate) only: Vec<ProviderName>,
     pub(crate) streaming: bool,
     pub(crate) cut_off: bool,
 }
@@ -72,6 +74,7 @@ impl World {
             node: "here".into(),
             now: NOW,
             session: None,
+            only: Vec::new(),
             streaming: false,
             cut_off: false,
         }
@@ -211,6 +214,7 @@ impl World {
             now: self.now,
             ticket,
             session: self.session,
+            only: &self.only,
             streaming: self.streaming,
             node: &self.node,
             cut_off: self.cut_off,

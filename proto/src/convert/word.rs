@@ -56,6 +56,7 @@ words!(Exclusion {
     NoCredential => "no_credential",
     CircuitHalfOpenBusy => "circuit_half_open_busy",
     Capability => "capability",
+    NotAllowed => "not_allowed",
 });
 words!(CooldownCause {
     RateLimit => "rate_limit",

@@ -4,7 +4,7 @@ use super::{Excluded, Load, Order, Scene, VERDICT};
 use crate::{
     candidates::{Candidate, CandidateSet},
     cooldown::Stage,
-    outlook::{CredentialOutlook, Outlook, ProviderOutlook},
+    outlook::{CredentialOutlook, ProviderOutlook},
 };
 use cliproxy_domain::{Cooldown, CooldownCause, Exclusion, NodeId, WallTime};
 use std::ops::Range;
@@ -79,6 +79,10 @@ impl<'a> Survey<'a> {
                 order.exclude(whole(index, Exclusion::NoCredential));
                 continue;
             };
+            if !scene.allows(&candidate.target.provider) {
+                order.exclude(whole(index, Exclusion::NotAllowed));
+                continue;
+            }
             if let Some(excluded) = target_excluded(order.health_ignored, index, provider, scene.now) {
                 order.exclude(excluded);
                 continue;
@@ -168,12 +172,16 @@ fn resting(candidate: usize, at: usize, rest: &Cooldown, stage: &Stage, now: Wal
     Excluded { candidate, credential: Some(at), reason, cause: Some(rest.cause), until: Some(until) }
 }
 
-/// Tells whether more than half of the targets are unhealthy: the fault is then more likely to be near than at all of
-/// them.
-pub(super) fn health_is_ignored(outlook: &Outlook, set: &CandidateSet) -> bool {
-    let down =
-        |candidate: &&Candidate| outlook.providers.get(candidate.slot).is_some_and(ProviderOutlook::is_down);
-    set.candidates.iter().filter(down).count() * 2 > set.candidates.len()
+/// Tells whether more than half of the targets that may be used are unhealthy: the fault is then more likely to be near
+/// than at all of them.
+pub(super) fn health_is_ignored<L>(scene: &Scene<'_, L>, set: &CandidateSet) -> bool {
+    let (mut all, mut down) = (0, 0);
+    for candidate in set.candidates.iter().filter(|candidate| scene.allows(&candidate.target.provider)) {
+        all += 1;
+        let provider = scene.outlook.providers.get(candidate.slot);
+        down += usize::from(provider.is_some_and(ProviderOutlook::is_down));
+    }
+    down * 2 > all
 }
 
 /// Tells whether this node may send the request that finds out whether a rest goes on. Only who has the permit, or

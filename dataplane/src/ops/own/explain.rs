@@ -41,6 +41,7 @@ pub(super) fn decision(
         now,
         ticket: 0,
         session: session.map(|session| session_hash(&[session.as_bytes()])),
+        only: &[],
         streaming: question.stream,
         node: &ops.node,
         cut_off: ops.live.is_cut_off(),

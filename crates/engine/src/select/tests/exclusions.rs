@@ -158,3 +158,18 @@ fn one_that_nobody_asks_for_its_health_is_not_kept_out_by_it() {
     world.snapshot.policy.health_check.enabled = false;
     assert_eq!(world.order(0).picks.len(), 2);
 }
+
+#[test]
+fn what_a_client_may_not_use_is_left_out_and_says_nothing_of_the_others_health() {
+    let mut world = World::of(&[("a", &["k"]), ("b", &["k"]), ("c", &["k"])]);
+    world.only = vec!["a".into(), "c".into()];
+    assert_eq!(world.names(0), ["a/k", "c/k"]);
+    let left_out = world.order(0).excluded;
+    assert_eq!(left_out.len(), 1);
+    assert_eq!((left_out[0].candidate, left_out[0].reason), (1, Exclusion::NotAllowed));
+    // Two of three are down, but one of the two that count.
+    let mut world = world.health("a", HealthState::Unhealthy).health("b", HealthState::Unhealthy);
+    assert_eq!(world.names(0), ["c/k"]);
+    world.only.clear();
+    assert!(world.order(0).health_ignored);
+}
