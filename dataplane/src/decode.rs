@@ -13,7 +13,7 @@ pub use body::BodyLimits;
 pub use endpoint::{CallEndpoint, Endpoint, GeminiPath, UpstreamPath, dialect_of, endpoint};
 pub use hop::Hop;
 
-use crate::refusal::Refusal;
+use crate::{authenticate::Caller, refusal::Refusal};
 use bytes::Bytes;
 use cliproxy_dialects::{Framing, Peek, peek};
 use cliproxy_domain::{Dialect, ErrorClass, ModelName, Operation, RequestId, SessionAffinity};
@@ -35,6 +35,8 @@ pub enum Delivery {
 pub struct Call {
     /// Its id, the client's own when that is sane.
     pub id: RequestId,
+    /// Who asks.
+    pub caller: Caller,
     /// When its head was read.
     pub started: Instant,
     /// The API that the client speaks.
@@ -69,6 +71,7 @@ pub async fn decode(
     head: http::request::Parts,
     body: Incoming,
     id: RequestId,
+    caller: Caller,
     started: Instant,
     limits: &BodyLimits,
     affinity: SessionAffinity,
@@ -99,6 +102,7 @@ pub async fn decode(
     let session = session::session(affinity, &head.headers, &session, &body);
     Ok(Call {
         id,
+        caller,
         started,
         dialect: endpoint.dialect,
         operation: endpoint.operation,

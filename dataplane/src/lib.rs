@@ -5,8 +5,9 @@
 //! | stage | gives | does |
 //! | --- | --- | --- |
 //! | [`listen`] | `http::Request` | accepts connections, limits them, drains them |
-//! | [`authenticate`] | [`authenticate::Caller`] | decides whether the caller is served at all |
+//! | [`authenticate`] | [`authenticate::Caller`] | who asks, and whether it is served at all |
 //! | [`decode`] | [`decode::Call`] | path table, body limit, the few fields that routing needs |
+//! | [`admit`] | the same | what the client may ask for, and how fast |
 //! | [`route`] | [`route::Route`] | what is known now → engine → ordered choices with reasons |
 //! | [`attempt`] | [`attempt::Reply`] | calls upstreams until one has begun to answer |
 //! | [`encode`] | `http::Response` | the client's bytes, and errors in the client's dialect |
@@ -18,6 +19,7 @@
 #![deny(missing_docs)]
 
 pub mod account;
+pub mod admit;
 pub mod attempt;
 pub mod authenticate;
 pub mod decode;

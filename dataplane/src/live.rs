@@ -5,6 +5,7 @@
 
 mod board;
 mod budgets;
+mod callers;
 mod failures;
 mod known;
 mod load;
@@ -12,6 +13,7 @@ mod measured;
 mod permits;
 
 pub use budgets::Budgets;
+pub use callers::{Callers, KeyFault};
 pub use known::{Known, Resolved};
 pub use load::OpenCall;
 pub use permits::Probing;
@@ -37,6 +39,8 @@ use tokio::sync::watch;
 /// The node's knowledge.
 pub struct Live {
     known: ArcSwapOption<Known>,
+    /// Of the configuration in force; none as long as there is none.
+    callers: ArcSwapOption<Callers>,
     upstreams: Upstreams,
     first_ticket: u64,
     /// Locked while a configuration is put in force, so that all hear of them in the same order.
@@ -70,6 +74,7 @@ impl Live {
         let first_ticket = first_ticket >> 1;
         Self {
             known: ArcSwapOption::empty(),
+            callers: ArcSwapOption::empty(),
             upstreams,
             first_ticket,
             listeners: Mutex::default(),
@@ -84,6 +89,11 @@ impl Live {
     /// Gives the configuration in force, if there is one.
     pub fn known(&self) -> Option<Arc<Known>> {
         self.known.load_full()
+    }
+
+    /// Gives who may ask, by the configuration in force and what was said of keys since; none without a configuration.
+    pub fn callers(&self) -> Option<Arc<Callers>> {
+        self.callers.load_full()
     }
 
     /// Calls `listener` with the configuration in force, if there is one, and with each later one just before that
@@ -122,6 +132,8 @@ impl Live {
         state.laid_out.push(Arc::downgrade(&known));
         self.windows.retain(|provider| known.snapshot.providers.contains_key(provider));
         listeners.iter().for_each(|listener| listener(&known.snapshot));
+        // First, so that nobody is served on a configuration who could not ask by it.
+        self.callers.store(Some(Arc::new(Callers::of(&Default::default(), []))));
         // Before the state is free again, so that no hint is laid out for the old one alone.
         self.known.store(Some(known));
         drop(state);

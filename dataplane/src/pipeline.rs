@@ -2,8 +2,9 @@
 
 use crate::{
     account::{AccountedBody, Accounts, Record},
+    admit,
     attempt::{Attempter, Legs},
-    authenticate::{Admission, authenticate},
+    authenticate::{Admission, Caller, ShownKeys, authenticate},
     decode::{self, BodyLimits, Call, Delivery, Endpoint, Hop, decode, endpoint},
     encode::{self, ReplyBody},
     failover::{
@@ -82,13 +83,15 @@ impl Pipeline {
         };
         let refuse = |refusal: Refusal| encode::refused(dialect, id, &self.node, &refusal);
         // Before the body is read: strangers send us nothing.
-        if let Err(refusal) = authenticate(self.admission, peer) {
-            return refuse(refusal);
-        }
+        let shown = ShownKeys::of(&head.uri, &head.headers);
+        let caller = match self.caller(peer, &shown) {
+            Ok(caller) => caller,
+            Err(refusal) => return refuse(refusal),
+        };
         let endpoint = match found {
             Err(refusal) => return refuse(refusal),
             Ok(Endpoint::Models { dialect, id: wanted }) => {
-                return match self.models(dialect, wanted.as_deref()) {
+                return match self.models(&caller, dialect, wanted.as_deref()) {
                     Ok(list) => encode::document(list, id, &self.node),
                     Err(refusal) => refuse(refusal),
                 };
@@ -101,14 +104,28 @@ impl Pipeline {
             .failover
             .may_forward(hop.as_ref())
             .then(|| Asked { method: head.method.clone(), uri: head.uri.clone() });
-        let affinity = self.live.known().map(|known| known.snapshot.policy.session_affinity);
-        let affinity = affinity.unwrap_or_default();
-        let call = match decode(endpoint, head, body, id.clone(), started, &self.body_limits, affinity).await
-        {
-            Ok(call) => Arc::new(call),
+        let known = self.live.known();
+        let affinity = known.as_ref().map(|known| known.snapshot.policy.session_affinity).unwrap_or_default();
+        let decoded =
+            decode(endpoint, head, body, id.clone(), caller, started, &self.body_limits, affinity).await;
+        let mut call = match decoded {
+            Ok(call) => call,
             Err(refusal) => return refuse(refusal),
         };
+        if known.is_none() {
+            // Who it is could not be told. If there is a configuration by now, it can.
+            call.caller = match self.caller(peer, &shown) {
+                Ok(caller) => caller,
+                Err(refusal) => return refuse(refusal),
+            };
+        }
+        let call = Arc::new(call);
         record.asked(call.dialect, &call.model);
+        if let Some(known) = self.live.known()
+            && let Err(refusal) = admit::may_ask(&call, &known.snapshot)
+        {
+            return refuse(refusal);
+        }
         if self.failover.is_draining()
             && let Some(response) = self.forward(asked.as_ref(), &call).await
         {
@@ -191,10 +208,20 @@ impl Pipeline {
         }
     }
 
-    fn models(&self, dialect: cliproxy_domain::Dialect, id: Option<&str>) -> Result<bytes::Bytes, Refusal> {
+    fn caller(&self, peer: Peer, shown: &ShownKeys) -> Result<Caller, Refusal> {
+        let callers = self.live.callers();
+        authenticate(self.admission, peer, shown, callers.as_deref(), self.clock.wall())
+    }
+
+    fn models(
+        &self,
+        caller: &Caller,
+        dialect: cliproxy_domain::Dialect,
+        id: Option<&str>,
+    ) -> Result<bytes::Bytes, Refusal> {
         match self.live.known() {
-            Some(known) => decode::models::models(&known.snapshot, dialect, id),
-            None => decode::models::models(&Default::default(), dialect, id),
+            Some(known) => decode::models::models(&known.snapshot, caller, dialect, id),
+            None => decode::models::models(&Default::default(), caller, dialect, id),
         }
     }
 }

@@ -7,12 +7,13 @@ pub use unavailable::unavailable;
 pub use way::{Formed, Forms, Way};
 
 use crate::{
+    authenticate::Caller,
     decode::{Call, Delivery},
     live::{Known, Live, Resolved},
     refusal::Refusal,
 };
 use cliproxy_dialects::form::Refused;
-use cliproxy_domain::{Decision, ErrorClass, NodeId, Operation, WallTime};
+use cliproxy_domain::{ClientName, Decision, ErrorClass, NodeId, Operation, ProviderName, WallTime};
 use cliproxy_engine::{
     Candidate, Choice, CredentialOutlook, Excluded, Load, Order, Outlook, Pick, ProviderOutlook, Scene,
     explain::explain, order,
@@ -42,6 +43,8 @@ pub struct Decided {
     pub ticket: u64,
     /// What its session hashes to, when it has one that should stay on one credential.
     pub session: Option<u64>,
+    /// Who asks.
+    pub caller: Caller,
     /// Whether it wants a stream.
     pub streaming: bool,
     /// Whether the control plane was away.
@@ -102,6 +105,7 @@ impl Decided {
             now: self.at,
             ticket: self.ticket,
             session: self.session,
+            only: self.caller.providers(),
             streaming: self.streaming,
             node,
             cut_off: self.cut_off,
@@ -130,7 +134,7 @@ impl Route {
 ///
 /// # Errors
 /// 503 before the first configuration; 404 for an unknown model; 400 when no provider of the model has the
-/// operation.
+/// operation; 403 when the client may use none of those that have it.
 pub fn route(live: &Live, call: &Call, node: &NodeId, now: WallTime) -> Result<Route, Refusal> {
     let known = live.known().ok_or_else(not_ready)?;
     let resolved = known
@@ -139,10 +143,16 @@ pub fn route(live: &Live, call: &Call, node: &NodeId, now: WallTime) -> Result<R
     if resolved.set.candidates.is_empty() {
         return Err(incapable(call));
     }
+    let only = call.caller.providers();
+    let allowed = |candidate: &Candidate| only.contains(&candidate.target.provider);
+    if !only.is_empty() && !resolved.set.candidates.iter().any(allowed) {
+        return Err(not_allowed(call));
+    }
     let mut decided = Decided {
         outlook: known.outlook(),
         ticket: resolved.draw_ticket(),
         session: call.session,
+        caller: call.caller.clone(),
         streaming: matches!(call.delivery, Delivery::Stream(_)),
         cut_off: live.is_cut_off(),
         at: now,
@@ -164,6 +174,17 @@ fn not_ready() -> Refusal {
         ..Refusal::new(ErrorClass::Overloaded, "this node has no configuration yet: try again shortly")
             .with_code(NOT_READY)
     }
+}
+
+fn not_allowed(call: &Call) -> Refusal {
+    let (only, name) = (call.caller.providers(), call.caller.name().map_or("", ClientName::as_str));
+    let only: Vec<&str> = only.iter().map(ProviderName::as_str).collect();
+    let message = format!(
+        "none of the providers that client {name} may use ({}) serves the model `{}`: use another model",
+        only.join(", "),
+        call.model
+    );
+    Refusal::new(ErrorClass::Permission, message).with_code("provider_not_allowed").with_param(Some("model"))
 }
 
 fn incapable(call: &Call) -> Refusal {

@@ -80,6 +80,14 @@ impl Sealer {
         Self { key: mac.finalize().into_bytes().into() }
     }
 
+    /// Gives the one for what passes between the provider and one client of the gateway: nobody else's envelopes open.
+    pub fn of_client(&self, client: &str) -> Self {
+        let mut mac = keyed(&self.key);
+        mac.update(b"client\0");
+        mac.update(client.as_bytes());
+        Self { key: mac.finalize().into_bytes().into() }
+    }
+
     /// Puts `state` into an envelope.
     pub fn seal(&self, state: &State) -> String {
         let content = crate::json::to_bytes(&Content {
@@ -191,6 +199,16 @@ mod tests {
         assert_eq!(sealer.open(&sealed), Some(state()));
         assert_eq!(Sealer::new("other", b"secret").open(&sealed), None);
         assert_eq!(Sealer::new("gem", b"another").open(&sealed), None);
+    }
+
+    #[test]
+    fn what_was_sealed_for_one_client_is_opened_for_no_other() {
+        let provider = Sealer::new("gem", b"secret");
+        let sealed = provider.of_client("ci").seal(&state());
+        assert_eq!(provider.of_client("ci").open(&sealed), Some(state()));
+        assert_eq!(provider.of_client("web").open(&sealed), None);
+        assert_eq!(provider.open(&sealed), None);
+        assert_eq!(provider.of_client("ci").open(&provider.seal(&state())), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::{
 use bytes::Bytes;
 use cliproxy_dialects::{
     Framing,
+    envelope::Sealer,
     form::{Losses, Refused},
     translate::{Ids, Notes, ReplyContext, Target, echo, encode_count, encode_embed, encode_request},
 };
@@ -67,13 +68,18 @@ impl Prepared {
             return Ok(Self { pick, slot, choice, upstream, written: None, reading: Reading::Pass });
         };
         let traits = ModelTraits::of(choice.target.model.as_str(), &upstream.provider.traits);
+        // What one client was given in an envelope is of no use to another.
+        let sealer = match call.caller.name() {
+            Some(client) => upstream.sealer.of_client(client.as_str()),
+            None => upstream.sealer.clone(),
+        };
         let target = Target {
             dialect,
             model: choice.target.model.as_str(),
             traits: &traits,
             profile: &upstream.profile,
             policy: pen.policy,
-            sealer: &upstream.sealer,
+            sealer: &sealer,
             credential: choice.credential.as_str(),
         };
         let (body, notes) = match (&*formed, call.operation) {
@@ -82,7 +88,7 @@ impl Prepared {
             (Formed::Generate(request), _) => encode_request(request, &target)?,
         };
         let anthropic_version = notes.anthropic_version;
-        let reading = reading(call, &upstream, &choice, dialect, formed, notes, pen);
+        let reading = reading(call, sealer, &choice, dialect, formed, notes, pen);
         let written = Written { dialect, body, anthropic_version };
         Ok(Self { pick, slot, choice, upstream, written: Some(written), reading })
     }
@@ -133,7 +139,7 @@ impl Prepared {
 
 fn reading(
     call: &Call,
-    upstream: &Upstream,
+    sealer: Sealer,
     choice: &Choice,
     dialect: Dialect,
     formed: Arc<Formed>,
@@ -161,7 +167,7 @@ fn reading(
         model: call.model.as_str().to_owned(),
         upstream_model: choice.target.model.as_str().to_owned(),
         credential: choice.credential.as_str().to_owned(),
-        sealer: upstream.sealer.clone(),
+        sealer,
         ids: Ids::new(pen.random),
         created: pen.now.0.div_euclid(1_000),
         shows_reasoning: ReplyContext::shows_reasoning(request),

@@ -97,7 +97,7 @@ impl Search {
     /// are out for now.
     pub(super) fn nothing(self, call: &Call, route: &Route, now: WallTime) -> Nothing {
         let excluded = route.decided.nothing_tried(self.left_out);
-        let passes = excluded.iter().any(|excluded| excluded.reason != Exclusion::Capability);
+        let passes = excluded.iter().any(|excluded| !excluded.reason.is_lasting());
         match self.refused {
             Some(refused) if !passes => Nothing::Refused(refused),
             _ => Nothing::Unavailable(unavailable(&call.model, &route.decided, excluded, now)),

@@ -1,6 +1,6 @@
 //! `GET /v1/models` and `/v1beta/models`: what a client can ask for, in its dialect.
 
-use crate::refusal::Refusal;
+use crate::{authenticate::Caller, refusal::Refusal};
 use bytes::Bytes;
 use cliproxy_dialects::models::{ModelEntry, list, one};
 use cliproxy_domain::{Dialect, ErrorClass, Snapshot};
@@ -9,17 +9,25 @@ use cliproxy_engine::known_models;
 /// When the entries claim to have been made: the SDKs' types need a number, and no provider was asked.
 const CREATED: i64 = 1_700_000_000;
 
-/// Lists aliases and literal model names, or one of them by its id. Any client may ask for any of them, whatever API
-/// their providers speak.
+/// Lists aliases and literal model names that the caller may ask for, or one of them by its id, whatever API their
+/// providers speak.
 ///
 /// # Errors
 /// 404 when `id` is not among them.
-pub fn models(snapshot: &Snapshot, dialect: Dialect, id: Option<&str>) -> Result<Bytes, Refusal> {
+pub fn models(
+    snapshot: &Snapshot,
+    caller: &Caller,
+    dialect: Dialect,
+    id: Option<&str>,
+) -> Result<Bytes, Refusal> {
     let known = known_models(snapshot);
     let entries: Vec<_> = known
         .iter()
         .filter_map(|(name, providers)| {
-            let owner = providers.first()?;
+            if !caller.may_ask_for(name, snapshot) {
+                return None;
+            }
+            let owner = providers.iter().find(|provider| caller.may_use(provider))?;
             Some(ModelEntry { id: name.as_str(), owner: owner.as_str(), created: CREATED })
         })
         .collect();

@@ -13,7 +13,7 @@ const MOST_TOLD: usize = 20;
 /// 503; with the soonest end, rounded up to a second, where one is known. What can never take the request is told, and
 /// does not count.
 pub fn unavailable(model: &ModelName, decided: &Decided, excluded: &[Excluded], now: WallTime) -> Refusal {
-    let may_come_back = || excluded.iter().filter(|excluded| excluded.reason != Exclusion::Capability);
+    let may_come_back = || excluded.iter().filter(|excluded| !excluded.reason.is_lasting());
     let limited = |excluded: &Excluded| excluded.cause == Some(CooldownCause::RateLimit);
     let only_rate_limits = may_come_back().next().is_some() && may_come_back().all(limited);
     let class = if only_rate_limits { ErrorClass::RateLimit } else { ErrorClass::Overloaded };

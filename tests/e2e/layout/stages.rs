@@ -4,7 +4,7 @@ use super::{nothing_wrong, root, sources};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The stages of the data plane in the order in which a request meets them. Each may name those before it.
-const STAGES: [&str; 6] = ["authenticate", "decode", "route", "attempt", "encode", "account"];
+const STAGES: [&str; 7] = ["authenticate", "decode", "admit", "route", "attempt", "encode", "account"];
 
 /// What every stage may name: why a request is refused, what the node knows, where providers are.
 const BELOW_THE_STAGES: [&str; 3] = ["refusal", "live", "upstream"];

@@ -1,9 +1,10 @@
 use super::*;
+use crate::authenticate::Caller;
 use crate::decode::Delivery;
 use crate::upstream::Upstreams;
 use cliproxy_dialects::peek;
 use cliproxy_domain::{CooldownDurations, Credential, HealthCheck, Operation, Provider, Snapshot, Timeouts};
-use cliproxy_host::{Clock as _, SystemClock, SystemNet};
+use cliproxy_host::{Clock as _, Peer, SystemClock, SystemNet};
 use std::sync::Arc;
 
 fn upstream(kind: ProviderKind, base_url: &str) -> Arc<Upstream> {
@@ -32,6 +33,7 @@ fn upstream(kind: ProviderKind, base_url: &str) -> Arc<Upstream> {
 fn call(dialect: Dialect, path: UpstreamPath, body: &'static str) -> Call {
     let spans = body.find("\"asked\"").map(|at| at..at + 7).into_iter().collect();
     Call {
+        caller: Caller::anonymous(Peer { address: ([127, 0, 0, 1], 1).into() }),
         id: "req-1".into(),
         started: SystemClock.now(),
         dialect,
