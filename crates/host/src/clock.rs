@@ -14,6 +14,12 @@ pub trait Clock: Send + Sync + 'static {
     /// Gives the monotonic time.
     fn now(&self) -> Instant;
 
+    /// Gives the monotonic time with that in which the machine was suspended: what is granted for a while ends also
+    /// when the machine sleeps through it. Not for timers, which stand still meanwhile.
+    fn passed(&self) -> Instant {
+        self.now()
+    }
+
     /// Gives the wall-clock time, which may step in either direction.
     fn wall(&self) -> WallTime;
 }
@@ -26,6 +32,11 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the seam that the ban points to")]
     fn now(&self) -> Instant {
         tokio::time::Instant::now().into_std()
+    }
+
+    fn passed(&self) -> Instant {
+        let now = self.now();
+        now.checked_add(steady::suspended()).unwrap_or(now)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the seam that the ban points to")]

@@ -26,11 +26,25 @@ pub trait Disk: Send + Sync + 'static {
     /// Lists the files, sorted.
     fn list(&self) -> io::Result<Vec<String>>;
 
+    /// Opens a file to overwrite parts of it in place; it is made, or emptied when it is there.
+    fn pages(&self, name: &str) -> io::Result<Box<dyn Pages>>;
+
+    /// Names the run of the machine. What was written in place is whole after the process has died, but not after the
+    /// machine has: it may be trusted as long as this name is the same. `None` when that cannot be told.
+    fn boot(&self) -> Option<String>;
+
     /// Tells whether calls wait for a device. What is in memory is called in place, so that a simulation needs no other
     /// thread.
     fn blocks(&self) -> bool {
         true
     }
+}
+
+/// A file that is overwritten in place. A write is in the file when the call returns, also if the process is killed
+/// then; nothing waits for a device, and nothing is promised of a machine that fails.
+pub trait Pages: Send + Sync + 'static {
+    /// Overwrites `bytes` at `offset`, or adds them at the end.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 }
 
 /// A folder on the machine's disk, made when first written to.
@@ -92,6 +106,24 @@ impl Disk for SystemDisk {
         names.sort();
         Ok(names)
     }
+
+    fn pages(&self, name: &str) -> io::Result<Box<dyn Pages>> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        fs::create_dir_all(&self.folder)?;
+        let path = self.folder.join(name);
+        Ok(Box::new(fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?))
+    }
+
+    fn boot(&self) -> Option<String> {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(boot.trim().to_owned()).filter(|boot| !boot.is_empty())
+    }
+}
+
+impl Pages for fs::File {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        std::os::unix::fs::FileExt::write_all_at(self, bytes, offset)
+    }
 }
 
 /// Files in memory, for tests and simulation. Clones share them, as a restarted process shares its disk.
@@ -135,8 +167,41 @@ impl Disk for MemoryDisk {
         Ok(self.files().keys().cloned().collect())
     }
 
+    fn pages(&self, name: &str) -> io::Result<Box<dyn Pages>> {
+        self.write(name, &[])?;
+        Ok(Box::new(MemoryPages { disk: self.clone(), name: name.to_owned() }))
+    }
+
+    fn boot(&self) -> Option<String> {
+        Some("memory".to_owned())
+    }
+
     fn blocks(&self) -> bool {
         false
+    }
+}
+
+struct MemoryPages {
+    disk: MemoryDisk,
+    name: String,
+}
+
+/// A full disk takes what overwrites, and nothing that makes the file longer. A file that was removed is written to
+/// without anybody seeing it.
+impl Pages for MemoryPages {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let start = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let end = start.checked_add(bytes.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        let mut files = self.disk.files();
+        let Some(file) = files.get_mut(&self.name) else { return Ok(()) };
+        if end > file.len() {
+            if self.disk.full.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            file.resize(end, 0);
+        }
+        file[start..end].copy_from_slice(bytes);
+        Ok(())
     }
 }
 
@@ -152,6 +217,12 @@ mod tests {
         disk.write("a", b"one").unwrap();
         assert_eq!(disk.list().unwrap(), ["a", "b"]);
         assert_eq!(disk.read("a").unwrap().unwrap(), b"one");
+        let pages = disk.pages("b").unwrap();
+        pages.write_at(2, b"cd").unwrap();
+        pages.write_at(0, b"ab").unwrap();
+        pages.write_at(1, b"x").unwrap();
+        assert_eq!(disk.read("b").unwrap().unwrap(), b"axcd", "what was there before is gone");
+        assert_eq!(disk.boot(), disk.boot());
         disk.remove("a").unwrap();
         disk.remove("a").unwrap();
         assert_eq!(disk.read("a").unwrap(), None);
@@ -166,6 +237,17 @@ mod tests {
     #[test]
     fn memory_keeps_files() {
         keeps_files(&MemoryDisk::default());
+    }
+
+    #[test]
+    fn a_full_disk_takes_what_overwrites_and_nothing_longer() {
+        let disk = MemoryDisk::default();
+        let pages = disk.pages("a").unwrap();
+        pages.write_at(0, b"1").unwrap();
+        disk.fill(true);
+        pages.write_at(0, b"2").unwrap();
+        assert_eq!(pages.write_at(1, b"3").unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(disk.read("a").unwrap().unwrap(), b"2");
     }
 
     #[test]

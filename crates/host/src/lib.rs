@@ -14,7 +14,7 @@ pub mod serve;
 pub mod tls;
 
 pub use clock::{Clock, SteadyClock, SystemClock};
-pub use disk::{Disk, MemoryDisk, SystemDisk};
+pub use disk::{Disk, MemoryDisk, Pages, SystemDisk};
 pub use entropy::Entropy;
 pub use net::{Connection, Listener, Net, SystemNet};
 pub use serve::{Peer, ServeOptions, serve, serve_tls};

@@ -35,6 +35,16 @@ pub fn uptime() -> Duration {
     Duration::new(u64::try_from(passed.tv_sec).unwrap_or(0), u32::try_from(passed.tv_nsec).unwrap_or(0))
 }
 
+/// Gives how long the machine was suspended since it began.
+pub(super) fn suspended() -> Duration {
+    let running = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let running = Duration::new(
+        u64::try_from(running.tv_sec).unwrap_or(0),
+        u32::try_from(running.tv_nsec).unwrap_or(0),
+    );
+    uptime().saturating_sub(running)
+}
+
 impl<C: Clock, U: Fn() -> Duration + Send + Sync + 'static> SteadyClock<C, U> {
     /// Starts from what `beneath` says now. `uptime` gives how much time has passed since whenever: for a machine that
     /// may be suspended [`uptime`], as the calendar goes on meanwhile and the monotonic clock does not.
@@ -61,6 +71,10 @@ impl<C: Clock, U: Fn() -> Duration + Send + Sync + 'static> SteadyClock<C, U> {
 impl<C: Clock, U: Fn() -> Duration + Send + Sync + 'static> Clock for SteadyClock<C, U> {
     fn now(&self) -> Instant {
         self.beneath.now()
+    }
+
+    fn passed(&self) -> Instant {
+        self.beneath.passed()
     }
 
     fn wall(&self) -> WallTime {
