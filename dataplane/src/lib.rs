@@ -14,7 +14,7 @@
 //! | [`account`] | ledger rows | usage, metrics, the access log, hang-ups |
 //!
 //! [`pipeline`] is the only place that names them all. Beside the path: [`live`] is what the node knows now,
-//! [`sync`] keeps that true and reports upwards, [`probe`] asks providers whether they are well, [`failover`] is what nodes
+//! [`purse`] what it holds of limits, [`sync`] keeps that true and reports upwards, [`probe`] asks providers whether they are well, [`failover`] is what nodes
 //! do for each other, [`ops`] answers operators.
 #![deny(missing_docs)]
 
@@ -31,6 +31,7 @@ pub mod node;
 pub mod ops;
 pub mod pipeline;
 pub mod probe;
+pub mod purse;
 pub mod refusal;
 pub mod route;
 pub mod sync;

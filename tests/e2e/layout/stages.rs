@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The stages of the data plane in the order in which a request meets them. Each may name those before it.
 const STAGES: [&str; 7] = ["authenticate", "decode", "admit", "route", "attempt", "encode", "account"];
 
-/// What every stage may name: why a request is refused, what the node knows, where providers are.
-const BELOW_THE_STAGES: [&str; 3] = ["refusal", "live", "upstream"];
+/// What every stage may name: why a request is refused, what the node knows, what it holds of limits, where providers are.
+const BELOW_THE_STAGES: [&str; 4] = ["refusal", "live", "purse", "upstream"];
 
 /// What the other modules of the data plane may name. `pipeline` and `node` put the rest together.
-const BESIDE_THE_STAGES: [(&str, &[&str]); 10] = [
+const BESIDE_THE_STAGES: [(&str, &[&str]); 11] = [
     ("refusal", &[]),
+    ("purse", &[]),
     // A provider's request is made from the call.
     ("upstream", &["decode"]),
     ("live", &["upstream"]),
@@ -19,9 +20,9 @@ const BESIDE_THE_STAGES: [(&str, &[&str]); 10] = [
     ("listen", &["account", "ops", "pipeline"]),
     // What it hands on is a call as it came.
     ("failover", &["decode", "live", "sync", "upstream"]),
-    ("ops", &["account", "failover", "live", "probe", "sync"]),
+    ("ops", &["account", "failover", "live", "probe", "purse", "sync"]),
     ("probe", &["live", "ops", "sync", "upstream"]),
-    ("sync", &["account", "live", "ops", "probe"]),
+    ("sync", &["account", "live", "ops", "probe", "purse"]),
     ("pipeline", ANY),
     ("node", ANY),
 ];

@@ -1,0 +1,159 @@
+//! How much may be used: the share while it holds, and what is left of it when no control plane is heard.
+
+use crate::purse::millis;
+use cliproxy_domain::{LossMode, RateGrant, UpstreamLimit};
+use std::{
+    sync::atomic::{
+        AtomicBool, AtomicU64,
+        Ordering::{Relaxed, SeqCst},
+    },
+    time::Duration,
+};
+
+/// How long after its share has ended a node begins to use its safe share, where that is more: by then the books have
+/// noticed its silence, and what others used of it is no longer of the last minute.
+const RAMP_MS: u64 = 75_000;
+
+/// A refusal by the provider leaves so much of the capacity, in millionths; each second so much comes back.
+const LEFT: u64 = 700_000;
+const BACK_A_SECOND: u64 = 20_000;
+const FULL: u64 = 1_000_000;
+/// The least of it, so that it can be found out that the provider answers again.
+const LEAST: u64 = 50_000;
+
+/// What ends a share that does not end.
+const NEVER: u64 = u64::MAX;
+
+#[derive(Debug)]
+pub(super) struct Capacity {
+    limit: AtomicU64,
+    share: AtomicU64,
+    /// When the share ends, in milliseconds since the rate was made; 0 when there never was one.
+    ends: AtomicU64,
+    safe_share: AtomicU64,
+    on_loss: LossMode,
+    cut_off: AtomicBool,
+    /// What may be used in all until the provider's window is full again, and when that is.
+    bound: AtomicU64,
+    bound_ends: AtomicU64,
+    /// The factor after the last refusal, in millionths, below its time.
+    slowed: AtomicU64,
+}
+
+impl Capacity {
+    pub(super) fn new(limit: u64, on_loss: LossMode, safe_share: u64) -> Self {
+        Self {
+            limit: AtomicU64::new(limit),
+            share: AtomicU64::new(0),
+            ends: AtomicU64::new(0),
+            safe_share: AtomicU64::new(safe_share),
+            on_loss,
+            cut_off: AtomicBool::new(false),
+            bound: AtomicU64::new(0),
+            bound_ends: AtomicU64::new(0),
+            slowed: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn alone(limit: u64, share: u64) -> Self {
+        let capacity = Self::new(limit, LossMode::Strict, 0);
+        capacity.share.store(share, SeqCst);
+        capacity.ends.store(NEVER, SeqCst);
+        capacity
+    }
+
+    pub(super) fn limit(&self) -> u64 {
+        self.limit.load(Relaxed)
+    }
+
+    /// Tells whether the node goes by a share, or by what it does without one.
+    pub(super) fn is_known(&self, at: u64) -> bool {
+        at < self.ends.load(SeqCst) || self.kept(at) > 0
+    }
+
+    /// Gives how much longer the share holds; none when it does not end.
+    pub(super) fn ends_in(&self, at: u64) -> Option<Duration> {
+        let ends = self.ends.load(Relaxed);
+        (ends != NEVER).then(|| Duration::from_millis(ends.saturating_sub(at)))
+    }
+
+    /// Gives what may be used.
+    pub(super) fn now(&self, at: u64) -> u64 {
+        let share = self.kept(at);
+        let slowed = u64::try_from(u128::from(share) * u128::from(self.factor(at)) / u128::from(FULL));
+        let mut capacity = slowed.unwrap_or(share).max(share.min(1));
+        if at < self.bound_ends.load(Relaxed) {
+            capacity = capacity.min(self.bound.load(Relaxed));
+        }
+        capacity
+    }
+
+    /// Gives what the control plane has to reckon with.
+    pub(super) fn kept(&self, at: u64) -> u64 {
+        let (share, ends) = (self.share.load(SeqCst), self.ends.load(SeqCst));
+        if at < ends {
+            return share;
+        }
+        let safe = self.safe_share.load(Relaxed);
+        let known = ends > 0;
+        match self.on_loss {
+            // Before the first word it is waited for, if there is anybody to say it.
+            _ if !known && !self.cut_off.load(Relaxed) => 0,
+            LossMode::Strict => 0,
+            LossMode::Optimistic => u64::MAX,
+            LossMode::Safe if known && at < ends.saturating_add(RAMP_MS) => share.min(safe),
+            LossMode::Safe => safe,
+        }
+    }
+
+    /// Takes a share, counted from `sent`. Tells whether it is less than before.
+    pub(super) fn grant(&self, grant: &RateGrant, sent: u64) -> bool {
+        self.limit.store(grant.limit, Relaxed);
+        self.safe_share.store(grant.safe_share, Relaxed);
+        let before = self.share.load(SeqCst);
+        let ends = sent.saturating_add(millis(grant.ttl));
+        // What holds longer or is more comes last: nobody sees the old share with the new end.
+        if grant.share < before {
+            self.share.store(grant.share, SeqCst);
+            self.ends.store(ends, SeqCst);
+        } else {
+            self.ends.store(ends, SeqCst);
+            self.share.store(grant.share, SeqCst);
+        }
+        grant.share < before
+    }
+
+    /// Lowers the share to `most`.
+    pub(super) fn shrink(&self, most: u64) {
+        self.share.fetch_min(most, SeqCst);
+    }
+
+    pub(super) fn set_cut_off(&self, cut_off: bool) {
+        self.cut_off.store(cut_off, Relaxed);
+    }
+
+    /// Takes the provider's word on what is left for all nodes: of that this one has a part like its part of the limit.
+    pub(super) fn bound(&self, said: &UpstreamLimit, used: u64, at: u64) {
+        let (share, limit) = (self.share.load(Relaxed), self.limit.load(Relaxed).max(1));
+        let part = u128::from(said.remaining) * u128::from(share.min(limit));
+        let left = u64::try_from(part.div_ceil(u128::from(limit))).unwrap_or(u64::MAX);
+        self.bound.store(used.saturating_add(left), Relaxed);
+        self.bound_ends.store(at.saturating_add(millis(said.resets_in.saturating_sub(said.age))), Relaxed);
+    }
+
+    /// Takes note of a refusal by the provider.
+    pub(super) fn slow_down(&self, at: u64) {
+        let factor = (self.factor(at) * LEFT / FULL).max(LEAST);
+        self.slowed.store(at << 20 | factor.min(FULL - 1), Relaxed);
+    }
+
+    fn factor(&self, at: u64) -> u64 {
+        let slowed = self.slowed.load(Relaxed);
+        if slowed == 0 {
+            return FULL;
+        }
+        let (since, factor) = (slowed >> 20, slowed & 0xf_ffff);
+        let back = at.saturating_sub(since).saturating_mul(BACK_A_SECOND) / 1_000;
+        factor.saturating_add(back).min(FULL)
+    }
+}
