@@ -159,7 +159,7 @@ impl Witness for Accounts {
         handles.tokens(usage.input, usage.output);
         let mut counts = counts(outcome, took);
         counts.retried = u64::from(attempted.number > 1);
-        self.ledger.add(subject(attempted), counts, usage);
+        self.ledger.add(subject(attempted).into(), counts, usage, 0);
         match outcome {
             AttemptOutcome::Answered => handles.attempt("success"),
             AttemptOutcome::Cancelled => handles.attempt(CLIENT_GONE),

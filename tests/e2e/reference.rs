@@ -120,7 +120,7 @@ fn described() -> [(&'static str, BTreeSet<String>, &'static str); 4] {
 #[test]
 fn the_reference_names_every_column_of_the_usage() {
     let table =
-        include_str!("../../migrations/sqlite/0004_usage.sql").split("CREATE TABLE usage_1m (").nth(1);
+        include_str!("../../migrations/sqlite/0015_usage_client.sql").split("CREATE TABLE usage_1m (").nth(1);
     let lines = table.expect("the table").lines().skip(1).take_while(|line| !line.contains("PRIMARY KEY"));
     let columns: BTreeSet<String> =
         lines.filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect();

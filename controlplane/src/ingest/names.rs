@@ -6,7 +6,8 @@
 
 use crate::state::ActiveConfig;
 use cliproxy_domain::{
-    Batch, ConfigId, CredentialName, LedgerKey, LedgerRow, ModelName, ProviderName, WallTime,
+    Batch, ClientName, ConfigId, CredentialName, LedgerRow, ModelName, PriceVersion, ProviderName, UsageKey,
+    WallTime,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,13 +20,20 @@ const LONGEST: usize = 256;
 const OTHER: &str = "other";
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
+/// A provider, its credential and its model.
+type Called = (ProviderName, CredentialName, ModelName);
+
 /// The names that usage is counted under.
 #[derive(Default)]
 pub(super) struct Names {
     listed: Listed,
     /// The day, and what was counted apart in it without being listed.
     day: i64,
-    unlisted: BTreeSet<LedgerKey>,
+    unlisted: BTreeSet<Called>,
+    /// The prices of that day, and the clients that are not listed: nodes name those of a configuration, but it may be
+    /// an earlier one.
+    clients: BTreeSet<ClientName>,
+    prices: BTreeSet<PriceVersion>,
     /// Whether it was told that there is no place for more.
     told: bool,
 }
@@ -36,6 +44,7 @@ struct Listed {
     config: ConfigId,
     credentials: BTreeMap<ProviderName, BTreeSet<CredentialName>>,
     models: BTreeSet<(ProviderName, ModelName)>,
+    clients: BTreeSet<ClientName>,
 }
 
 impl Names {
@@ -49,7 +58,7 @@ impl Names {
         self.begin(active, now);
         let mut folded = 0;
         for batch in batches {
-            let own: Vec<LedgerKey> = batch.rows.iter().map(|row| self.place(&row.key)).collect();
+            let own: Vec<UsageKey> = batch.rows.iter().map(|row| self.place(&row.key)).collect();
             let moved = batch.rows.iter().zip(&own).filter(|(row, own)| row.key != **own).count();
             if moved == 0 {
                 continue;
@@ -72,6 +81,8 @@ impl Names {
         if day != self.day {
             (self.day, self.told) = (day, false);
             self.unlisted.clear();
+            self.clients.clear();
+            self.prices.clear();
         }
         if let Some(active) = active
             && active.id != self.listed.config
@@ -81,17 +92,43 @@ impl Names {
     }
 
     /// Gives the key that something is counted under.
-    fn place(&mut self, key: &LedgerKey) -> LedgerKey {
-        if self.listed.has(key) || self.unlisted.contains(key) {
-            return key.clone();
+    fn place(&mut self, key: &UsageKey) -> UsageKey {
+        let listed = &self.listed.clients;
+        let client = key.client.as_ref().map(|client| {
+            if listed.contains(client) {
+                client.clone()
+            } else {
+                name_of(&mut self.clients, client, client.as_str())
+            }
+        });
+        let price = key.price.as_ref().map(|price| name_of(&mut self.prices, price, price.as_str()));
+        let key = UsageKey { client, price, ..key.clone() };
+        if self.listed.has(&key) {
+            return key;
+        }
+        let called = (key.provider.clone(), key.credential.clone(), key.model.clone());
+        if self.unlisted.contains(&called) {
+            return key;
         }
         let names = [key.provider.as_str(), key.credential.as_str(), key.model.as_str()];
         if self.unlisted.len() < UNLISTED && names.iter().all(|name| name.len() <= LONGEST) {
-            self.unlisted.insert(key.clone());
-            return key.clone();
+            self.unlisted.insert(called);
+            return key;
         }
         self.listed.nearest(key)
     }
+}
+
+/// Gives the name that something is counted under: its own while there is place for it.
+fn name_of<N: Clone + Ord + From<&'static str>>(known: &mut BTreeSet<N>, name: &N, text: &str) -> N {
+    if known.contains(name) {
+        return name.clone();
+    }
+    if known.len() >= UNLISTED || text.len() > LONGEST {
+        return OTHER.into();
+    }
+    known.insert(name.clone());
+    name.clone()
 }
 
 impl Listed {
@@ -107,37 +144,37 @@ impl Listed {
         let targets = snapshot.models.values().flat_map(|alias| &alias.targets);
         let targets = targets.map(|target| (target.target.provider.clone(), target.target.model.clone()));
         listed.models.extend(targets);
+        listed.clients.extend(snapshot.clients.keys().cloned());
         listed
     }
 
-    fn has(&self, key: &LedgerKey) -> bool {
+    fn has(&self, key: &UsageKey) -> bool {
         self.has_credential(key) && self.models.contains(&(key.provider.clone(), key.model.clone()))
     }
 
-    fn has_credential(&self, key: &LedgerKey) -> bool {
+    fn has_credential(&self, key: &UsageKey) -> bool {
         self.credentials.get(&key.provider).is_some_and(|names| names.contains(&key.credential))
     }
 
     /// Gives a key that keeps what is listed.
-    fn nearest(&self, key: &LedgerKey) -> LedgerKey {
+    fn nearest(&self, key: UsageKey) -> UsageKey {
         if !self.credentials.contains_key(&key.provider) {
-            return LedgerKey { provider: OTHER.into(), credential: OTHER.into(), model: OTHER.into() };
+            return UsageKey { provider: OTHER.into(), credential: OTHER.into(), model: OTHER.into(), ..key };
         }
-        let credential = if self.has_credential(key) { key.credential.clone() } else { OTHER.into() };
+        let credential = if self.has_credential(&key) { key.credential.clone() } else { OTHER.into() };
         let is_listed = self.models.contains(&(key.provider.clone(), key.model.clone()));
         let model = if is_listed { key.model.clone() } else { OTHER.into() };
-        LedgerKey { provider: key.provider.clone(), credential, model }
+        UsageKey { credential, model, ..key }
     }
 }
 
 /// Adds up rows under the keys that they are given.
-fn summed(rows: impl Iterator<Item = (LedgerRow, LedgerKey)>) -> Vec<LedgerRow> {
-    let mut sums: BTreeMap<LedgerKey, LedgerRow> = BTreeMap::new();
+fn summed(rows: impl Iterator<Item = (LedgerRow, UsageKey)>) -> Vec<LedgerRow> {
+    let mut sums: BTreeMap<UsageKey, LedgerRow> = BTreeMap::new();
     for (row, key) in rows {
         match sums.get_mut(&key) {
             Some(sum) => {
-                sum.attempts += row.attempts;
-                sum.tokens += row.tokens;
+                sum.add(&row);
             }
             None => {
                 sums.insert(key.clone(), LedgerRow { key, ..row });

@@ -34,6 +34,7 @@ impl Operations {
             by: asked.by,
             provider: asked.provider.clone(),
             model: asked.model.clone(),
+            client: None,
             // One more tells whether there are more.
             limit: asked.limit.saturating_add(1),
         };
@@ -105,9 +106,9 @@ fn added(sums: &[UsageSum]) -> UsageCounts {
 fn entry(sum: UsageSum) -> UsageEntry {
     UsageEntry {
         at: sum.at,
-        provider: sum.provider,
-        credential: sum.credential,
-        model: sum.model,
+        provider: sum.of.provider,
+        credential: sum.of.credential,
+        model: sum.of.model,
         counts: UsageCounts::of(&sum.attempts, &sum.tokens),
     }
 }

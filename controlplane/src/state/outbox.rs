@@ -1,7 +1,7 @@
 //! What this replica's nodes said, until the other replicas are told.
 
 use cliproxy_domain::{
-    Batch, Hint, HintKey, LedgerKey, LedgerRow, ProbeReport, ProviderName, UrgentEvent, WallTime,
+    Batch, Hint, HintKey, LedgerRow, ProbeReport, ProviderName, UrgentEvent, UsageKey, WallTime,
 };
 use cliproxy_engine::health::Evidence;
 use cliproxy_proto::convert::replica::{HeardTraffic, Post, WindowSums};
@@ -36,7 +36,7 @@ struct Waiting {
     resigned: bool,
     events: VecDeque<(UrgentEvent, WallTime)>,
     /// By the minute, the second in which the window ended, and the key.
-    sums: BTreeMap<(WallTime, i64, LedgerKey), LedgerRow>,
+    sums: BTreeMap<(WallTime, i64, UsageKey), LedgerRow>,
     traffic: VecDeque<HeardTraffic>,
     probes: VecDeque<(ProbeReport, WallTime)>,
     passing: BTreeMap<HintKey, Hint>,
@@ -128,8 +128,7 @@ impl Waiting {
     fn add(&mut self, minute: WallTime, end: WallTime, row: &LedgerRow) {
         let key = (minute, end.0.div_euclid(1_000), row.key.clone());
         if let Some(sums) = self.sums.get_mut(&key) {
-            sums.attempts += row.attempts;
-            sums.tokens += row.tokens;
+            sums.add(row);
         } else if self.sums.len() < SUMS {
             self.sums.insert(key, row.clone());
         } else {

@@ -108,7 +108,7 @@ impl Running {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cliproxy_domain::{AttemptCounts, LedgerKey, ModelPattern, Price, QuotaReset, TokenUsage};
+    use cliproxy_domain::{AttemptCounts, LedgerKey, ModelPattern, Price, QuotaReset, TokenUsage, UsageKey};
     use std::time::Duration;
 
     const NOW: WallTime = WallTime(1_771_541_430_500);
@@ -124,9 +124,10 @@ mod tests {
 
     fn row(provider: &str) -> LedgerRow {
         LedgerRow {
-            key: LedgerKey { provider: provider.into(), credential: "main".into(), model: "m".into() },
+            key: LedgerKey { provider: provider.into(), credential: "main".into(), model: "m".into() }.into(),
             attempts: AttemptCounts { ok: 2, err_5xx: 1, ..Default::default() },
             tokens: TokenUsage { input: 70, output: 30, ..Default::default() },
+            cost_nanos: 0,
         }
     }
 
@@ -167,7 +168,7 @@ mod tests {
             ..PriceEntry::for_all(Price::new(5_000, 5_000), "config-1")
         };
         claude.prices.insert(0, dear);
-        let other = LedgerKey { model: "n".into(), ..row("claude").key };
+        let other = UsageKey { model: "n".into(), ..row("claude").key };
         quotas.follow(&claude, &[row("claude"), LedgerRow { key: other, ..row("claude") }], NOW);
         assert_eq!(quotas.used()[0].used, 500 + 100);
     }

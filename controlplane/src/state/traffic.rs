@@ -114,7 +114,7 @@ mod tests {
 
     fn rows(attempts: AttemptCounts) -> Vec<LedgerRow> {
         let key = LedgerKey { provider: "claude".into(), credential: "main".into(), model: "m".into() };
-        vec![LedgerRow { key, attempts, tokens: TokenUsage::default() }]
+        vec![LedgerRow { key: key.into(), attempts, tokens: TokenUsage::default(), cost_nanos: 0 }]
     }
 
     fn answered_once() -> Vec<LedgerRow> {

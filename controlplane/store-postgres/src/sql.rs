@@ -89,10 +89,10 @@ statements! {
         WHERE c.node_id = k.node_id AND c.incarnation = k.incarnation";
     MARKS = "SELECT rolled_to_ms, minutes_from_ms, purged_to_ms FROM usage_mark";
     ADD_MINUTES = concat!(
-        "INSERT INTO usage_1m AS counted (", counters!(), ", minute_ms, provider, credential, model, shard)
+        "INSERT INTO usage_1m AS counted (", counters!(), ", minute_ms, provider, credential, model, client, price_version, shard)
         SELECT * FROM unnest(", counter_arrays!(), ",
-            $19::bigint[], $20::text[], $21::text[], $22::text[], $23::bigint[])
-        ON CONFLICT (minute_ms, provider, credential, model, shard) DO UPDATE SET ", add_counters!()
+            $20::bigint[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::bigint[])
+        ON CONFLICT (minute_ms, provider, credential, model, client, price_version, shard) DO UPDATE SET ", add_counters!()
     );
     ADD_HOURS = add_to_period!("usage_1h", "hour_ms");
     ADD_DAYS = add_to_period!("usage_1d", "day_ms");
@@ -100,13 +100,13 @@ statements! {
     /// Of the hours that lie within the range ($3 is the first that may, $4 the end of the last) their rows, if they are
     /// rolled up; of the rest the minutes, where they are not forgotten.
     USAGE = sum_by_key!(concat!(
-        "SELECT provider, credential, model, ", counters!(), " FROM usage_1m
+        "SELECT provider, credential, model, client, price_version, ", counters!(), " FROM usage_1m
         WHERE minute_ms >= greatest($1::bigint, (SELECT minutes_from_ms FROM usage_mark)) AND minute_ms < least($2::bigint, $3::bigint)
-        UNION ALL SELECT provider, credential, model, ", counters!(), " FROM usage_1m
+        UNION ALL SELECT provider, credential, model, client, price_version, ", counters!(), " FROM usage_1m
         WHERE minute_ms >= greatest($3::bigint, (SELECT minutes_from_ms FROM usage_mark),
                 least($4::bigint, (SELECT rolled_to_ms FROM usage_mark)))
             AND minute_ms < $2
-        UNION ALL SELECT provider, credential, model, ", counters!(), " FROM usage_1h
+        UNION ALL SELECT provider, credential, model, client, price_version, ", counters!(), " FROM usage_1h
         WHERE hour_ms >= $1 AND hour_ms < least($2::bigint, (SELECT rolled_to_ms FROM usage_mark))
             AND (hour_ms < $4 OR hour_ms < (SELECT minutes_from_ms FROM usage_mark))"
     ));

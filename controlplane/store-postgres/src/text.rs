@@ -7,8 +7,11 @@ use std::borrow::Cow;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// How long the text of a column in a key may be, in bytes: a row of an index has room for 2,704, and keys have up to
-/// three such columns.
+/// three such columns, and two of [`MAX_NAME`].
 const MAX_KEY: usize = 800;
+
+/// How long the names of clients and of states of prices may be, which the configuration keeps shorter.
+const MAX_NAME: usize = 100;
 
 /// What stands at the end of a text that was cut: a mark, and the hash of the whole in hexadecimal.
 const CUT: usize = '…'.len_utf8() + 16;
@@ -20,10 +23,19 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
 
 /// Gives a text as a column of a key can hold it: also one that is too long is cut, to one that no other has.
 pub(crate) fn key(text: &str) -> Cow<'_, str> {
-    if text.len() <= MAX_KEY {
+    cut(text, MAX_KEY)
+}
+
+/// As [`key`], for the columns that have room for a name alone.
+pub(crate) fn name(text: &str) -> Cow<'_, str> {
+    cut(text, MAX_NAME)
+}
+
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
         return plain(text);
     }
-    let begin = &text[..text.floor_char_boundary(MAX_KEY - CUT)];
+    let begin = &text[..text.floor_char_boundary(most - CUT)];
     Cow::Owned(format!("{}…{:016x}", plain(begin), xxh3_64(text.as_bytes())))
 }
 
@@ -46,6 +58,7 @@ mod tests {
         for text in ["", "claude", "ключ \"/\\'\u{1b}\n"] {
             assert!(matches!(plain(text), Cow::Borrowed(same) if same == text));
             assert!(matches!(key(text), Cow::Borrowed(same) if same == text));
+            assert!(matches!(name(text), Cow::Borrowed(same) if same == text));
         }
     }
 
@@ -63,8 +76,10 @@ mod tests {
             assert_eq!(plain(text), text.as_str());
         }
         assert_ne!(key(&one), key(&other));
+        assert_ne!(name(&one), name(&other));
+        assert!(name(&one).len() <= MAX_NAME + 2);
         assert!(key(&format!("\0{one}")).starts_with('\u{fffd}'));
         let many = "\0".repeat(5_000);
-        assert!(3 * key(&many).len() < 8_000);
+        assert!(3 * key(&many).len() + 2 * name(&many).len() < 8_000);
     }
 }

@@ -1,9 +1,11 @@
 //! What was used, as it is asked for.
 
 use crate::{fault::Fault, sql, text};
-use cliproxy_domain::{CredentialName, LedgerKey, LedgerRow, ModelName, ProviderName, WallTime};
+use cliproxy_domain::{
+    ClientName, CredentialName, LedgerRow, ModelName, PriceVersion, ProviderName, UsageKey, WallTime,
+};
 use cliproxy_store::{
-    UsagePeriod, UsageQuery, UsageSum,
+    UsageOf, UsagePeriod, UsageQuery, UsageSum,
     ledger::{COUNTERS, Sums},
 };
 use sqlx::{PgConnection, Row, postgres::PgRow};
@@ -39,12 +41,19 @@ pub(crate) async fn late(
 }
 
 fn of_key(row: &PgRow) -> Result<LedgerRow, Fault> {
-    let key = LedgerKey {
+    let key = UsageKey {
         provider: ProviderName::new(row.try_get::<String, _>(0)?),
         credential: CredentialName::new(row.try_get::<String, _>(1)?),
         model: ModelName::new(row.try_get::<String, _>(2)?),
+        client: named(row, 3)?.map(ClientName::from),
+        price: named(row, 4)?.map(PriceVersion::from),
     };
-    Ok(counters(row, 3)?.into_row(key))
+    Ok(counters(row, 5)?.into_row(key))
+}
+
+/// Reads a name that may be none: then it is empty, and absent where all are summed.
+fn named(row: &PgRow, column: usize) -> Result<Option<String>, Fault> {
+    Ok(row.try_get::<Option<String>, _>(column)?.filter(|name| !name.is_empty()))
 }
 
 pub(crate) async fn by_period(
@@ -62,8 +71,11 @@ pub(crate) async fn by_period(
         .bind(query.by.providers())
         .bind(query.by.credential)
         .bind(query.by.model)
+        .bind(query.by.client)
+        .bind(query.by.price)
         .bind(query.provider.as_ref().map(|name| text::key(name.as_str())))
         .bind(query.model.as_ref().map(|name| text::key(name.as_str())))
+        .bind(query.client.as_ref().map(|name| text::name(name.as_str())))
         .bind(i64::from(query.limit))
         .fetch_all(connection)
         .await?;
@@ -71,14 +83,19 @@ pub(crate) async fn by_period(
 }
 
 fn of_period(row: &PgRow) -> Result<UsageSum, Fault> {
-    let sums = counters(row, 4)?;
+    let sums = counters(row, 6)?;
     Ok(UsageSum {
         at: WallTime(row.try_get(0)?),
-        provider: row.try_get::<Option<String>, _>(1)?.map(ProviderName::from),
-        credential: row.try_get::<Option<String>, _>(2)?.map(CredentialName::from),
-        model: row.try_get::<Option<String>, _>(3)?.map(ModelName::from),
+        of: UsageOf {
+            provider: row.try_get::<Option<String>, _>(1)?.map(ProviderName::from),
+            credential: row.try_get::<Option<String>, _>(2)?.map(CredentialName::from),
+            model: row.try_get::<Option<String>, _>(3)?.map(ModelName::from),
+            client: named(row, 4)?.map(ClientName::from),
+            price: named(row, 5)?.map(PriceVersion::from),
+        },
         attempts: sums.attempts(),
         tokens: sums.tokens(),
+        cost_nanos: sums.cost_nanos(),
     })
 }
 

@@ -21,9 +21,11 @@ fn report(node: usize, seq: Option<u64>) -> Vec<NodeBatches> {
             provider: "claude".into(),
             credential: format!("node {node}").into(),
             model: format!("model {model}").into(),
-        },
+        }
+        .into(),
         attempts: AttemptCounts { ok: u64::from(model == 0), ..AttemptCounts::default() },
         tokens: TokenUsage { input: if model == 0 { seq } else { 0 }, ..TokenUsage::default() },
+        cost_nanos: 0,
     };
     let batch = |seq: u64| Batch {
         incarnation: Incarnation(1),

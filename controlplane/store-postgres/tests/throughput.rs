@@ -27,9 +27,11 @@ fn group(first: u64, nodes: u64, seq: u64) -> Vec<NodeBatches> {
             provider: "claude".into(),
             credential: format!("credential {node}").into(),
             model: format!("model {key}").into(),
-        },
+        }
+        .into(),
         attempts: AttemptCounts { ok: 1, latency_us: 900_000, ..AttemptCounts::default() },
         tokens: TokenUsage { input: 2_000, output: 300, ..TokenUsage::default() },
+        cost_nanos: 0,
     };
     let report = |node: u64| NodeBatches {
         node: format!("node {node}").into(),

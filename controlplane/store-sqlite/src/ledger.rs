@@ -1,7 +1,7 @@
 //! The ledger: what is counted, and the cursors of those who report it.
 
 use crate::{fault::Fault, sql};
-use cliproxy_domain::{Seq, WallTime};
+use cliproxy_domain::{ClientName, PriceVersion, Seq, WallTime};
 use cliproxy_store::{
     Cursor, NodeBatches,
     ledger::{self, Books, CellKey, CursorKey, Marks, PeriodKey, Position, Settled, Sums},
@@ -80,6 +80,8 @@ async fn add_to_minute(connection: &mut SqliteConnection, key: &CellKey, sums: &
         .bind(key.ledger.provider.as_str())
         .bind(key.ledger.credential.as_str())
         .bind(key.ledger.model.as_str())
+        .bind(key.ledger.client.as_ref().map_or("", ClientName::as_str))
+        .bind(key.ledger.price.as_ref().map_or("", PriceVersion::as_str))
         .bind(i64::from(key.shard));
     for counter in sums.as_signed() {
         query = query.bind(counter);
@@ -99,7 +101,9 @@ pub(crate) async fn add_to_period(
         .bind(key.at.0)
         .bind(key.ledger.provider.as_str())
         .bind(key.ledger.credential.as_str())
-        .bind(key.ledger.model.as_str());
+        .bind(key.ledger.model.as_str())
+        .bind(key.ledger.client.as_ref().map_or("", ClientName::as_str))
+        .bind(key.ledger.price.as_ref().map_or("", PriceVersion::as_str));
     for counter in sums.as_signed() {
         query = query.bind(counter);
     }

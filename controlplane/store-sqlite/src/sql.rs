@@ -35,17 +35,18 @@ statements! {
         VALUES (?1, ?2, ?3, ?4, ?5)
         ON CONFLICT (node_id, incarnation) DO UPDATE SET last_seq = excluded.last_seq, updated_ms = excluded.updated_ms";
     ADD_MINUTE = concat!(
-        "INSERT INTO usage_1m (minute_ms, provider, credential, model, shard, ", counters!(), ")
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)
-        ON CONFLICT (minute_ms, provider, credential, model, shard) DO UPDATE SET ", add_counters!()
+        "INSERT INTO usage_1m (minute_ms, provider, credential, model, client, price_version, shard, ", counters!(), ")
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+            ?24, ?25, ?26)
+        ON CONFLICT (minute_ms, provider, credential, model, client, price_version, shard) DO UPDATE SET ", add_counters!()
     );
     ADD_HOUR = add_to_period!("usage_1h", "hour_ms");
     ADD_DAY = add_to_period!("usage_1d", "day_ms");
     ADD_LATE = add_to_period!("usage_late", "hour_ms");
     /// Hours stand in for the minutes that are forgotten.
     USAGE = sum_by_key!(concat!(
-        "SELECT provider, credential, model, ", counters!(), " FROM usage_1m WHERE minute_ms >= ?1 AND minute_ms < ?2
-        UNION ALL SELECT provider, credential, model, ", counters!(), "
+        "SELECT provider, credential, model, client, price_version, ", counters!(), " FROM usage_1m WHERE minute_ms >= ?1 AND minute_ms < ?2
+        UNION ALL SELECT provider, credential, model, client, price_version, ", counters!(), "
         FROM usage_1h WHERE hour_ms >= ?1 AND hour_ms < min(?2, (SELECT minutes_from_ms FROM usage_mark))"
     ));
     LATE_USAGE = sum_by_key!("SELECT * FROM usage_late WHERE hour_ms >= ?1 AND hour_ms < ?2");

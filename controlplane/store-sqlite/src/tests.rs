@@ -66,9 +66,11 @@ fn report(seq: u64, models: u64) -> Vec<NodeBatches> {
             provider: "claude".into(),
             credential: "main".into(),
             model: format!("model {model:05}").into(),
-        },
+        }
+        .into(),
         attempts: AttemptCounts { ok: 1, ..AttemptCounts::default() },
         tokens: TokenUsage { input: seq, ..TokenUsage::default() },
+        cost_nanos: 0,
     };
     let batch = Batch {
         incarnation: Incarnation(1),

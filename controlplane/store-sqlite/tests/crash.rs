@@ -35,9 +35,11 @@ fn report(seqs: &[u64]) -> Vec<NodeBatches> {
             provider: "claude".into(),
             credential: "main".into(),
             model: format!("model {model}").into(),
-        },
+        }
+        .into(),
         attempts: AttemptCounts { ok: u64::from(model == 0), ..AttemptCounts::default() },
         tokens: TokenUsage { input: if model == 0 { seq } else { 0 }, ..TokenUsage::default() },
+        cost_nanos: 0,
     };
     let batch = |&seq: &u64| Batch {
         incarnation: Incarnation(1),
@@ -131,7 +133,7 @@ fn kill_one(path: &Path, first: u64, round: u64) -> u64 {
 async fn summed(store: &SqliteStore, period: UsagePeriod) -> (u64, u64) {
     let within = WallTime(0)..WallTime(i64::MAX);
     let by = UsageBy::default();
-    let query = UsageQuery { within, period, by, provider: None, model: None, limit: u32::MAX };
+    let query = UsageQuery { within, period, by, provider: None, model: None, limit: u32::MAX, client: None };
     let sums = store.usage_by(query).await.unwrap();
     let calls = sums.iter().map(|sum| sum.attempts.ok).sum();
     (calls, sums.iter().map(|sum| sum.tokens.input).sum())

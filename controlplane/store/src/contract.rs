@@ -25,6 +25,7 @@ pub mod requests;
 pub mod tidy;
 pub mod usage;
 pub mod usage_by;
+pub mod usage_of;
 
 mod sample;
 #[cfg(test)]
@@ -266,6 +267,11 @@ macro_rules! contract_tests {
                 the_limit_keeps_the_newest_sums
                 periods_that_begin_within_the_range_count_whole
                 sums_stay_at_the_limit_of_their_type
+            }
+            usage_of {
+                clients_and_prices_are_told_apart
+                sums_are_of_the_client_asked_for
+                a_key_comes_back_with_client_and_price
             }
         }
     };

@@ -34,7 +34,7 @@ pub use retained::{
     MAX_REQUESTS, RETAINED_AUDIT, RETAINED_CHECKS, RETAINED_EVENTS, RETAINED_HOURS, RETAINED_MINUTES,
     RETAINED_NODES, RETAINED_OUTCOMES, RETAINED_POSTS, RETAINED_REQUESTS,
 };
-pub use usage::{UsageQuery, UsageSum};
+pub use usage::{UsageOf, UsageQuery, UsageSum};
 
 use cliproxy_domain::{
     AuditEntry, AuditQuery, ConfigId, Fence, Hint, HintVersion, HistoryId, Lease, LeaseName, LedgerRow,
@@ -142,7 +142,7 @@ pub trait Store: Send + Sync + 'static {
     /// that begin within the range. Sorted by key.
     fn usage(&self, minutes: Range<WallTime>) -> StoreFuture<'_, Vec<LedgerRow>>;
 
-    /// Sums usage by period: the newest period first, within one sorted by provider, credential and model. Hours and
+    /// Sums usage by period: the newest period first, within one sorted by provider, credential, model, client and price. Hours and
     /// days are sums of all that was counted, rolled up or not.
     fn usage_by(&self, query: UsageQuery) -> StoreFuture<'_, Vec<UsageSum>>;
 

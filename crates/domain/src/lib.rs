@@ -58,5 +58,5 @@ pub use profile::{ErrorRule, MaxTokensName, OnLoss, Profile, TranslationPolicy, 
 pub use secret::Secret;
 pub use snapshot::{Alias, AliasTarget, Credential, Policy, Provider, Snapshot, Target, Timeouts};
 pub use time::WallTime;
-pub use usage::{AttemptCounts, Batch, LedgerKey, LedgerRow, TokenUsage};
+pub use usage::{AttemptCounts, Batch, LedgerKey, LedgerRow, TokenUsage, UsageKey};
 pub use version::{ConfigId, HintVersion, HistoryId, Incarnation, Seq};

@@ -56,6 +56,10 @@ pub struct UsageBy {
     pub credential: bool,
     /// By the upstream's name of the model.
     pub model: bool,
+    /// By client.
+    pub client: bool,
+    /// By the version of the price that the cost is reckoned by.
+    pub price: bool,
 }
 
 impl UsageBy {

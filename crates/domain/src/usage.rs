@@ -1,7 +1,8 @@
 //! Tokens and attempts: what the ledger counts.
 
 use crate::{
-    name::{CredentialName, ModelName, ProviderName},
+    name::{ClientName, CredentialName, ModelName, ProviderName},
+    price::PriceVersion,
     time::WallTime,
     version::{Incarnation, Seq},
 };
@@ -117,7 +118,7 @@ impl AddAssign for AttemptCounts {
     }
 }
 
-/// What a ledger row is counted under. `model` is the upstream's name for it.
+/// What is called. `model` is the upstream's name for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LedgerKey {
     /// The provider that was called.
@@ -128,15 +129,49 @@ pub struct LedgerKey {
     pub model: ModelName,
 }
 
+/// What a ledger row is counted under: what was called, for whom, and at which price.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UsageKey {
+    /// The provider that was called.
+    pub provider: ProviderName,
+    /// The credential that it was called with.
+    pub credential: CredentialName,
+    /// The model that it was asked for, by the upstream's name.
+    pub model: ModelName,
+    /// The client that asked; none where nobody said who.
+    pub client: Option<ClientName>,
+    /// The price that the cost is reckoned by; none where no price is known, and nothing is reckoned.
+    pub price: Option<PriceVersion>,
+}
+
+/// Of no client, at no price.
+impl From<LedgerKey> for UsageKey {
+    fn from(called: LedgerKey) -> Self {
+        let LedgerKey { provider, credential, model } = called;
+        Self { provider, credential, model, client: None, price: None }
+    }
+}
+
 /// Sums of one key over one window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerRow {
     /// What is counted.
-    pub key: LedgerKey,
+    pub key: UsageKey,
     /// How the attempts ended.
     pub attempts: AttemptCounts,
     /// The tokens they took.
     pub tokens: TokenUsage,
+    /// What they cost, in billionths of a US dollar, each attempt rounded up.
+    pub cost_nanos: u64,
+}
+
+impl LedgerRow {
+    /// Adds the sums of another row, of whatever key.
+    pub fn add(&mut self, other: &LedgerRow) {
+        self.attempts += other.attempts;
+        self.tokens += other.tokens;
+        self.cost_nanos = self.cost_nanos.saturating_add(other.cost_nanos);
+    }
 }
 
 /// One window of one node's ledger. Once it has a `seq` it never changes: a re-send is the same batch, or

@@ -63,7 +63,12 @@ mod tests {
 
     fn row(attempts: AttemptCounts, input: u64, output: u64) -> LedgerRow {
         let key = LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() };
-        LedgerRow { key, attempts, tokens: TokenUsage { input, output, ..TokenUsage::default() } }
+        LedgerRow {
+            key: key.into(),
+            attempts,
+            tokens: TokenUsage { input, output, ..TokenUsage::default() },
+            cost_nanos: 0,
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! windows that cannot be sent yet merge by themselves. A key that nothing was added to for a while is removed, so
 //! that names of yesterday do not take the place of today's.
 
-use cliproxy_domain::{AttemptCounts, LedgerKey, LedgerRow, TokenUsage};
+use cliproxy_domain::{AttemptCounts, LedgerRow, TokenUsage, UsageKey};
 use papaya::Guard as _;
 use parking_lot::Mutex;
 use std::sync::{
@@ -15,10 +15,10 @@ use std::sync::{
 /// The sums of one node since they were last taken.
 #[derive(Default)]
 pub struct Ledger {
-    rows: papaya::HashMap<LedgerKey, Arc<Sums>>,
+    rows: papaya::HashMap<UsageKey, Arc<Sums>>,
     /// Sums that are no longer found, but that a request which found them before may still add to. Locked while
     /// sums are taken, so that one window is closed after the other.
-    leaving: Mutex<Vec<(LedgerKey, Arc<Sums>)>>,
+    leaving: Mutex<Vec<(UsageKey, Arc<Sums>)>>,
 }
 
 /// Keys at most. Clients choose models within a provider's patterns; beyond this they are counted as `other`.
@@ -27,7 +27,7 @@ const MAX_KEYS: usize = 10_000;
 /// Empty windows in a row after which a key is removed.
 const IDLE_WINDOWS: u32 = 10;
 
-const FIELDS: usize = 18;
+const FIELDS: usize = 19;
 
 #[derive(Default)]
 struct Sums {
@@ -57,15 +57,15 @@ impl Sums {
 }
 
 impl Ledger {
-    /// Adds one attempt.
-    pub fn add(&self, key: LedgerKey, attempts: AttemptCounts, tokens: TokenUsage) {
-        let values = flat(attempts, tokens);
+    /// Adds one attempt, and what it cost in billionths of a US dollar.
+    pub fn add(&self, key: UsageKey, attempts: AttemptCounts, tokens: TokenUsage, cost_nanos: u64) {
+        let values = flat(attempts, tokens, cost_nanos);
         let rows = self.rows.pin();
         if let Some(sums) = rows.get(&key) {
             sums.add(values);
             return;
         }
-        let key = if rows.len() < MAX_KEYS { key } else { LedgerKey { model: "other".into(), ..key } };
+        let key = if rows.len() < MAX_KEYS { key } else { UsageKey { model: "other".into(), ..key } };
         rows.get_or_insert_with(key, || Arc::new(Sums::default())).add(values);
     }
 
@@ -91,8 +91,7 @@ impl Ledger {
         taken.dedup_by(|again, first| {
             let same = again.key == first.key;
             if same {
-                first.attempts += again.attempts;
-                first.tokens += again.tokens;
+                first.add(again);
             }
             same
         });
@@ -103,7 +102,7 @@ impl Ledger {
 /// Takes what was added to removed sums, and forgets those that nobody can add to any more. A request adds to what
 /// the map's own `Arc` holds, and the map drops that only when no request can see it: once ours is the last, all has
 /// been added.
-fn take_leaving(leaving: &mut Vec<(LedgerKey, Arc<Sums>)>) -> Vec<LedgerRow> {
+fn take_leaving(leaving: &mut Vec<(UsageKey, Arc<Sums>)>) -> Vec<LedgerRow> {
     let mut taken = Vec::new();
     leaving.retain_mut(|(key, sums)| {
         let held = Arc::get_mut(sums).is_none();
@@ -117,12 +116,12 @@ fn take_leaving(leaving: &mut Vec<(LedgerKey, Arc<Sums>)>) -> Vec<LedgerRow> {
     taken
 }
 
-fn row(key: &LedgerKey, values: [u64; FIELDS]) -> LedgerRow {
-    let (attempts, tokens) = unflat(values);
-    LedgerRow { key: key.clone(), attempts, tokens }
+fn row(key: &UsageKey, values: [u64; FIELDS]) -> LedgerRow {
+    let (attempts, tokens, cost_nanos) = unflat(values);
+    LedgerRow { key: key.clone(), attempts, tokens, cost_nanos }
 }
 
-fn flat(a: AttemptCounts, t: TokenUsage) -> [u64; FIELDS] {
+fn flat(a: AttemptCounts, t: TokenUsage, cost_nanos: u64) -> [u64; FIELDS] {
     [
         a.ok,
         a.err_4xx,
@@ -142,10 +141,11 @@ fn flat(a: AttemptCounts, t: TokenUsage) -> [u64; FIELDS] {
         t.cache_write,
         t.reasoning,
         t.estimated,
+        cost_nanos,
     ]
 }
 
-fn unflat(values: [u64; FIELDS]) -> (AttemptCounts, TokenUsage) {
+fn unflat(values: [u64; FIELDS]) -> (AttemptCounts, TokenUsage, u64) {
     let [
         ok,
         err_4xx,
@@ -165,6 +165,7 @@ fn unflat(values: [u64; FIELDS]) -> (AttemptCounts, TokenUsage) {
         cache_write,
         reasoning,
         estimated,
+        cost_nanos,
     ] = values;
     (
         AttemptCounts {
@@ -182,6 +183,7 @@ fn unflat(values: [u64; FIELDS]) -> (AttemptCounts, TokenUsage) {
             first_event_us,
         },
         TokenUsage { input, output, cache_read, cache_write, reasoning, estimated },
+        cost_nanos,
     )
 }
 

@@ -80,9 +80,10 @@ mod tests {
 
     fn row(attempts: AttemptCounts) -> LedgerRow {
         LedgerRow {
-            key: LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() },
+            key: LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() }.into(),
             attempts,
             tokens: TokenUsage::default(),
+            cost_nanos: 0,
         }
     }
 

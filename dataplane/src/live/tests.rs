@@ -75,9 +75,10 @@ fn what_nobody_repeats_for_fifteen_seconds_is_forgotten_and_the_nodes_own_counts
     let live = live();
     assert!(live.hint(signal(7, 100), NOW));
     let row = LedgerRow {
-        key: LedgerKey { provider: "p".into(), credential: "k".into(), model: "m".into() },
+        key: LedgerKey { provider: "p".into(), credential: "k".into(), model: "m".into() }.into(),
         attempts: AttemptCounts { ok: 3, streams: 3, ..AttemptCounts::default() },
         tokens: TokenUsage::default(),
+        cost_nanos: 0,
     };
     live.tick(&[row], after(1));
     assert_eq!(streams(&live), Some(100), "the cluster's word goes first");

@@ -137,9 +137,10 @@ mod tests {
 
     fn row(ok: u64, err_5xx: u64) -> LedgerRow {
         LedgerRow {
-            key: LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() },
+            key: LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() }.into(),
             attempts: AttemptCounts { ok, err_5xx, ..AttemptCounts::default() },
             tokens: TokenUsage::default(),
+            cost_nanos: 0,
         }
     }
 

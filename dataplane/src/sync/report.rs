@@ -148,7 +148,12 @@ mod tests {
         let reporter = Reporter::new(Arc::clone(&ledger), Incarnation(3), SyncMetrics::default(), clock);
         for _ in 0..windows {
             let key = LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() };
-            ledger.add(key, AttemptCounts { ok: 1, ..AttemptCounts::default() }, TokenUsage::default());
+            ledger.add(
+                key.into(),
+                AttemptCounts { ok: 1, ..AttemptCounts::default() },
+                TokenUsage::default(),
+                0,
+            );
             reporter.close_window(SystemClock.wall(), &Recent::default());
         }
         reporter
@@ -180,9 +185,10 @@ mod tests {
         let reporter = reporter(1);
         reporter.answered(&ReportDown { slow_down_ms: 60_000, ..answer(0, 0) }, Seq(1));
         reporter.ledger.add(
-            LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() },
+            LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() }.into(),
             AttemptCounts::default(),
             TokenUsage { input: 1, ..TokenUsage::default() },
+            0,
         );
         reporter.close_last_window(&Recent::default());
         assert_eq!(reporter.queue.lock().unacked(), 2);

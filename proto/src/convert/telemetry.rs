@@ -3,8 +3,9 @@
 use super::{ConvertError, http_status, millis, required};
 use crate::v1;
 use cliproxy_domain::{
-    AttemptCounts, Batch, CooldownKey, CredentialName, Incarnation, LedgerKey, LedgerRow, ModelName, NodeId,
-    ProbeReport, ProviderName, Seq, TokenUsage, UrgentEvent, UrgentKind, WallTime,
+    AttemptCounts, Batch, ClientName, CooldownKey, CredentialName, Incarnation, LedgerKey, LedgerRow,
+    ModelName, NodeId, PriceVersion, ProbeReport, ProviderName, Seq, TokenUsage, UrgentEvent, UrgentKind,
+    UsageKey, WallTime,
 };
 use std::time::Duration;
 
@@ -30,10 +31,7 @@ pub fn batch_from_wire(wire: &v1::Batch, incarnation: Incarnation) -> Result<Bat
     let rows = wire.rows.iter().map(row_from_wire).collect::<Result<Vec<_>, _>>()?;
     if let Some(pair) = rows.windows(2).find(|pair| pair[0].key >= pair[1].key) {
         let key = &pair[1].key;
-        return Err(ConvertError::Unsorted {
-            field: "Batch.rows",
-            value: format!("{}/{}/{}", key.provider, key.credential, key.model),
-        });
+        return Err(ConvertError::Unsorted { field: "Batch.rows", value: shown(key) });
     }
     Ok(Batch {
         incarnation,
@@ -44,8 +42,20 @@ pub fn batch_from_wire(wire: &v1::Batch, incarnation: Incarnation) -> Result<Bat
     })
 }
 
+/// Shows a key as `claude/main/m`, with client and price where it has them.
+fn shown(key: &UsageKey) -> String {
+    let mut shown = format!("{}/{}/{}", key.provider, key.credential, key.model);
+    if let Some(client) = &key.client {
+        shown.push_str(&format!(" for {client}"));
+    }
+    if let Some(price) = &key.price {
+        shown.push_str(&format!(" at {price}"));
+    }
+    shown
+}
+
 pub(super) fn row_to_wire(row: &LedgerRow) -> v1::Row {
-    let LedgerRow { key, attempts, tokens } = row;
+    let LedgerRow { key, attempts, tokens, cost_nanos } = row;
     v1::Row {
         provider: key.provider.to_string(),
         credential: key.credential.to_string(),
@@ -68,15 +78,20 @@ pub(super) fn row_to_wire(row: &LedgerRow) -> v1::Row {
         tok_cache_write: tokens.cache_write,
         tok_reasoning: tokens.reasoning,
         tok_estimated: tokens.estimated,
+        client: key.client.as_ref().map(ToString::to_string).unwrap_or_default(),
+        price_version: key.price.as_ref().map(ToString::to_string).unwrap_or_default(),
+        cost_nanos: *cost_nanos,
     }
 }
 
 pub(super) fn row_from_wire(wire: &v1::Row) -> Result<LedgerRow, ConvertError> {
     Ok(LedgerRow {
-        key: LedgerKey {
+        key: UsageKey {
             provider: ProviderName::from(required("Row.provider", &wire.provider)?),
             credential: CredentialName::from(required("Row.credential", &wire.credential)?),
             model: ModelName::from(required("Row.model", &wire.model)?),
+            client: said(&wire.client).map(ClientName::from),
+            price: said(&wire.price_version).map(PriceVersion::from),
         },
         attempts: AttemptCounts {
             ok: wire.ok,
@@ -100,7 +115,13 @@ pub(super) fn row_from_wire(wire: &v1::Row) -> Result<LedgerRow, ConvertError> {
             reasoning: wire.tok_reasoning,
             estimated: wire.tok_estimated,
         },
+        cost_nanos: wire.cost_nanos,
     })
+}
+
+/// Gives a name that may be left out.
+fn said(name: &str) -> Option<&str> {
+    (!name.is_empty()).then_some(name)
 }
 
 /// Turns an urgent event into its message.

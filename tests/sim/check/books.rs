@@ -78,13 +78,18 @@ fn may_be_lost(world: &World, answered: &Answered) -> bool {
 fn counted(world: &World) -> BTreeMap<(String, String, String), Sums> {
     let always = WallTime(0)..WallTime(i64::MAX);
     let rows = now_or_never(world.store.usage(always)).expect("the database is mended");
-    let sums = rows.into_iter().map(|row| {
+    let mut books: BTreeMap<_, Sums> = BTreeMap::new();
+    for row in rows {
         let key = (row.key.provider.to_string(), row.key.credential.to_string(), row.key.model.to_string());
         let (attempts, tokens) = (row.attempts, row.tokens);
         // Calls that were not answered at all are in nobody's book but the ledger.
-        (key, Sums([attempts.ok, attempts.rate_limited, attempts.err_5xx, tokens.input, tokens.output]))
-    });
-    sums.filter(|(_, sums)| *sums != Sums::default()).collect()
+        let sums = [attempts.ok, attempts.rate_limited, attempts.err_5xx, tokens.input, tokens.output];
+        // Clients and prices are not told apart: the providers' logs know nothing of them.
+        let known = books.entry(key).or_default();
+        known.0.iter_mut().zip(sums).for_each(|(known, more)| *known += more);
+    }
+    books.retain(|_, sums| *sums != Sums::default());
+    books
 }
 
 /// Gives what a store in memory answers: reading, it waits for nothing.

@@ -29,7 +29,7 @@ impl Books {
         for seq in seqs {
             let key = LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() };
             let attempts = AttemptCounts { ok: 1, ..AttemptCounts::default() };
-            let row = LedgerRow { key, attempts, tokens: TokenUsage::default() };
+            let row = LedgerRow { key: key.into(), attempts, tokens: TokenUsage::default(), cost_nanos: 0 };
             let batch = Batch {
                 incarnation: Incarnation(1),
                 seq: Seq(seq),
@@ -95,9 +95,10 @@ async fn a_group_that_waits_while_another_history_begins_is_folded_as_that_has_i
 async fn rows_of_too_many_names_are_counted_and_told() {
     let mut books = Books::open().await;
     let rows = (0..1_500).map(|n| LedgerRow {
-        key: LedgerKey { provider: "p".into(), credential: "c".into(), model: format!("m{n}").into() },
+        key: LedgerKey { provider: "p".into(), credential: "c".into(), model: format!("m{n}").into() }.into(),
         attempts: AttemptCounts { ok: 1, ..AttemptCounts::default() },
         tokens: TokenUsage::default(),
+        cost_nanos: 0,
     });
     let window_start = SystemClock.wall();
     let batch = Batch {

@@ -1,6 +1,9 @@
 use super::*;
 use crate::state::sample;
-use cliproxy_domain::{AttemptCounts, Incarnation, ModelPattern, Seq, Snapshot, TokenUsage};
+use cliproxy_domain::{
+    AttemptCounts, Client, Incarnation, LedgerKey, ModelPattern, Priority, RateLimits, Seq, Snapshot,
+    TokenUsage,
+};
 use cliproxy_proto::convert::config::EntrySet;
 use std::time::Duration;
 
@@ -16,15 +19,16 @@ fn active(id: u64) -> ActiveConfig {
     ActiveConfig { id: ConfigId(id), entries: EntrySet::from_snapshot(&snapshot), snapshot }
 }
 
-fn key(provider: &str, credential: &str, model: &str) -> LedgerKey {
-    LedgerKey { provider: provider.into(), credential: credential.into(), model: model.into() }
+fn key(provider: &str, credential: &str, model: &str) -> UsageKey {
+    LedgerKey { provider: provider.into(), credential: credential.into(), model: model.into() }.into()
 }
 
-fn batch(keys: &[LedgerKey]) -> Batch {
-    let row = |key: &LedgerKey| LedgerRow {
+fn batch(keys: &[UsageKey]) -> Batch {
+    let row = |key: &UsageKey| LedgerRow {
         key: key.clone(),
         attempts: AttemptCounts { ok: 1, ..AttemptCounts::default() },
         tokens: TokenUsage { input: 10, ..TokenUsage::default() },
+        cost_nanos: 1,
     };
     let window = Duration::from_secs(1);
     let rows = keys.iter().map(row).collect();
@@ -41,7 +45,7 @@ fn full() -> Names {
     names
 }
 
-fn folded(names: &mut Names, keys: &[LedgerKey], now: WallTime) -> (u64, Vec<(LedgerKey, u64)>) {
+fn folded(names: &mut Names, keys: &[UsageKey], now: WallTime) -> (u64, Vec<(UsageKey, u64)>) {
     let mut batches = [batch(keys)];
     let count = names.fold(&mut batches, Some(&active(1)), now);
     let [batch] = batches;
@@ -117,4 +121,38 @@ fn another_configuration_lists_other_names() {
     assert_eq!(names.fold(&mut batches, Some(&other), NOW), 1);
     let kept: Vec<_> = batches[0].rows.iter().map(|row| row.key.model.as_str()).collect();
     assert_eq!(kept, ["gpt-new", "other"]);
+}
+
+#[test]
+fn clients_and_prices_beyond_number_are_counted_under_one_name_and_those_configured_under_their_own() {
+    let of = |client: String, price: String| UsageKey {
+        client: Some(client.into()),
+        price: Some(price.into()),
+        ..key("openai", "main", "listed")
+    };
+    let many: Vec<_> = (0..2 * UNLISTED).map(|n| of(format!("client {n:04}"), format!("v{n:04}"))).collect();
+    let mut names = Names::default();
+    let (count, rows) = folded(&mut names, &many, NOW);
+    assert_eq!((count, rows.len()), (UNLISTED as u64, UNLISTED + 1));
+    assert_eq!(rows.iter().find(|(key, _)| *key == of("other".into(), "other".into())).unwrap().1, 1_000);
+
+    let mut configured = active(2);
+    configured.snapshot.clients.insert("ci".into(), sample_client());
+    let mut batches = [batch(&[of("ci".into(), "v0000".into()), of("new".into(), "v0000".into())])];
+    assert_eq!(names.fold(&mut batches, Some(&configured), NOW), 1);
+    let kept: Vec<_> = batches[0].rows.iter().map(|row| row.key.client.clone().unwrap()).collect();
+    assert_eq!(kept.iter().map(ClientName::as_str).collect::<Vec<_>>(), ["ci", "other"]);
+}
+
+fn sample_client() -> Client {
+    Client {
+        name: "ci".into(),
+        keys: vec![],
+        models: vec![],
+        providers: vec![],
+        tags: BTreeMap::new(),
+        rate_limit: RateLimits::default(),
+        budgets: vec![],
+        priority: Priority::default(),
+    }
 }

@@ -59,9 +59,10 @@ pub(super) fn batch(seq: u64) -> Batch {
 
 pub(super) fn row(provider: &str, attempts: AttemptCounts) -> LedgerRow {
     LedgerRow {
-        key: LedgerKey { provider: provider.into(), credential: "main".into(), model: "m".into() },
+        key: LedgerKey { provider: provider.into(), credential: "main".into(), model: "m".into() }.into(),
         attempts,
         tokens: TokenUsage::default(),
+        cost_nanos: 0,
     }
 }
 

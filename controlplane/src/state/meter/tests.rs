@@ -12,7 +12,12 @@ fn meter() -> Meter {
 
 fn row(model: &str, attempts: AttemptCounts) -> LedgerRow {
     let key = LedgerKey { provider: "claude".into(), credential: "main".into(), model: model.into() };
-    LedgerRow { key, attempts, tokens: TokenUsage { input: 30, output: 10, ..Default::default() } }
+    LedgerRow {
+        key: key.into(),
+        attempts,
+        tokens: TokenUsage { input: 30, output: 10, ..Default::default() },
+        cost_nanos: 0,
+    }
 }
 
 /// Four answers: three streams of 2 s whose first event came after 200 ms, and one whole answer of 900 ms.

@@ -1,7 +1,7 @@
 //! Rows of usage as arrays, one for each column, so that one statement writes thousands.
 
 use crate::{MAX_ROWS, fault::Fault, text};
-use cliproxy_domain::LedgerKey;
+use cliproxy_domain::{ClientName, PriceVersion, UsageKey};
 use cliproxy_store::ledger::{COUNTERS, CellKey, PeriodKey, Sums};
 use sqlx::PgConnection;
 use std::{borrow::Cow, collections::BTreeMap};
@@ -13,17 +13,22 @@ struct Key<'a> {
     provider: Cow<'a, str>,
     credential: Cow<'a, str>,
     model: Cow<'a, str>,
+    /// Empty where there is none; so is the price.
+    client: Cow<'a, str>,
+    price: Cow<'a, str>,
     /// None in tables that have no shards.
     shard: Option<i64>,
 }
 
 impl<'a> Key<'a> {
-    fn of(at: i64, ledger: &'a LedgerKey, shard: Option<i64>) -> Self {
+    fn of(at: i64, ledger: &'a UsageKey, shard: Option<i64>) -> Self {
         Self {
             at,
             provider: text::key(ledger.provider.as_str()),
             credential: text::key(ledger.credential.as_str()),
             model: text::key(ledger.model.as_str()),
+            client: text::name(ledger.client.as_ref().map_or("", ClientName::as_str)),
+            price: text::name(ledger.price.as_ref().map_or("", PriceVersion::as_str)),
             shard,
         }
     }
@@ -68,7 +73,9 @@ impl<'a> Rows<'a> {
                 .bind(rows.iter().map(|(key, _)| key.at).collect::<Vec<_>>())
                 .bind(rows.iter().map(|(key, _)| key.provider.as_ref()).collect::<Vec<_>>())
                 .bind(rows.iter().map(|(key, _)| key.credential.as_ref()).collect::<Vec<_>>())
-                .bind(rows.iter().map(|(key, _)| key.model.as_ref()).collect::<Vec<_>>());
+                .bind(rows.iter().map(|(key, _)| key.model.as_ref()).collect::<Vec<_>>())
+                .bind(rows.iter().map(|(key, _)| key.client.as_ref()).collect::<Vec<_>>())
+                .bind(rows.iter().map(|(key, _)| key.price.as_ref()).collect::<Vec<_>>());
             let shards: Vec<i64> = rows.iter().filter_map(|(key, _)| key.shard).collect();
             if !shards.is_empty() {
                 query = query.bind(shards);

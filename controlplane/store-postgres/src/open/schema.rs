@@ -29,6 +29,7 @@ pub(crate) const MIGRATIONS: &[Step] = &[
     (12, "post", include_str!("../../../../migrations/postgres/0012_post.sql")),
     (13, "config_text", include_str!("../../../../migrations/postgres/0013_config_text.sql")),
     (14, "usage_periods", include_str!("../../../../migrations/postgres/0014_usage_periods.sql")),
+    (15, "usage_client", include_str!("../../../../migrations/postgres/0015_usage_client.sql")),
 ];
 
 /// How long it may take, waiting for another replica that does it included.

@@ -5,7 +5,7 @@ macro_rules! counters {
     () => {
         "ok, err_4xx, rate_limited, err_5xx, timeout, connect_err, cancelled, retried, latency_us,
         streams, stream_us, first_event_us, tok_in, tok_out, tok_cache_read, tok_cache_write,
-        tok_reasoning, tok_estimated"
+        tok_reasoning, tok_estimated, cost_nanos"
     };
 }
 
@@ -14,7 +14,8 @@ macro_rules! counter_arrays {
     () => {
         "$1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
         $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
-        $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[]"
+        $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[],
+        $19::bigint[]"
     };
 }
 
@@ -38,7 +39,8 @@ macro_rules! add_counters {
         tok_cache_read = least(counted.tok_cache_read, 9223372036854775807 - excluded.tok_cache_read) + excluded.tok_cache_read,
         tok_cache_write = least(counted.tok_cache_write, 9223372036854775807 - excluded.tok_cache_write) + excluded.tok_cache_write,
         tok_reasoning = least(counted.tok_reasoning, 9223372036854775807 - excluded.tok_reasoning) + excluded.tok_reasoning,
-        tok_estimated = least(counted.tok_estimated, 9223372036854775807 - excluded.tok_estimated) + excluded.tok_estimated"
+        tok_estimated = least(counted.tok_estimated, 9223372036854775807 - excluded.tok_estimated) + excluded.tok_estimated,
+        cost_nanos = least(counted.cost_nanos, 9223372036854775807 - excluded.cost_nanos) + excluded.cost_nanos"
     };
 }
 
@@ -61,7 +63,8 @@ macro_rules! totals {
         least(sum(tok_cache_read), 9223372036854775807)::bigint,
         least(sum(tok_cache_write), 9223372036854775807)::bigint,
         least(sum(tok_reasoning), 9223372036854775807)::bigint,
-        least(sum(tok_estimated), 9223372036854775807)::bigint"
+        least(sum(tok_estimated), 9223372036854775807)::bigint,
+        least(sum(cost_nanos), 9223372036854775807)::bigint"
     };
 }
 
@@ -85,11 +88,12 @@ macro_rules! halves {
         sum(tok_cache_read >> 32)::bigint, sum(tok_cache_read & 4294967295)::bigint,
         sum(tok_cache_write >> 32)::bigint, sum(tok_cache_write & 4294967295)::bigint,
         sum(tok_reasoning >> 32)::bigint, sum(tok_reasoning & 4294967295)::bigint,
-        sum(tok_estimated >> 32)::bigint, sum(tok_estimated & 4294967295)::bigint"
+        sum(tok_estimated >> 32)::bigint, sum(tok_estimated & 4294967295)::bigint,
+        sum(cost_nanos >> 32)::bigint, sum(cost_nanos & 4294967295)::bigint"
     };
 }
 
-/// Adds to rows of a table by the hour or day, or makes them, in the order in which they come: counters as $1 to $18,
+/// Adds to rows of a table by the hour or day, or makes them, in the order in which they come: counters as $1 to $19,
 /// then the columns of the key.
 macro_rules! add_to_period {
     ($table:literal, $at:literal) => {
@@ -100,13 +104,13 @@ macro_rules! add_to_period {
             counters!(),
             ", ",
             $at,
-            ", provider, credential, model)
+            ", provider, credential, model, client, price_version)
             SELECT * FROM unnest(",
             counter_arrays!(),
-            ", $19::bigint[], $20::text[], $21::text[], $22::text[])
+            ", $20::bigint[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[])
             ON CONFLICT (",
             $at,
-            ", provider, credential, model) DO UPDATE SET ",
+            ", provider, credential, model, client, price_version) DO UPDATE SET ",
             add_counters!()
         )
     };
@@ -120,16 +124,17 @@ macro_rules! roll_into {
             $table,
             " AS counted (",
             $at,
-            ", provider, credential, model, ",
+            ", provider, credential, model, client, price_version, ",
             counters!(),
             ")
-            SELECT $3, provider, credential, model, ",
+            SELECT $3, provider, credential, model, client, price_version, ",
             totals!(),
             "
-            FROM usage_1m WHERE minute_ms >= $1 AND minute_ms < $2 GROUP BY provider, credential, model
+            FROM usage_1m WHERE minute_ms >= $1 AND minute_ms < $2
+            GROUP BY provider, credential, model, client, price_version
             ON CONFLICT (",
             $at,
-            ", provider, credential, model) DO UPDATE SET ",
+            ", provider, credential, model, client, price_version) DO UPDATE SET ",
             add_counters!()
         )
     };
@@ -139,32 +144,33 @@ macro_rules! roll_into {
 macro_rules! sum_by_key {
     ($rows:expr) => {
         concat!(
-            "SELECT provider, credential, model, ",
+            "SELECT provider, credential, model, client, price_version, ",
             halves!(),
             "
             FROM (",
             $rows,
             ") AS counted
-            GROUP BY provider, credential, model ORDER BY provider, credential, model"
+            GROUP BY provider, credential, model, client, price_version
+            ORDER BY provider, credential, model, client, price_version"
         )
     };
 }
 
-/// Sums by period what `$rows` selects: those that begin within $1 to $2, told apart by provider ($3), credential ($4)
-/// and model ($5), only of one provider ($6) and model ($7), at most $8.
+/// Sums by period what `$rows` selects: those that begin within $1 to $2, told apart by provider ($3), credential ($4),
+/// model ($5), client ($6) and price ($7), only of one provider ($8), model ($9) and client ($10), at most $11.
 macro_rules! sum_by_period {
     ($rows:expr) => {
         concat!(
             "SELECT at_ms, CASE WHEN $3 THEN provider END, CASE WHEN $4 THEN credential END,
-                CASE WHEN $5 THEN model END, ",
+                CASE WHEN $5 THEN model END, CASE WHEN $6 THEN client END, CASE WHEN $7 THEN price_version END, ",
             halves!(),
             "
             FROM (",
             $rows,
             ") AS counted
-            WHERE at_ms >= $1 AND at_ms < $2 AND ($6::text IS NULL OR provider = $6)
-                AND ($7::text IS NULL OR model = $7)
-            GROUP BY 1, 2, 3, 4 ORDER BY 1 DESC, 2, 3, 4 LIMIT $8"
+            WHERE at_ms >= $1 AND at_ms < $2 AND ($8::text IS NULL OR provider = $8)
+                AND ($9::text IS NULL OR model = $9) AND ($10::text IS NULL OR client = $10)
+            GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1 DESC, 2, 3, 4, 5, 6 LIMIT $11"
         )
     };
 }
@@ -175,14 +181,14 @@ macro_rules! period_rows {
         concat!(
             "SELECT ",
             $at,
-            " AS at_ms, provider, credential, model, ",
+            " AS at_ms, provider, credential, model, client, price_version, ",
             counters!(),
             " FROM ",
             $table,
             "
             UNION ALL SELECT minute_ms - minute_ms % ",
             $length,
-            ", provider, credential, model, ",
+            ", provider, credential, model, client, price_version, ",
             counters!(),
             "
             FROM usage_1m WHERE minute_ms >= (SELECT rolled_to_ms FROM usage_mark) AND minute_ms >= $1"

@@ -14,6 +14,7 @@ async fn calls(store: &PostgresStore, period: UsagePeriod) -> u64 {
         provider: None,
         model: None,
         limit: 1_000,
+        client: None,
     };
     store.usage_by(query).await.unwrap().iter().map(|sum| sum.attempts.ok).sum()
 }

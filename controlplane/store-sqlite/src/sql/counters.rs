@@ -5,7 +5,7 @@ macro_rules! counters {
     () => {
         "ok, err_4xx, rate_limited, err_5xx, timeout, connect_err, cancelled, retried, latency_us, streams,
         stream_us, first_event_us, tok_in, tok_out, tok_cache_read, tok_cache_write, tok_reasoning,
-        tok_estimated"
+        tok_estimated, cost_nanos"
     };
 }
 
@@ -29,7 +29,8 @@ macro_rules! add_counters {
         tok_cache_read = min(tok_cache_read, 9223372036854775807 - excluded.tok_cache_read) + excluded.tok_cache_read,
         tok_cache_write = min(tok_cache_write, 9223372036854775807 - excluded.tok_cache_write) + excluded.tok_cache_write,
         tok_reasoning = min(tok_reasoning, 9223372036854775807 - excluded.tok_reasoning) + excluded.tok_reasoning,
-        tok_estimated = min(tok_estimated, 9223372036854775807 - excluded.tok_estimated) + excluded.tok_estimated"
+        tok_estimated = min(tok_estimated, 9223372036854775807 - excluded.tok_estimated) + excluded.tok_estimated,
+        cost_nanos = min(cost_nanos, 9223372036854775807 - excluded.cost_nanos) + excluded.cost_nanos"
     };
 }
 
@@ -49,7 +50,8 @@ macro_rules! halves {
         sum(tok_cache_read >> 32), sum(tok_cache_read & 4294967295),
         sum(tok_cache_write >> 32), sum(tok_cache_write & 4294967295),
         sum(tok_reasoning >> 32), sum(tok_reasoning & 4294967295),
-        sum(tok_estimated >> 32), sum(tok_estimated & 4294967295)"
+        sum(tok_estimated >> 32), sum(tok_estimated & 4294967295),
+        sum(cost_nanos >> 32), sum(cost_nanos & 4294967295)"
     };
 }
 
@@ -57,9 +59,10 @@ macro_rules! halves {
 macro_rules! add_to_period {
     ($table:literal, $at:literal) => {
         concat!(
-            "INSERT INTO ", $table, " (", $at, ", provider, credential, model, ", counters!(), ")
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
-            ON CONFLICT (", $at, ", provider, credential, model) DO UPDATE SET ", add_counters!()
+            "INSERT INTO ", $table, " (", $at, ", provider, credential, model, client, price_version, ", counters!(), ")
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+                ?24, ?25)
+            ON CONFLICT (", $at, ", provider, credential, model, client, price_version) DO UPDATE SET ", add_counters!()
         )
     };
 }
@@ -68,25 +71,28 @@ macro_rules! add_to_period {
 macro_rules! sum_by_key {
     ($rows:expr) => {
         concat!(
-            "SELECT provider, credential, model, ",
+            "SELECT provider, credential, model, client, price_version, ",
             halves!(),
             " FROM (",
             $rows,
             ")
-            GROUP BY provider, credential, model ORDER BY provider, credential, model"
+            GROUP BY provider, credential, model, client, price_version
+            ORDER BY provider, credential, model, client, price_version"
         )
     };
 }
 
-/// Sums by period what `$rows` selects: those that begin within ?1 to ?2, told apart by provider (?3), credential (?4)
-/// and model (?5), only of one provider (?6) and model (?7), at most ?8.
+/// Sums by period what `$rows` selects: those that begin within ?1 to ?2, told apart by provider (?3), credential (?4),
+/// model (?5), client (?6) and price (?7), only of one provider (?8), model (?9) and client (?10), at most ?11.
 macro_rules! sum_by_period {
     ($rows:expr) => {
         concat!(
-            "SELECT at_ms, iif(?3, provider, NULL), iif(?4, credential, NULL), iif(?5, model, NULL), ", halves!(), "
+            "SELECT at_ms, iif(?3, provider, NULL), iif(?4, credential, NULL), iif(?5, model, NULL),
+                iif(?6, client, NULL), iif(?7, price_version, NULL), ", halves!(), "
             FROM (", $rows, ")
-            WHERE at_ms >= ?1 AND at_ms < ?2 AND (?6 IS NULL OR provider = ?6) AND (?7 IS NULL OR model = ?7)
-            GROUP BY 1, 2, 3, 4 ORDER BY 1 DESC, 2, 3, 4 LIMIT ?8"
+            WHERE at_ms >= ?1 AND at_ms < ?2 AND (?8 IS NULL OR provider = ?8) AND (?9 IS NULL OR model = ?9)
+                AND (?10 IS NULL OR client = ?10)
+            GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1 DESC, 2, 3, 4, 5, 6 LIMIT ?11"
         )
     };
 }
@@ -97,14 +103,14 @@ macro_rules! period_rows {
         concat!(
             "SELECT ",
             $at,
-            " AS at_ms, provider, credential, model, ",
+            " AS at_ms, provider, credential, model, client, price_version, ",
             counters!(),
             " FROM ",
             $table,
             "
             UNION ALL SELECT minute_ms - minute_ms % ",
             $length,
-            ", provider, credential, model, ",
+            ", provider, credential, model, client, price_version, ",
             counters!(),
             "
             FROM usage_1m WHERE minute_ms >= (SELECT rolled_to_ms FROM usage_mark) AND minute_ms >= ?1"

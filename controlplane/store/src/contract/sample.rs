@@ -50,16 +50,17 @@ pub(super) fn key(provider: &str, model: &str) -> LedgerKey {
 /// A row of one answered call that took `input` tokens.
 pub(super) fn answered(provider: &str, input: u64) -> LedgerRow {
     LedgerRow {
-        key: key(provider, "m"),
+        key: key(provider, "m").into(),
         attempts: AttemptCounts { ok: 1, ..AttemptCounts::default() },
         tokens: TokenUsage { input, ..TokenUsage::default() },
+        cost_nanos: 0,
     }
 }
 
 /// A row in which no two counters are alike.
 pub(super) fn distinct(provider: &str, model: &str, from: u64) -> LedgerRow {
     LedgerRow {
-        key: key(provider, model),
+        key: key(provider, model).into(),
         attempts: AttemptCounts {
             ok: from,
             err_4xx: from + 1,
@@ -82,6 +83,7 @@ pub(super) fn distinct(provider: &str, model: &str, from: u64) -> LedgerRow {
             reasoning: from + 16,
             estimated: from + 17,
         },
+        cost_nanos: from + 18,
     }
 }
 
@@ -93,6 +95,7 @@ pub(super) fn by(period: UsagePeriod) -> UsageQuery {
         by: UsageBy::default(),
         provider: None,
         model: None,
+        client: None,
         limit: 1_000,
     }
 }

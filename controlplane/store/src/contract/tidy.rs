@@ -5,8 +5,8 @@ use super::{
     sample::{MINUTE, NOW, all_time, answered, by, distinct, node, one_batch, report},
 };
 use crate::{
-    NodeBatches, RETAINED_HOURS, RETAINED_MINUTES, RETAINED_NODES, Store, StoreError, UsageBy, UsagePeriod,
-    UsageQuery, UsageSum, ledger::rolling::MAX_ROLLED_HOURS,
+    NodeBatches, RETAINED_HOURS, RETAINED_MINUTES, RETAINED_NODES, Store, StoreError, UsageBy, UsageOf,
+    UsagePeriod, UsageQuery, UsageSum, ledger::rolling::MAX_ROLLED_HOURS,
 };
 use cliproxy_domain::{AttemptCounts, TokenUsage};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -17,19 +17,20 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Asks for all usage by the period, with all told apart.
 fn in_full(period: UsagePeriod) -> UsageQuery {
-    UsageQuery { by: UsageBy { provider: true, credential: true, model: true }, ..by(period) }
+    let by_all = UsageBy { provider: true, credential: true, model: true, client: true, price: true };
+    UsageQuery { by: by_all, ..by(period) }
 }
 
-type Totals = BTreeMap<String, (AttemptCounts, TokenUsage)>;
+type Totals = BTreeMap<UsageOf, (AttemptCounts, TokenUsage, u64)>;
 
 /// Adds up sums over time, by what is told apart.
 fn totals(sums: &[UsageSum]) -> Totals {
     let mut totals = Totals::new();
     for sum in sums {
-        let name = format!("{:?} {:?} {:?}", sum.provider, sum.credential, sum.model);
-        let (attempts, tokens) = totals.entry(name).or_default();
+        let (attempts, tokens, cost_nanos) = totals.entry(sum.of.clone()).or_default();
         *attempts += sum.attempts;
         *tokens += sum.tokens;
+        *cost_nanos += sum.cost_nanos;
     }
     totals
 }
@@ -58,7 +59,10 @@ pub async fn minutes_hours_and_days_agree_whatever_was_tidied<H: Harness>() -> C
     let mut expected: BTreeMap<_, u64> = BTreeMap::new();
     for seq in 1..=40 {
         let now = NOW.plus(7 * MINUTE * u32::try_from(seq).unwrap_or(0));
-        let rows = vec![distinct("claude", "m", seq), distinct("azure", &format!("model {}", seq % 3), seq)];
+        let mut rows =
+            vec![distinct("claude", "m", seq), distinct("azure", &format!("model {}", seq % 3), seq)];
+        rows[0].key.client = (seq % 2 == 0).then(|| "ci".into());
+        rows[0].key.price = (seq % 3 == 0).then(|| format!("config-{}", seq % 4).into());
         let expected_ok: u64 = rows.iter().map(|row| row.attempts.ok).sum();
         *expected.entry(UsagePeriod::Hour.start_of(now)).or_default() += expected_ok;
         store.apply_batches(vec![one_batch(seq, now, rows)], now).await?;

@@ -12,7 +12,7 @@ use cliproxy_domain::{AttemptCounts, LedgerRow, ProviderName, TokenUsage, WallTi
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
 fn with(attempts: AttemptCounts) -> LedgerRow {
-    LedgerRow { key: key("claude", "m"), attempts, tokens: TokenUsage::default() }
+    LedgerRow { key: key("claude", "m").into(), attempts, tokens: TokenUsage::default(), cost_nanos: 0 }
 }
 
 async fn shares<S: Store>(
@@ -36,14 +36,11 @@ pub async fn sums_equal_what_was_applied<H: Harness>() -> CaseResult {
     store.apply_batches(others, NOW).await?;
     store.apply_batches(vec![one_batch(2, NOW.plus(MINUTE), second.clone())], NOW).await?;
 
-    let mut expected: BTreeMap<_, (AttemptCounts, TokenUsage)> = BTreeMap::new();
+    let mut expected: BTreeMap<_, LedgerRow> = BTreeMap::new();
     for row in first.iter().chain(second.iter().cycle().take(2 * 9)) {
-        let (attempts, tokens) = expected.entry(row.key.clone()).or_default();
-        *attempts += row.attempts;
-        *tokens += row.tokens;
+        expected.entry(row.key.clone()).and_modify(|known| known.add(row)).or_insert_with(|| row.clone());
     }
-    let row = |(key, (attempts, tokens))| LedgerRow { key, attempts, tokens };
-    assert_eq!(store.usage(around_now()).await?, expected.into_iter().map(row).collect::<Vec<_>>());
+    assert_eq!(store.usage(around_now()).await?, expected.into_values().collect::<Vec<_>>());
     Ok(())
 }
 
@@ -114,7 +111,7 @@ pub async fn the_share_counts_minutes_with_an_answer<H: Harness>() -> CaseResult
     let harness = H::fresh().await;
     let store = harness.store();
     let failed = with(AttemptCounts { err_5xx: 9, timeout: 1, connect: 1, ..AttemptCounts::default() });
-    let elsewhere = LedgerRow { key: key("claude", "other"), ..answered("claude", 1) };
+    let elsewhere = LedgerRow { key: key("claude", "other").into(), ..answered("claude", 1) };
     let minutes =
         [vec![failed.clone(), elsewhere], vec![failed.clone()], vec![failed], vec![answered("claude", 1)]];
     for ((seq, minute), rows) in (1..).zip(0..).zip(minutes) {

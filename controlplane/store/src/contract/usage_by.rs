@@ -4,7 +4,7 @@ use super::{
     CaseResult, Harness,
     sample::{MINUTE, NOW, all_time, answered, by, distinct, key, one_batch},
 };
-use crate::{Store, StoreError, UsageBy, UsagePeriod, UsageQuery, UsageSum};
+use crate::{Store, StoreError, UsageBy, UsageOf, UsagePeriod, UsageQuery, UsageSum};
 use cliproxy_domain::{LedgerKey, LedgerRow, WallTime};
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 
 fn called(provider: &str, credential: &str, model: &str, input: u64) -> LedgerRow {
     let key = LedgerKey { credential: credential.into(), ..key(provider, model) };
-    LedgerRow { key, ..answered(provider, input) }
+    LedgerRow { key: key.into(), ..answered(provider, input) }
 }
 
 /// Counts calls of two providers, credentials and models, in three minutes of two hours.
@@ -33,9 +33,9 @@ fn shown(sums: Vec<UsageSum>) -> Vec<String> {
     let one = |sum: UsageSum| {
         let minute = sum.at.since(NOW.minus(HOUR)).as_secs() / 60;
         let name = |name: Option<String>| name.unwrap_or("-".into());
-        let provider = name(sum.provider.map(|name| name.to_string()));
-        let credential = name(sum.credential.map(|name| name.to_string()));
-        let model = name(sum.model.map(|name| name.to_string()));
+        let provider = name(sum.of.provider.map(|name| name.to_string()));
+        let credential = name(sum.of.credential.map(|name| name.to_string()));
+        let model = name(sum.of.model.map(|name| name.to_string()));
         format!("{minute} {provider} {credential} {model} {}", sum.tokens.input)
     };
     sums.into_iter().map(one).collect()
@@ -62,12 +62,12 @@ pub async fn every_counter_is_summed_in_its_place<H: Harness>() -> CaseResult {
     for (seq, row) in (1..).zip(rows.clone()) {
         store.apply_batches(vec![one_batch(seq, NOW.plus(MINUTE), vec![row])], NOW).await?;
     }
-    let (mut attempts, mut tokens) = (rows[0].attempts, rows[0].tokens);
-    attempts += rows[1].attempts;
-    tokens += rows[1].tokens;
+    let mut both = rows[0].clone();
+    both.add(&rows[1]);
+    let LedgerRow { attempts, tokens, cost_nanos, .. } = both;
     for period in [UsagePeriod::Minute, UsagePeriod::Hour, UsagePeriod::Day] {
         let at = period.start_of(NOW.plus(MINUTE));
-        let sum = UsageSum { at, provider: None, credential: None, model: None, attempts, tokens };
+        let sum = UsageSum { at, of: UsageOf::default(), attempts, tokens, cost_nanos };
         assert_eq!(store.usage_by(by(period)).await?, [sum], "{period:?}");
     }
     Ok(())
@@ -114,7 +114,7 @@ pub async fn sums_are_told_apart_by_what_is_asked_for<H: Harness>() -> CaseResul
     assert_eq!(ask(store, hour(UsageBy { credential: true, ..none })).await?, by_credential);
     assert_eq!(ask(store, hour(UsageBy { provider: true, credential: true, ..none })).await?, by_credential);
     assert_eq!(
-        ask(store, hour(UsageBy { provider: true, credential: true, model: true })).await?,
+        ask(store, hour(UsageBy { provider: true, credential: true, model: true, ..none })).await?,
         [
             "70 azure main m 16",
             "70 claude main m 32",

@@ -1,7 +1,7 @@
 //! What `settle` has to know of a store.
 
 use super::MAX_SKEW;
-use cliproxy_domain::{Incarnation, LedgerKey, NodeId, Seq, WallTime};
+use cliproxy_domain::{Incarnation, NodeId, Seq, UsageKey, WallTime};
 use std::collections::BTreeMap;
 
 /// Who has a cursor.
@@ -13,7 +13,7 @@ pub struct CellKey {
     /// When the minute begins.
     pub minute: WallTime,
     /// What is counted.
-    pub ledger: LedgerKey,
+    pub ledger: UsageKey,
     /// Which of the [`SHARDS`](super::SHARDS).
     pub shard: u8,
 }
@@ -24,7 +24,7 @@ pub struct PeriodKey {
     /// When the hour or day begins.
     pub at: WallTime,
     /// What is counted.
-    pub ledger: LedgerKey,
+    pub ledger: UsageKey,
 }
 
 /// How far the ledger of one incarnation is committed, as it is kept.

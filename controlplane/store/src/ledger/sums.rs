@@ -1,16 +1,16 @@
 //! The counters of one cell, in the one order that all stores write them.
 
-use cliproxy_domain::{AttemptCounts, LedgerKey, LedgerRow, TokenUsage};
+use cliproxy_domain::{AttemptCounts, LedgerRow, TokenUsage, UsageKey};
 
 /// How many counters a cell has.
-pub const COUNTERS: usize = 18;
+pub const COUNTERS: usize = 19;
 
 /// The most that a counter of a cell holds: databases have signed integers. A counter that would pass it stays
 /// there, so that a node that reports nonsense cannot make sums overflow or a transaction fail.
 pub const CELL_MAX: u64 = i64::MAX as u64;
 
 /// The counters of one cell: attempts, then tokens, each in the order of the fields of
-/// [`AttemptCounts`] and [`TokenUsage`].
+/// [`AttemptCounts`] and [`TokenUsage`], then the cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums([u64; COUNTERS]);
 
@@ -37,6 +37,7 @@ impl Sums {
             tokens.cache_write,
             tokens.reasoning,
             tokens.estimated,
+            row.cost_nanos,
         ];
         Self(counters.map(|counter| counter.min(CELL_MAX)))
     }
@@ -100,12 +101,18 @@ impl Sums {
 
     /// Gives the tokens among the counters.
     pub fn tokens(&self) -> TokenUsage {
-        let [.., input, output, cache_read, cache_write, reasoning, estimated] = self.0;
+        let [.., input, output, cache_read, cache_write, reasoning, estimated, _] = self.0;
         TokenUsage { input, output, cache_read, cache_write, reasoning, estimated }
     }
 
+    /// Gives the cost among the counters.
+    pub fn cost_nanos(&self) -> u64 {
+        let [.., cost_nanos] = self.0;
+        cost_nanos
+    }
+
     /// Makes them the row of `key`.
-    pub fn into_row(self, key: LedgerKey) -> LedgerRow {
-        LedgerRow { key, attempts: self.attempts(), tokens: self.tokens() }
+    pub fn into_row(self, key: UsageKey) -> LedgerRow {
+        LedgerRow { key, attempts: self.attempts(), tokens: self.tokens(), cost_nanos: self.cost_nanos() }
     }
 }

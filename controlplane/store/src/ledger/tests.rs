@@ -23,9 +23,11 @@ fn batch(incarnation: u64, seq: u64) -> Batch {
                 provider: "claude".into(),
                 credential: "main".into(),
                 model: format!("model {incarnation}").into(),
-            },
+            }
+            .into(),
             attempts: AttemptCounts { ok: 1, ..AttemptCounts::default() },
             tokens: TokenUsage { input: 1 << seq, ..TokenUsage::default() },
+            cost_nanos: 0,
         }],
     }
 }

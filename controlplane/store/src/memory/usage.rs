@@ -1,13 +1,13 @@
 //! The usage tables of the store in memory.
 
 use crate::{
-    Cursor, NodeBatches, UsagePeriod, UsageQuery, UsageSum,
+    Cursor, NodeBatches, UsageOf, UsagePeriod, UsageQuery, UsageSum,
     ledger::{
         self, Books, CellKey, CursorKey, Marks, PeriodKey, Position, Sums,
         rolling::{self, MAX_ROLLED_HOURS},
     },
 };
-use cliproxy_domain::{Incarnation, LedgerKey, LedgerRow, NodeId, ProviderName, WallTime};
+use cliproxy_domain::{Incarnation, LedgerRow, NodeId, ProviderName, UsageKey, WallTime};
 use std::{cmp::Reverse, collections::BTreeMap, ops::Range};
 
 /// A cursor, and when it moved for the last time.
@@ -50,7 +50,7 @@ impl Usage {
     }
 
     pub(super) fn usage(&self, minutes: &Range<WallTime>) -> Vec<LedgerRow> {
-        let mut totals: BTreeMap<LedgerKey, Sums> = BTreeMap::new();
+        let mut totals: BTreeMap<UsageKey, Sums> = BTreeMap::new();
         for (key, sums) in self.cells_within(minutes) {
             totals.entry(key.ledger.clone()).or_default().add_cell(sums);
         }
@@ -62,7 +62,7 @@ impl Usage {
     }
 
     pub(super) fn late_usage(&self, hours: &Range<WallTime>) -> Vec<LedgerRow> {
-        let mut totals: BTreeMap<LedgerKey, Sums> = BTreeMap::new();
+        let mut totals: BTreeMap<UsageKey, Sums> = BTreeMap::new();
         for (key, sums) in self.late.iter().filter(|(key, _)| hours.contains(&key.at)) {
             totals.entry(key.ledger.clone()).or_default().add_cell(sums);
         }
@@ -94,27 +94,24 @@ impl Usage {
             let at = query.period.start_of(at);
             let wanted = query.within.contains(&at)
                 && query.provider.as_ref().is_none_or(|provider| *provider == key.provider)
-                && query.model.as_ref().is_none_or(|model| *model == key.model);
+                && query.model.as_ref().is_none_or(|model| *model == key.model)
+                && query.client.as_ref().is_none_or(|client| key.client.as_ref() == Some(client));
             if wanted {
-                let provider = query.by.providers().then(|| key.provider.clone());
-                let credential = query.by.credential.then(|| key.credential.clone());
-                let model = query.by.model.then(|| key.model.clone());
-                sums.entry((Reverse(at), provider, credential, model)).or_default().add_cell(counters);
+                sums.entry((Reverse(at), UsageOf::told_apart(key, query.by))).or_default().add_cell(counters);
             }
         }
-        let sum = |((at, provider, credential, model), sums): ((Reverse<_>, _, _, _), Sums)| UsageSum {
+        let sum = |((at, of), sums): ((Reverse<WallTime>, UsageOf), Sums)| UsageSum {
             at: at.0,
-            provider,
-            credential,
-            model,
+            of,
             attempts: sums.attempts(),
             tokens: sums.tokens(),
+            cost_nanos: sums.cost_nanos(),
         };
         sums.into_iter().take(usize::try_from(query.limit).unwrap_or(usize::MAX)).map(sum).collect()
     }
 
     /// Gives what a period is summed from: its own table, and the minutes that are not rolled up into it yet.
-    fn rows_of(&self, period: UsagePeriod) -> impl Iterator<Item = (WallTime, &LedgerKey, &Sums)> {
+    fn rows_of(&self, period: UsagePeriod) -> impl Iterator<Item = (WallTime, &UsageKey, &Sums)> {
         let (table, minutes_from) = match period {
             UsagePeriod::Minute => (None, self.marks.minutes_from),
             UsagePeriod::Hour => (Some(&self.hours), self.marks.rolled_to),

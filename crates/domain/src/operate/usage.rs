@@ -202,7 +202,7 @@ mod tests {
             from: Some("2026-02-01T00:00:00Z".parse().unwrap()),
             to: Some("2026-02-17T22:50:30Z".parse().unwrap()),
             period: UsagePeriod::Day,
-            by: UsageBy { provider: false, credential: true, model: true },
+            by: UsageBy { credential: true, model: true, ..UsageBy::default() },
             provider: Some("claude".into()),
             model: Some("m".into()),
             limit: 7,

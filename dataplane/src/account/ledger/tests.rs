@@ -1,12 +1,13 @@
 use super::*;
+use cliproxy_domain::LedgerKey;
 use std::sync::atomic::AtomicUsize;
 
 fn one() -> AttemptCounts {
     AttemptCounts { ok: 1, ..AttemptCounts::default() }
 }
 
-fn key(model: &str) -> LedgerKey {
-    LedgerKey { provider: "p".into(), credential: "c".into(), model: model.into() }
+fn key(model: &str) -> UsageKey {
+    LedgerKey { provider: "p".into(), credential: "c".into(), model: model.into() }.into()
 }
 
 #[test]
@@ -18,15 +19,16 @@ fn sums_are_taken_once_and_lose_nothing_under_contention() {
         .map(|i| {
             let ledger = Arc::clone(&ledger);
             std::thread::spawn(move || {
-                (0..2_000).for_each(|_| ledger.add(key(&format!("m{}", i % 2)), counts, one))
+                (0..2_000).for_each(|_| ledger.add(key(&format!("m{}", i % 2)), counts, one, 7))
             })
         })
         .collect();
-    let mut total = (AttemptCounts::default(), TokenUsage::default());
+    let mut total = (AttemptCounts::default(), TokenUsage::default(), 0);
     let mut fold = |rows: Vec<LedgerRow>| {
         for row in rows {
             total.0 += row.attempts;
             total.1 += row.tokens;
+            total.2 += row.cost_nanos;
         }
     };
     while !adders.iter().all(|adder| adder.is_finished()) {
@@ -36,6 +38,7 @@ fn sums_are_taken_once_and_lose_nothing_under_contention() {
     fold(ledger.take());
     assert_eq!((total.0.ok, total.0.latency_us), (8_000, 40_000));
     assert_eq!((total.1.input, total.1.output), (24_000, 8_000));
+    assert_eq!(total.2, 56_000);
     assert!(ledger.take().is_empty());
 }
 
@@ -47,6 +50,7 @@ fn models_beyond_the_bound_are_counted_as_other() {
             key(&format!("m{i}")),
             AttemptCounts { ok: 1, ..Default::default() },
             TokenUsage::default(),
+            0,
         );
     }
     let rows = ledger.take();
@@ -55,7 +59,7 @@ fn models_beyond_the_bound_are_counted_as_other() {
 }
 
 fn add(ledger: &Ledger, model: &str) {
-    ledger.add(key(model), one(), TokenUsage::default());
+    ledger.add(key(model), one(), TokenUsage::default(), 0);
 }
 
 /// Closes as many windows; gives the calls that they hold.
@@ -96,12 +100,12 @@ fn what_a_request_adds_to_sums_that_were_removed_meanwhile_is_counted() {
     assert_eq!(taken(&ledger, 1 + IDLE_WINDOWS), 1);
     assert_eq!(ledger.rows.len(), 0);
     for _ in 0..2 {
-        found.add(flat(one(), TokenUsage::default()));
+        found.add(flat(one(), TokenUsage::default(), 0));
         add(&ledger, "m");
         let window = ledger.take();
         assert_eq!((window.len(), window[0].attempts.ok), (1, 2), "one row for both");
     }
-    found.add(flat(one(), TokenUsage::default()));
+    found.add(flat(one(), TokenUsage::default(), 0));
     drop(rows);
     assert_eq!(taken(&ledger, 2), 1);
     assert!(ledger.leaving.lock().is_empty(), "nobody can add any more");

@@ -1,6 +1,6 @@
 //! Windows on their way to be acknowledged: what waits, what is numbered, and what may be asked for again.
 
-use cliproxy_domain::{AttemptCounts, Batch, Incarnation, LedgerKey, LedgerRow, Seq, TokenUsage, WallTime};
+use cliproxy_domain::{Batch, Incarnation, LedgerRow, Seq, UsageKey, WallTime};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, VecDeque},
@@ -19,7 +19,7 @@ pub(super) const KEEP_ACKED: Duration = Duration::from_secs(120);
 const MAX_ACKED: usize = 256;
 const MAX_ACKED_ROWS: usize = 20_000;
 
-type Rows = BTreeMap<LedgerKey, (AttemptCounts, TokenUsage)>;
+type Rows = BTreeMap<UsageKey, LedgerRow>;
 
 /// The windows of one incarnation.
 pub(super) struct Queue {
@@ -80,9 +80,7 @@ impl Queue {
         }
         let mut added = Rows::new();
         for row in rows {
-            let (attempts, tokens) = added.entry(row.key.clone()).or_default();
-            *attempts += row.attempts;
-            *tokens += row.tokens;
+            add_to(&mut added, row.clone());
         }
         self.waiting.push_back(Window { start, end: now, rows: added });
         if self.waiting.len() > MAX_WAITING {
@@ -213,21 +211,25 @@ impl Queue {
 impl Window {
     fn absorb(&mut self, next: Window) {
         self.end = next.end;
-        for (key, (attempts, tokens)) in next.rows {
-            let (own_attempts, own_tokens) = self.rows.entry(key).or_default();
-            *own_attempts += attempts;
-            *own_tokens += tokens;
-        }
+        next.rows.into_values().for_each(|row| add_to(&mut self.rows, row));
     }
 
     fn batch(self, incarnation: Incarnation, seq: Seq) -> Batch {
-        let row = |(key, (attempts, tokens))| LedgerRow { key, attempts, tokens };
         Batch {
             incarnation,
             seq,
             window_start: self.start,
             window: self.end.since(self.start),
-            rows: self.rows.into_iter().map(row).collect(),
+            rows: self.rows.into_values().collect(),
+        }
+    }
+}
+
+fn add_to(rows: &mut Rows, row: LedgerRow) {
+    match rows.get_mut(&row.key) {
+        Some(known) => known.add(&row),
+        None => {
+            rows.insert(row.key.clone(), row);
         }
     }
 }

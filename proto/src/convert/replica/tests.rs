@@ -70,7 +70,12 @@ fn whole() -> Post {
         usage: vec![WindowSums {
             minute: WallTime(1_771_541_340_000),
             end: ago(700),
-            rows: vec![LedgerRow { key: key(), attempts, tokens: TokenUsage::default() }],
+            rows: vec![LedgerRow {
+                key: key().into(),
+                attempts,
+                tokens: TokenUsage::default(),
+                cost_nanos: 0,
+            }],
         }],
         traffic: vec![HeardTraffic {
             node: "node-1".into(),

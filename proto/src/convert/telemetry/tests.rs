@@ -2,19 +2,27 @@ use super::*;
 use proptest::{collection, option, prelude::*, sample::select};
 
 fn rows() -> impl Strategy<Value = Vec<LedgerRow>> {
-    let key = ("[a-z]{1,4}", "[a-z]{1,4}", "[a-z]{1,4}");
-    let numbers = (any::<[u64; 12]>(), any::<[u64; 6]>());
+    let name = || option::of("[a-z]{1,4}");
+    let key = ("[a-z]{1,4}", "[a-z]{1,4}", "[a-z]{1,4}", name(), name());
+    let numbers = (any::<[u64; 12]>(), any::<[u64; 6]>(), any::<u64>());
     collection::btree_map(key, numbers, 0..6).prop_map(|rows| rows.into_iter().map(row).collect())
 }
 
-fn row(
-    ((provider, credential, model), (attempts, tokens)): ((String, String, String), ([u64; 12], [u64; 6])),
-) -> LedgerRow {
+type Key = (String, String, String, Option<String>, Option<String>);
+
+fn row((key, (attempts, tokens, cost_nanos)): (Key, ([u64; 12], [u64; 6], u64))) -> LedgerRow {
+    let (provider, credential, model, client, price) = key;
     let [ok, err_4xx, rate_limited, err_5xx, timeout, connect, cancelled, retried, timed @ ..] = attempts;
     let [latency_us, streams, stream_us, first_event_us] = timed;
     let [input, output, cache_read, cache_write, reasoning, estimated] = tokens;
     LedgerRow {
-        key: LedgerKey { provider: provider.into(), credential: credential.into(), model: model.into() },
+        key: UsageKey {
+            provider: provider.into(),
+            credential: credential.into(),
+            model: model.into(),
+            client: client.map(Into::into),
+            price: price.map(Into::into),
+        },
         attempts: AttemptCounts {
             ok,
             err_4xx,
@@ -30,6 +38,7 @@ fn row(
             first_event_us,
         },
         tokens: TokenUsage { input, output, cache_read, cache_write, reasoning, estimated },
+        cost_nanos,
     }
 }
 

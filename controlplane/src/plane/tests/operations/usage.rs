@@ -9,9 +9,11 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 fn used(provider: &str, credential: &str, model: &str, input: u64) -> LedgerRow {
     LedgerRow {
-        key: LedgerKey { provider: provider.into(), credential: credential.into(), model: model.into() },
+        key: LedgerKey { provider: provider.into(), credential: credential.into(), model: model.into() }
+            .into(),
         attempts: AttemptCounts { ok: 2, err_5xx: 1, latency_us: 900_000, ..AttemptCounts::default() },
         tokens: TokenUsage { input, output: 1, ..TokenUsage::default() },
+        cost_nanos: 0,
     }
 }
 

@@ -157,7 +157,7 @@ async fn after_a_failover_that_lost_commits_streams_end_and_what_was_lost_is_sto
 fn calls_once(plane: &Plane) {
     let key = LedgerKey { provider: "claude".into(), credential: "main".into(), model: "m".into() };
     let attempts = AttemptCounts { ok: 1, ..AttemptCounts::default() };
-    let row = LedgerRow { key, attempts, tokens: TokenUsage::default() };
+    let row = LedgerRow { key: key.into(), attempts, tokens: TokenUsage::default(), cost_nanos: 0 };
     let window = Duration::from_secs(1);
     let batch =
         Batch { incarnation: Incarnation(1), seq: Seq(1), window_start: START, window, rows: vec![row] };

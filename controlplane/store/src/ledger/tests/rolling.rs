@@ -36,9 +36,10 @@ fn at(minute: u32) -> WallTime {
 /// Batch `seq` of a node, with as many tokens as its number.
 fn report(seq: u64, window_start: WallTime) -> NodeBatches {
     let row = LedgerRow {
-        key: LedgerKey { provider: "claude".into(), credential: "main".into(), model: "m".into() },
+        key: LedgerKey { provider: "claude".into(), credential: "main".into(), model: "m".into() }.into(),
         attempts: AttemptCounts { ok: 1, ..AttemptCounts::default() },
         tokens: TokenUsage { input: seq, ..TokenUsage::default() },
+        cost_nanos: 0,
     };
     let batch = Batch {
         incarnation: Incarnation(1),
@@ -63,6 +64,7 @@ async fn sums(store: &MemoryStore, period: UsagePeriod) -> BTreeMap<WallTime, u6
         provider: None,
         model: None,
         limit: u32::MAX,
+        client: None,
     };
     let sums = store.usage_by(query).await.unwrap();
     sums.into_iter().map(|sum| (sum.at, sum.tokens.input)).collect()

@@ -1,4 +1,5 @@
 use super::*;
+use cliproxy_domain::{AttemptCounts, LedgerKey, TokenUsage};
 use cliproxy_host::{Clock, Entropy, SystemClock};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -6,7 +7,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn rows(ok: u64) -> Vec<LedgerRow> {
     let key = LedgerKey { provider: "p".into(), credential: "c".into(), model: "m".into() };
     let attempts = AttemptCounts { ok, ..AttemptCounts::default() };
-    vec![LedgerRow { key, attempts, tokens: TokenUsage::default() }]
+    vec![LedgerRow { key: key.into(), attempts, tokens: TokenUsage::default(), cost_nanos: 3 * ok }]
 }
 
 fn queue() -> Queue {
@@ -154,7 +155,7 @@ fn what_is_kept_is_bounded_by_count_and_by_rows() {
     assert_eq!(queue.acked.len(), MAX_ACKED);
     let wide: Vec<LedgerRow> = (0..MAX_ACKED_ROWS / 2)
         .map(|n| {
-            let key = LedgerKey { model: n.to_string().as_str().into(), ..rows(1)[0].key.clone() };
+            let key = UsageKey { model: n.to_string().as_str().into(), ..rows(1)[0].key.clone() };
             LedgerRow { key, ..rows(1)[0].clone() }
         })
         .collect();
