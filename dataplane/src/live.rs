@@ -133,7 +133,7 @@ impl Live {
         self.windows.retain(|provider| known.snapshot.providers.contains_key(provider));
         listeners.iter().for_each(|listener| listener(&known.snapshot));
         // First, so that nobody is served on a configuration who could not ask by it.
-        self.callers.store(Some(Arc::new(Callers::of(&Default::default(), []))));
+        self.callers.store(Some(Arc::new(Callers::of(&known.snapshot.clients, state.board.key_records()))));
         // Before the state is free again, so that no hint is laid out for the old one alone.
         self.known.store(Some(known));
         drop(state);
@@ -254,6 +254,12 @@ impl Live {
     fn update(&self, change: impl FnOnce(&mut Board) -> bool) -> bool {
         let mut state = self.state.lock();
         let changed = change(&mut state.board);
+        if state.board.take_key_news()
+            && let Some(known) = self.known()
+        {
+            let callers = Callers::of(&known.snapshot.clients, state.board.key_records());
+            self.callers.store(Some(Arc::new(callers)));
+        }
         if changed {
             for known in state.laid_out.iter().filter_map(Weak::upgrade) {
                 known.outlook.store(Arc::new(state.board.lay_out(&known.snapshot)));

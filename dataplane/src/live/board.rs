@@ -1,7 +1,9 @@
 //! The hints that a node has, and for how long it goes by those that nobody stores.
 
 use super::measured::Measurements;
-use cliproxy_domain::{Cooldown, Hint, HintKey, LedgerRow, Snapshot, WallTime, health::ASSIGNMENT_TTL};
+use cliproxy_domain::{
+    Cooldown, Hint, HintKey, KeyRecord, LedgerRow, Snapshot, WallTime, health::ASSIGNMENT_TTL,
+};
 use cliproxy_engine::{Outlook, cooldown::RISE};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,6 +19,8 @@ const UNPROBED_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct Board {
     hints: BTreeMap<HintKey, Held>,
     own: Measurements,
+    /// Something was said of a client's key.
+    key_news: bool,
 }
 
 struct Held {
@@ -29,9 +33,11 @@ impl Board {
     /// Merges a hint. Tells whether what is known changed.
     pub(super) fn merge(&mut self, hint: Hint, now: WallTime) -> bool {
         let key = hint.key();
+        let of_a_key = matches!(hint, Hint::ClientKey(_));
         let Some(held) = self.hints.get_mut(&key) else {
             self.make_room();
             self.hints.insert(key, Held { hint, heard: now });
+            self.key_news |= of_a_key;
             return true;
         };
         let merged = held.hint.clone().merge(hint.clone());
@@ -40,6 +46,7 @@ impl Board {
         }
         let changed = merged != held.hint;
         held.hint = merged;
+        self.key_news |= changed && of_a_key;
         changed
     }
 
@@ -78,6 +85,19 @@ impl Board {
 
     pub(super) fn hints(&self) -> impl Iterator<Item = &Hint> {
         self.hints.values().map(|held| &held.hint)
+    }
+
+    /// Gives what is known of clients' keys beside the configuration.
+    pub(super) fn key_records(&self) -> impl Iterator<Item = &KeyRecord> {
+        self.hints().filter_map(|hint| match hint {
+            Hint::ClientKey(record) => Some(record),
+            _ => None,
+        })
+    }
+
+    /// Tells whether anything was said of clients' keys since this was asked last.
+    pub(super) fn take_key_news(&mut self) -> bool {
+        std::mem::take(&mut self.key_news)
     }
 
     /// Drops the rest that ended first when there are too many; an operator's word stays.

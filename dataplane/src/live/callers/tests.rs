@@ -1,5 +1,7 @@
 use super::*;
-use cliproxy_domain::{ClientKey, Priority, RateLimits};
+use crate::{live::Live, upstream::Upstreams};
+use cliproxy_domain::{ClientKey, ConfigId, Hint, Priority, RateLimits, Snapshot};
+use cliproxy_host::SystemNet;
 
 const NOW: WallTime = WallTime(1_000_000);
 
@@ -84,4 +86,20 @@ fn what_is_said_of_a_configured_key_can_only_take_from_it() {
     assert!(matches!(whose(&callers, 1), Err(KeyFault::Expired { .. })));
     assert!(matches!(whose(&callers, 2), Err(KeyFault::Expired { .. })));
     assert_eq!(whose(&callers, 3), Err(KeyFault::Revoked { client: "ci".into(), key: hash(3).id() }));
+}
+
+#[test]
+fn a_word_on_a_key_counts_at_once_and_outlives_the_configuration() {
+    let live = Live::new(Upstreams::new(Arc::new(SystemNet)).unwrap(), 0);
+    let revoked = KeyRecord { revoked_at: Some(NOW), created_at: None, ..record(1, "ci") };
+    live.hint(Hint::ClientKey(record(5, "ci")), NOW);
+    assert!(live.callers().is_none(), "nobody can be told right or wrong without a configuration");
+    let snapshot = Snapshot { clients: all(vec![client("ci", &[(1, None)])]), ..Snapshot::default() };
+    live.adopt(ConfigId(1), snapshot.clone()).unwrap();
+    let whose = |byte| whose(&live.callers().unwrap(), byte).is_ok();
+    assert!(whose(1) && whose(5), "what was said before the configuration came counts as well");
+    live.hint(Hint::ClientKey(revoked), NOW);
+    assert!(!whose(1) && whose(5));
+    live.adopt(ConfigId(2), snapshot).unwrap();
+    assert!(!whose(1) && whose(5));
 }
