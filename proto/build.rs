@@ -33,6 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".cliproxy.control.v1.ApplyConfigRequest",
             ".cliproxy.control.v1.DryRunConfigRequest",
             ".cliproxy.control.v1.AskRequest",
+            ".cliproxy.control.v1.AskResponse",
+            ".cliproxy.control.v1.ClientKeyChange",
         ])
         .compile_fds(descriptors)?;
     Ok(())

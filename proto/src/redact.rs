@@ -68,6 +68,28 @@ impl fmt::Debug for v1::AskRequest {
     }
 }
 
+// Its body may hold a key that was made just now.
+impl fmt::Debug for v1::AskResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AskResponse")
+            .field("status", &self.status)
+            .field("content_type", &self.content_type)
+            .field("body", &format_args!("[{} bytes]", self.body.len()))
+            .finish()
+    }
+}
+
+impl fmt::Debug for v1::ClientKeyChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientKeyChange")
+            .field("client", &self.client)
+            .field("key", &self.key.as_ref().map(|_| "[secret]"))
+            .field("details", &self.details)
+            .field("replaces", &self.replaces)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,8 +111,16 @@ mod tests {
         let apply = v1::ApplyConfigRequest { text: "api_key: sk-hidden".into(), ..Default::default() };
         let dry_run = v1::DryRunConfigRequest { text: apply.text.clone() };
         let ask = v1::AskRequest { body: apply.text.clone().into_bytes(), ..Default::default() };
+        let answer = v1::AskResponse { body: ask.body.clone(), ..Default::default() };
+        let made = v1::ClientKeyChange { key: Some("sk-hidden".into()), ..Default::default() };
         let bytes_of_key = format!("{:?}", "sk-hidden".as_bytes());
-        let of_operators = [format!("{apply:?}"), format!("{dry_run:?}"), format!("{ask:?}")];
+        let of_operators = [
+            format!("{apply:?}"),
+            format!("{dry_run:?}"),
+            format!("{ask:?}"),
+            format!("{answer:?}"),
+            format!("{made:?}"),
+        ];
         for shown in [format!("{provider:?}"), format!("{delta:?}")].into_iter().chain(of_operators) {
             assert!(!shown.contains("sk-hidden"), "{shown}");
             assert!(!shown.contains(bytes_of_key.trim_matches(['[', ']'])), "{shown}");

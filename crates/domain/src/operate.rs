@@ -1,13 +1,16 @@
-//! What operators ask of a provider: to let it rest, or to end its rests. Read and checked here, so that both planes
-//! take and refuse the same.
+//! What operators ask: of a provider, to let it rest, or to end its rests; of a client, to have other keys. Read and checked
+//! here, so that both planes take and refuse the same.
 
 mod body;
+mod checked;
+mod keys;
 mod question;
 #[cfg(test)]
 mod tests;
 mod usage;
 
 pub use body::{Body, Given};
+pub use keys::{KeyOrder, KeyVerb, KeyWanted, LONGEST_LIFETIME, LONGEST_OVERLAP, Lifetime, USUAL_OVERLAP};
 pub use question::{Question, single};
 pub use usage::{USUAL_SUMS, UsageAsked};
 
@@ -137,15 +140,16 @@ pub enum OrderError {
     #[error("the body is not a JSON object ({0}); send one as {{\"reason\": \"maintenance\"}}, or no body")]
     Body(String),
     /// The body has a field that means nothing.
-    #[error("there is no field `{field}` (its value is {value}); {verb} takes {known}", verb = .verb.as_str(),
-        known = .verb.fields().join(", "))]
+    #[error("there is no field `{field}` (its value is {value}); {call} takes {known}", known = .known.join(", "))]
     UnknownField {
         /// Its name, cut to what people read.
         field: String,
         /// What it holds.
         value: String,
         /// What was asked.
-        verb: Verb,
+        call: &'static str,
+        /// The fields that it takes.
+        known: &'static [&'static str],
     },
     /// A field holds what it may not.
     #[error("{field} is {value}; {remedy}")]
@@ -217,28 +221,15 @@ impl Wanted {
             let remedy = "give a time above zero and of at most 30 days, as \"10m\", \"1h30m\" or \"90s\"";
             return Err(OrderError::field("duration", Shown(duration), remedy));
         }
-        let timeout = self.timeout.unwrap_or(USUAL_WAIT);
-        if timeout.is_zero() || timeout > LONGEST_WAIT {
-            let remedy = "give a time above zero and of at most 30 seconds, as \"2s\"";
-            return Err(OrderError::field("timeout", Shown(timeout), remedy));
-        }
-        let reason = self.reason.unwrap_or_default();
-        if reason.len() > MAX_REASON {
-            let value = format!("{} bytes long", reason.len());
-            return Err(OrderError::field("reason", value, format!("give at most {MAX_REASON} bytes")));
-        }
-        if let Some(id) = &self.request_id
-            && (id.is_empty() || id.len() > MAX_NAME || !id.bytes().all(|byte| byte.is_ascii_graphic()))
-        {
-            let remedy = "give 1 to 200 printable characters without blanks, new for each call";
-            return Err(OrderError::field("request_id", format_args!("{:?}", cut(id)), remedy));
-        }
+        let timeout = checked::timeout(self.timeout)?;
+        let reason = checked::reason(self.reason)?;
+        let request_id = checked::request_id(self.request_id)?;
         Ok(Order {
             verb,
             key: CooldownKey { provider: found.name.clone(), scope },
             duration: if verb == Verb::Cooldown { duration } else { Duration::ZERO },
             reason,
-            request_id: self.request_id,
+            request_id,
             dry_run: self.dry_run,
             wait: self.wait,
             timeout,

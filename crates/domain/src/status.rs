@@ -1,13 +1,23 @@
 //! The answers of the operations endpoints. REST shows them as JSON in the guide's words; gRPC carries the same
 //! fields.
 
+mod clients;
+mod limits;
 mod usage;
 
+pub use clients::{
+    ClientKeyStatus, ClientKeysStatus, ClientStatus, ClientsStatus, KeyChangeStatus, KeyOrigin, KeyState,
+    RateLimitStatus,
+};
+pub use limits::{
+    BudgetStatus, HolderStatus, QuotaStatus, QuotasStatus, RateStatus, ReleaseStatus, ReleasedStatus,
+    ShareStatus,
+};
 pub use usage::{UsageAttempts, UsageCounts, UsageEntry, UsageStatus, UsageTokens};
 
 use crate::{
     audit::AuditEntry,
-    balancing::{QuotaUnit, Strategy},
+    balancing::Strategy,
     cooldown::{Cooldown, CooldownCause},
     decision::{Decision, RequestRecord},
     health::HealthState,
@@ -362,32 +372,4 @@ pub struct NodeStatus {
     /// The configuration that it refused, with its reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-}
-
-/// The answer of `GET /v0/operations/quotas`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct QuotasStatus {
-    /// Whose knowledge this is.
-    pub source: Source,
-    /// When it was true.
-    pub as_of: WallTime,
-    /// One entry for each provider that has a quota.
-    pub quotas: BTreeMap<ProviderName, QuotaStatus>,
-}
-
-/// One provider's quota.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct QuotaStatus {
-    /// What is counted.
-    pub unit: QuotaUnit,
-    /// All of it, in tokens, requests or US dollars.
-    pub limit: f64,
-    /// What was used in the period that runs.
-    pub used: f64,
-    /// What is left of it.
-    pub remaining: f64,
-    /// When the period began.
-    pub started_at: WallTime,
-    /// When it ends.
-    pub resets_at: WallTime,
 }

@@ -29,9 +29,9 @@ impl Wanted {
     /// [`OrderError`] names the field, what it holds, and what to do.
     pub fn read(verb: Verb, body: Body) -> Result<Self, OrderError> {
         let mut wanted = Self::default();
-        for (field, given) in body.0 {
+        for (field, given) in body.into_fields() {
             let Some(field) = verb.fields().iter().copied().find(|known| *known == field) else {
-                return Err(OrderError::UnknownField { field: cut(&field), value: given.to_string(), verb });
+                return Err(unknown(&field, &given, verb.as_str(), verb.fields()));
             };
             match field {
                 "duration" => wanted.duration = Some(time(field, given)?),
@@ -65,7 +65,24 @@ impl Wait {
     }
 }
 
-fn text(field: &'static str, given: Given) -> Result<String, OrderError> {
+/// Says that there is no such field.
+pub(super) fn unknown(
+    field: &str,
+    given: &Given,
+    call: &'static str,
+    known: &'static [&'static str],
+) -> OrderError {
+    OrderError::UnknownField { field: cut(field), value: given.to_string(), call, known }
+}
+
+impl Body {
+    /// Gives the fields, sorted by name.
+    pub(super) fn into_fields(self) -> impl Iterator<Item = (String, Given)> {
+        self.0.into_iter()
+    }
+}
+
+pub(super) fn text(field: &'static str, given: Given) -> Result<String, OrderError> {
     match given {
         Given::Text(text) => Ok(text),
         other => Err(OrderError::field(field, other, "give a text in quotes or leave the field out")),
@@ -80,7 +97,7 @@ fn flag(field: &'static str, given: Given) -> Result<bool, OrderError> {
 }
 
 /// Reads a time such as `10m`. That it is not too short or too long is seen when it is held against the rest.
-fn time(field: &'static str, given: Given) -> Result<Duration, OrderError> {
+pub(super) fn time(field: &'static str, given: Given) -> Result<Duration, OrderError> {
     let parsed = match &given {
         Given::Text(text) => text.parse::<jiff::SignedDuration>().ok(),
         _ => None,

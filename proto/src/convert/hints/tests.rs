@@ -54,7 +54,7 @@ fn a_key_without_a_whole_hash_is_an_error() {
         kind: v1::Kind::ClientKey.into(),
         key: "010101010101".into(),
         op: v1::Op::Put.into(),
-        body: prost::Message::encode_to_vec(&wire).into(),
+        body: Message::encode_to_vec(&wire).into(),
     };
     let error = from_wire(&change, WallTime(0)).unwrap_err().to_string();
     assert_eq!(error, "ClientKeyRecord.sha256 is 31; it must be 32 bytes long");

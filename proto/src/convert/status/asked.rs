@@ -3,7 +3,7 @@
 use crate::v1;
 use cliproxy_domain::{
     AuditQuery, WallTime,
-    operate::{OrderError, Question, Wait, Wanted},
+    operate::{KeyWanted, Lifetime, OrderError, Question, Wait, Wanted},
 };
 use std::time::Duration;
 
@@ -71,5 +71,68 @@ pub fn audit_query_from_wire(wire: v1::ListAuditRequest) -> AuditQuery {
         action: wire.action,
         before: wire.before_ms.map(WallTime),
         limit: wire.limit.unwrap_or(AuditQuery::default().limit),
+    }
+}
+
+/// Reads for which client a key should be made, and how.
+///
+/// # Errors
+/// [`OrderError`] when `wait` is none of its words.
+pub fn create_key_from_wire(wire: v1::CreateClientKeyRequest) -> Result<(String, KeyWanted), OrderError> {
+    let wanted = KeyWanted {
+        expires_in: lifetime(wire.expires_in_ms),
+        overlap: None,
+        reason: Some(wire.reason),
+        request_id: wire.request_id,
+        wait: said(&wire.wait)?,
+        timeout: wire.timeout_ms.map(Duration::from_millis),
+    };
+    Ok((wire.client, wanted))
+}
+
+/// Reads which key of which client should be replaced, and how.
+///
+/// # Errors
+/// [`OrderError`] when `wait` is none of its words.
+pub fn rotate_key_from_wire(
+    wire: v1::RotateClientKeyRequest,
+) -> Result<(String, String, KeyWanted), OrderError> {
+    let wanted = KeyWanted {
+        expires_in: lifetime(wire.expires_in_ms),
+        overlap: wire.overlap_ms.map(Duration::from_millis),
+        reason: Some(wire.reason),
+        request_id: wire.request_id,
+        wait: said(&wire.wait)?,
+        timeout: wire.timeout_ms.map(Duration::from_millis),
+    };
+    Ok((wire.client, wire.id, wanted))
+}
+
+/// Reads which key of which client should be refused.
+///
+/// # Errors
+/// [`OrderError`] when `wait` is none of its words.
+pub fn revoke_key_from_wire(
+    wire: v1::RevokeClientKeyRequest,
+) -> Result<(String, String, KeyWanted), OrderError> {
+    let wanted = KeyWanted {
+        reason: Some(wire.reason),
+        request_id: wire.request_id,
+        wait: said(&wire.wait)?,
+        timeout: wire.timeout_ms.map(Duration::from_millis),
+        ..KeyWanted::default()
+    };
+    Ok((wire.client, wire.id, wanted))
+}
+
+fn said(word: &str) -> Result<Option<Wait>, OrderError> {
+    if word.is_empty() { Ok(None) } else { Wait::read(word).map(Some) }
+}
+
+fn lifetime(ms: Option<u64>) -> Lifetime {
+    match ms {
+        None => Lifetime::Usual,
+        Some(0) => Lifetime::Unending,
+        Some(ms) => Lifetime::Of(Duration::from_millis(ms)),
     }
 }

@@ -1,8 +1,8 @@
-//! The nodes, what is left, what is wrong, and who changed what.
+//! The nodes, what is wrong, and who changed what.
 
 use super::super::word::Word;
 use crate::v1;
-use cliproxy_domain::status::{AlertsStatus, AuditLog, NodesStatus, QuotasStatus};
+use cliproxy_domain::status::{AlertsStatus, AuditLog, NodesStatus};
 
 /// Turns the nodes' states into their message.
 pub fn nodes_to_wire(status: &NodesStatus) -> v1::ListNodesResponse {
@@ -23,26 +23,6 @@ pub fn nodes_to_wire(status: &NodesStatus) -> v1::ListNodesResponse {
         source: status.source.word().to_owned(),
         as_of_ms: status.as_of.0,
         nodes: nodes.collect(),
-    }
-}
-
-/// Turns what is left of the quotas into its message.
-pub fn quotas_to_wire(status: &QuotasStatus) -> v1::ListQuotasResponse {
-    let quotas = status.quotas.iter().map(|(name, quota)| {
-        let quota = v1::QuotaStatus {
-            unit: quota.unit.word().to_owned(),
-            limit: quota.limit,
-            used: quota.used,
-            remaining: quota.remaining,
-            started_at_ms: quota.started_at.0,
-            resets_at_ms: quota.resets_at.0,
-        };
-        (name.to_string(), quota)
-    });
-    v1::ListQuotasResponse {
-        source: status.source.word().to_owned(),
-        as_of_ms: status.as_of.0,
-        quotas: quotas.collect(),
     }
 }
 
