@@ -4,6 +4,8 @@ pub(crate) mod access;
 mod alerts;
 mod audit;
 mod body;
+mod client_keys;
+mod clients;
 mod config;
 mod config_check;
 mod config_history;
@@ -14,6 +16,7 @@ mod cooldown_status;
 mod error;
 mod explain;
 mod health;
+mod key_change;
 mod load_balancing_status;
 mod metrics;
 mod nodes;
@@ -63,6 +66,10 @@ fn of_operations(operations: Operations) -> Router {
         .route("/v0/operations/nodes", get(nodes::get))
         .route("/v0/operations/alerts", get(alerts::get))
         .route("/v0/operations/quotas", get(quotas::get))
+        .route("/v0/operations/clients", get(clients::get))
+        .route("/v0/operations/clients/{client}/keys", get(client_keys::get).post(client_keys::post))
+        .route("/v0/operations/clients/{client}/keys/{id}/rotate", post(key_change::rotate))
+        .route("/v0/operations/clients/{client}/keys/{id}/revoke", post(key_change::revoke))
         .route("/v0/operations/usage", get(usage::get))
         .route("/v0/operations/config", get(config::get).put(config::put))
         .route("/v0/operations/config/check", post(config_check::post))

@@ -1,5 +1,6 @@
 //! What the control plane counts about itself.
 
+mod keys;
 mod providers;
 mod sync;
 
@@ -11,6 +12,7 @@ use cliproxy_observe::metrics::prometheus_client::{
     },
     registry::Registry,
 };
+use keys::KeyMetrics;
 use providers::ProviderMetrics;
 use std::sync::atomic::AtomicU64;
 use sync::SyncMetrics;
@@ -64,6 +66,8 @@ pub(crate) struct PlaneMetrics {
     pub(crate) permits_granted: Counter,
     /// From an urgent event's arrival to its place in every node's queue.
     pub(crate) propagation_seconds: Histogram,
+    /// Of clients' keys.
+    pub(crate) client_keys: KeyMetrics,
     /// Of the nodes' streams.
     pub(crate) sync: SyncMetrics,
     /// By provider, cause and the like.
@@ -99,6 +103,7 @@ impl PlaneMetrics {
             permits_granted: Counter::default(),
             // From 10 µs to 0.3 s.
             propagation_seconds: Histogram::new(exponential_buckets(0.000_01, 2.0, 16)),
+            client_keys: KeyMetrics::new(),
             sync: SyncMetrics::default().with_reasons(),
             providers: ProviderMetrics::new(),
         }
@@ -184,6 +189,7 @@ impl PlaneMetrics {
             "Time from an urgent event's arrival to its place in every node's queue",
             self.propagation_seconds.clone(),
         );
+        self.client_keys.register(registry);
         self.sync.register(registry);
         self.providers.register(registry);
     }

@@ -4,15 +4,18 @@ mod alerts;
 mod audit;
 mod balancing;
 mod change;
+mod clients;
 mod config;
 mod cooldowns;
 mod error;
 mod explain;
+mod keys;
 mod nodes;
 mod providers;
 mod quotas;
 mod remembered;
 mod requests;
+mod stored;
 mod uptime;
 mod usage;
 
@@ -23,9 +26,12 @@ pub(crate) use error::{Kind, OperationError};
 use crate::{
     certificates::Certificates,
     configurations::Configurations,
-    decide::Decide,
+    decide::{Decide, Log},
+    metrics::PlaneMetrics,
     state::{ActiveConfig, State},
 };
+use cliproxy_domain::ReplicaId;
+use cliproxy_host::Entropy;
 use parking_lot::Mutex;
 use remembered::Running;
 use std::sync::Arc;
@@ -43,11 +49,28 @@ pub(crate) struct Actor {
 /// Who asks where nobody has to say who he is: a caller on this machine.
 pub(crate) const LOOPBACK: &str = "loopback";
 
+/// What answers are made from.
+pub(crate) struct Parts {
+    pub(crate) state: Arc<State>,
+    pub(crate) decide: Decide,
+    pub(crate) log: Arc<Log>,
+    pub(crate) metrics: PlaneMetrics,
+    pub(crate) entropy: Entropy,
+    /// Who says what is said here.
+    pub(crate) replica: ReplicaId,
+    pub(crate) configurations: Option<Arc<dyn Configurations>>,
+    pub(crate) certificates: Certificates,
+}
+
 /// What answers are made of. Clones are the same.
 #[derive(Clone)]
 pub(crate) struct Operations {
     pub(crate) state: Arc<State>,
     decide: Decide,
+    log: Arc<Log>,
+    metrics: PlaneMetrics,
+    entropy: Entropy,
+    replica: ReplicaId,
     configurations: Option<Arc<dyn Configurations>>,
     certificates: Certificates,
     running: Running,
@@ -55,15 +78,15 @@ pub(crate) struct Operations {
 }
 
 impl Operations {
-    pub(crate) fn new(
-        state: Arc<State>,
-        decide: Decide,
-        configurations: Option<Arc<dyn Configurations>>,
-        certificates: Certificates,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { state, decide, log, metrics, entropy, replica, configurations, certificates } = parts;
         Self {
             state,
             decide,
+            log,
+            metrics,
+            entropy,
+            replica,
             configurations,
             certificates,
             running: Running::default(),

@@ -19,7 +19,7 @@ use crate::{
     ingest::{self, Ingest},
     lead::{self, Candidate, Lead},
     metrics::PlaneMetrics,
-    operations::Operations,
+    operations::{self, Operations},
     publish::Publish,
     replicas::{self, Me, Replicas, Wanted},
     settings::Settings,
@@ -192,10 +192,10 @@ impl ControlPlane {
             state: Arc::clone(&state),
             publish: Arc::clone(&publish),
             decide: decide.clone(),
-            log,
+            log: Arc::clone(&log),
             metrics: metrics.clone(),
             configurations: configurations.clone(),
-            me: Me { replica, name, advertise_url: settings.advertise_url.clone() },
+            me: Me { replica: replica.clone(), name, advertise_url: settings.advertise_url.clone() },
             settled,
             wanted: Wanted::default(),
             leaving: shutdown.clone(),
@@ -229,7 +229,16 @@ impl ControlPlane {
             streams: TaskTracker::new(),
         };
         let drain = settings.drain;
-        let operations = Operations::new(state, context.decide.clone(), configurations, certificates);
+        let operations = Operations::new(operations::Parts {
+            state,
+            decide: context.decide.clone(),
+            log,
+            metrics,
+            entropy: settings.entropy.clone(),
+            replica,
+            configurations,
+            certificates,
+        });
         serve_all(settings, context, operations, all_metrics, operators, nodes, shutdown).await;
 
         // The services are gone and with them the senders: what was handed in is committed and the loops end.

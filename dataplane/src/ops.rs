@@ -26,7 +26,7 @@ use answer::{Answer, ApiError, document};
 use bytes::Bytes;
 use cliproxy_domain::{
     NodeId,
-    operate::{Body as OrderBody, OrderError, Wait, Wanted},
+    operate::{Body as OrderBody, KeyWanted, OrderError, Wait, Wanted},
 };
 use cliproxy_host::{Clock, Peer};
 use cliproxy_observe::metrics::Metrics;
@@ -206,7 +206,11 @@ impl Ops {
         }
         if let Some(Relayed { status, content_type, body }) = self.ask(head, &operation, &asked).await {
             self.calls.count(AnsweredBy::Cluster);
-            return Ok(answer::bytes(status, content_type, body));
+            return Ok(match operation {
+                // It may hold a key: nobody on the way keeps it.
+                Operation::KeyChange(_) => answer::unstored(answer::bytes(status, content_type, body)),
+                _ => answer::bytes(status, content_type, body),
+            });
         }
         let answer = own::answer(self, &operation, &asked)?;
         self.calls.count(AnsweredBy::Node);
@@ -293,7 +297,7 @@ fn patience(operation: &Operation, body: &[u8]) -> Duration {
     match operation {
         Operation::Cluster { .. } | Operation::Request(_) => ASK_CLUSTER,
         // When its database does not answer, it says how far the word holds all the same.
-        Operation::Change(..) => ASK_CLUSTER + waits_for_nodes(operation, body),
+        Operation::Change(..) | Operation::KeyChange(_) => ASK_CLUSTER + waits_for_nodes(operation, body),
         _ => ASK,
     }
 }
@@ -301,12 +305,19 @@ fn patience(operation: &Operation, body: &[u8]) -> Duration {
 /// Gives how long an operator's word may wait for the nodes, as its body says. One that cannot be read is refused
 /// without waiting.
 fn waits_for_nodes(operation: &Operation, body: &[u8]) -> Duration {
-    let Operation::Change(verb, _) = operation else { return Duration::ZERO };
-    let wanted =
-        serde_json::from_slice::<OrderBody>(body).ok().and_then(|body| Wanted::read(*verb, body).ok());
+    let body = if body.is_empty() { Some(OrderBody::default()) } else { serde_json::from_slice(body).ok() };
+    let wanted = body.and_then(|body| match operation {
+        Operation::Change(verb, _) => {
+            Wanted::read(*verb, body).ok().map(|wanted| (wanted.wait, wanted.timeout))
+        }
+        Operation::KeyChange(verb) => {
+            let wanted = KeyWanted::read(*verb, body).ok()?;
+            Some((wanted.wait.unwrap_or(Wait::All), wanted.timeout))
+        }
+        _ => None,
+    });
     match wanted {
-        Some(wanted) if wanted.wait != Wait::None => wanted
-            .timeout
+        Some((wait, timeout)) if wait != Wait::None => timeout
             .unwrap_or(cliproxy_domain::operate::USUAL_WAIT)
             .min(cliproxy_domain::operate::LONGEST_WAIT),
         _ => Duration::ZERO,
@@ -316,7 +327,9 @@ fn waits_for_nodes(operation: &Operation, body: &[u8]) -> Duration {
 impl From<OrderError> for ApiError {
     fn from(error: OrderError) -> Self {
         match error {
-            OrderError::UnknownProvider { .. } => ApiError::not_found(error.to_string()),
+            OrderError::UnknownProvider { .. } | OrderError::UnknownClient { .. } => {
+                ApiError::not_found(error.to_string())
+            }
             error => ApiError::invalid(error.to_string()),
         }
     }

@@ -1,7 +1,7 @@
 //! The operations calls: the answers of [`crate::operations`] as messages.
 
 use crate::operations::{Actor, ChangeAsked, Kind, OperationError, Operations, RollbackAsked, USUAL_CONFIGS};
-use cliproxy_domain::operate::Verb;
+use cliproxy_domain::operate::{KeyVerb, Verb};
 use cliproxy_proto::{
     convert::status as wire,
     v1::{self, operations_server},
@@ -96,6 +96,48 @@ impl operations_server::Operations for OpsService {
         Ok(Response::new(wire::audit_to_wire(&log)))
     }
 
+    async fn list_clients(&self, _: Request<v1::ListClientsRequest>) -> Answer<v1::ListClientsResponse> {
+        Ok(Response::new(wire::clients_to_wire(&self.0.clients_status().map_err(status)?)))
+    }
+
+    async fn list_client_keys(
+        &self,
+        request: Request<v1::ListClientKeysRequest>,
+    ) -> Answer<v1::ListClientKeysResponse> {
+        let keys = self.0.client_keys(&request.into_inner().client).map_err(status)?;
+        Ok(Response::new(wire::client_keys_to_wire(&keys)))
+    }
+
+    async fn create_client_key(
+        &self,
+        request: Request<v1::CreateClientKeyRequest>,
+    ) -> Answer<v1::ClientKeyChange> {
+        let actor = actor(&request)?;
+        let (client, wanted) = wire::create_key_from_wire(request.into_inner()).map_err(refused)?;
+        let changed = self.0.change_key(&actor, KeyVerb::Create, (&client, None), wanted).await;
+        Ok(Response::new(wire::key_change_to_wire(&changed.map_err(status)?)))
+    }
+
+    async fn rotate_client_key(
+        &self,
+        request: Request<v1::RotateClientKeyRequest>,
+    ) -> Answer<v1::ClientKeyChange> {
+        let actor = actor(&request)?;
+        let (client, id, wanted) = wire::rotate_key_from_wire(request.into_inner()).map_err(refused)?;
+        let changed = self.0.change_key(&actor, KeyVerb::Rotate, (&client, Some(&id)), wanted).await;
+        Ok(Response::new(wire::key_change_to_wire(&changed.map_err(status)?)))
+    }
+
+    async fn revoke_client_key(
+        &self,
+        request: Request<v1::RevokeClientKeyRequest>,
+    ) -> Answer<v1::ClientKeyChange> {
+        let actor = actor(&request)?;
+        let (client, id, wanted) = wire::revoke_key_from_wire(request.into_inner()).map_err(refused)?;
+        let changed = self.0.change_key(&actor, KeyVerb::Revoke, (&client, Some(&id)), wanted).await;
+        Ok(Response::new(wire::key_change_to_wire(&changed.map_err(status)?)))
+    }
+
     async fn get_config(&self, _: Request<v1::GetConfigRequest>) -> Answer<v1::GetConfigResponse> {
         Ok(Response::new(wire::config_to_wire(&self.0.config().await.map_err(status)?)))
     }
@@ -156,6 +198,6 @@ fn status(error: OperationError) -> Status {
         Kind::NotFound => Status::not_found(message),
         Kind::Conflict => Status::already_exists(message),
         Kind::Superseded => Status::failed_precondition(message),
-        Kind::NotConfigured | Kind::Store => Status::unavailable(message),
+        Kind::Internal | Kind::NotConfigured | Kind::Store => Status::unavailable(message),
     }
 }

@@ -52,6 +52,7 @@ impl From<OperationError> for ApiError {
             Kind::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Kind::Conflict => (StatusCode::CONFLICT, "conflict"),
             Kind::Superseded => (StatusCode::CONFLICT, "conflict"),
+            Kind::Internal => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Kind::NotConfigured => (StatusCode::SERVICE_UNAVAILABLE, "not_configured"),
             Kind::Store => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
         };

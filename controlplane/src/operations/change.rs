@@ -54,7 +54,8 @@ impl Operations {
             return Ok(ChangeStatus { total_nodes, ..status });
         }
         let entry = self.entry(actor, order, known, &word, now);
-        let outcome = order.request_id.as_ref().map(|id| Remembered::new(order, &status).outcome(id, now));
+        let outcome =
+            order.request_id.as_ref().map(|id| Remembered::new(order.call(), &status).outcome(id, now));
         tracing::info!(
             actor = actor.name, from = actor.from, subject = %word.key, until = %word.until, reason = order.reason,
             action = entry.action, "an operator spoke"

@@ -21,6 +21,9 @@ pub(crate) enum OperationError {
     /// Another call has the same name.
     #[error("{0}")]
     Conflict(String),
+    /// What is needed to answer is not to be had.
+    #[error("{0}")]
+    Internal(String),
     /// No configuration is in force.
     #[error("no configuration was applied yet; start the control plane with one and ask again")]
     NotConfigured,
@@ -40,6 +43,8 @@ pub(crate) enum Kind {
     Conflict,
     /// 409, `FAILED_PRECONDITION`.
     Superseded,
+    /// 503, `UNAVAILABLE`: something else than the store.
+    Internal,
     /// 503, `UNAVAILABLE`: no configuration.
     NotConfigured,
     /// 503, `UNAVAILABLE`: the store.
@@ -49,12 +54,12 @@ pub(crate) enum Kind {
 impl OperationError {
     pub(crate) fn kind(&self) -> Kind {
         match self {
-            OperationError::Order(OrderError::UnknownProvider { .. }) | OperationError::NotFound(_) => {
-                Kind::NotFound
-            }
+            OperationError::Order(OrderError::UnknownProvider { .. } | OrderError::UnknownClient { .. })
+            | OperationError::NotFound(_) => Kind::NotFound,
             OperationError::Order(_) | OperationError::Invalid(_) => Kind::Invalid,
             OperationError::Superseded(_) => Kind::Superseded,
             OperationError::Conflict(_) => Kind::Conflict,
+            OperationError::Internal(_) => Kind::Internal,
             OperationError::NotConfigured => Kind::NotConfigured,
             OperationError::Store(_) => Kind::Store,
         }

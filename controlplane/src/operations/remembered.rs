@@ -4,7 +4,7 @@ use super::{OperationError, Operations};
 use cliproxy_domain::{WallTime, operate::Order, status::ChangeStatus};
 use cliproxy_store::{Change, Outcome, StoreError};
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// The names of the calls that are being carried out.
@@ -39,14 +39,20 @@ impl Drop for Turn {
 
 /// What was asked and answered, as the store keeps it.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Remembered {
+pub(super) struct Remembered<A> {
     call: String,
-    answer: ChangeStatus,
+    answer: A,
 }
 
-impl Remembered {
-    pub(super) fn new(order: &Order, answer: &ChangeStatus) -> Self {
-        Self { call: order.call(), answer: answer.clone() }
+/// What was asked, whatever was answered.
+#[derive(Deserialize)]
+struct Called {
+    call: String,
+}
+
+impl<A: Serialize> Remembered<A> {
+    pub(super) fn new(call: String, answer: A) -> Self {
+        Self { call, answer }
     }
 
     pub(super) fn outcome(&self, request_id: &str, at: WallTime) -> Outcome {
@@ -72,33 +78,43 @@ impl Operations {
         id: &str,
         order: &Order,
     ) -> Result<Option<ChangeStatus>, OperationError> {
-        let Some(carried_out) = self.outcome(id).await? else { return Ok(None) };
-        if carried_out.call != order.call() {
-            return Err(OperationError::Conflict(format!(
-                "request_id {id:?} is the name of another call, {}; give each call a name of its own",
-                carried_out.call
-            )));
-        }
-        if let Some(answered) = self.outcome(&as_answered(id)).await? {
-            return Ok(Some(answered.answer));
+        let call = order.call();
+        let Some(carried_out) = self.outcome::<ChangeStatus>(id, &call).await? else { return Ok(None) };
+        if let Some(answered) = self.outcome(&as_answered(id), &call).await? {
+            return Ok(Some(answered));
         }
         // It was stored, and whoever asked was not answered. All up to the newest number is known; so is this.
         let hint_version = self.state.hints.version();
         let (applied_nodes, total_nodes) = self.wait(hint_version, order.wait, order.timeout).await;
-        Ok(Some(ChangeStatus { hint_version, applied_nodes, total_nodes, ..carried_out.answer }))
+        Ok(Some(ChangeStatus { hint_version, applied_nodes, total_nodes, ..carried_out }))
     }
 
-    async fn outcome(&self, id: &str) -> Result<Option<Remembered>, OperationError> {
+    /// Gives what is remembered under a name; none when nothing is.
+    ///
+    /// # Errors
+    /// Fails when another call had the name, and when the store does not answer.
+    pub(super) async fn outcome<A: DeserializeOwned>(
+        &self,
+        id: &str,
+        call: &str,
+    ) -> Result<Option<A>, OperationError> {
         let Some(text) = self.state.store.outcome(id.to_owned()).await? else { return Ok(None) };
-        let remembered = serde_json::from_str(&text).map_err(|error| {
-            StoreError::Corrupt(format!("the outcome of call {id:?} does not parse: {error}"))
-        })?;
-        Ok(Some(remembered))
+        let corrupt =
+            |error| StoreError::Corrupt(format!("the outcome of call {id:?} does not parse: {error}"));
+        let earlier: Called = serde_json::from_str(&text).map_err(corrupt)?;
+        if earlier.call != call {
+            return Err(OperationError::Conflict(format!(
+                "request_id {id:?} is the name of another call, {}; give each call a name of its own",
+                earlier.call
+            )));
+        }
+        let remembered: Remembered<A> = serde_json::from_str(&text).map_err(corrupt)?;
+        Ok(Some(remembered.answer))
     }
 
     /// Remembers an answer as it is given. Where that fails, a second call is answered with counts of its own.
     pub(super) async fn remember(&self, id: &str, order: &Order, answer: &ChangeStatus, at: WallTime) {
-        let outcome = Remembered::new(order, answer).outcome(&as_answered(id), at);
+        let outcome = Remembered::new(order.call(), answer).outcome(&as_answered(id), at);
         let change = Change { outcome: Some(outcome), ..Change::default() };
         if let Err(error) = self.state.store.change(change).await {
             tracing::warn!(%error, request_id = id, "the answer to a call is not remembered; the call is");

@@ -1,8 +1,8 @@
 //! What is on the hint line now.
 
 use cliproxy_domain::{
-    ConfigId, Cooldown, CooldownKey, Health, Hint, HintKey, HintVersion, LedgerKey, ProviderName, Snapshot,
-    WallTime,
+    ConfigId, Cooldown, CooldownKey, Health, Hint, HintKey, HintVersion, KeyRecord, LedgerKey, ProviderName,
+    Snapshot, WallTime,
 };
 use cliproxy_engine::{Outlook, cooldown::RISE};
 use cliproxy_store::{HintChange, hints::settled_at};
@@ -151,6 +151,16 @@ impl Hints {
             Some(Hint::Health(health)) => Some(health.clone()),
             _ => None,
         }
+    }
+
+    /// Gives what is said of clients' keys, sorted by their names.
+    pub(crate) fn client_keys(&self) -> Vec<KeyRecord> {
+        let inner = self.0.lock();
+        let records = inner.current.values().filter_map(|hint| match hint {
+            Hint::ClientKey(record) => Some(record.clone()),
+            _ => None,
+        });
+        records.collect()
     }
 
     /// Gives the epoch in force for a call's provider, credential and model: the highest of all words that cover

@@ -16,7 +16,7 @@ pub use usage::{USUAL_SUMS, UsageAsked};
 
 use crate::{
     cooldown::{CooldownKey, Scope},
-    name::{CredentialName, ModelName, ProviderName},
+    name::{ClientName, CredentialName, ModelName, ProviderName},
     snapshot::{Provider, Snapshot},
 };
 use std::{fmt, time::Duration};
@@ -169,6 +169,14 @@ pub enum OrderError {
         /// Those there are.
         known: &'static [&'static str],
     },
+    /// No such client.
+    #[error("there is no client {name:?}; {}", known_clients(known))]
+    UnknownClient {
+        /// What was asked for, cut to what people read.
+        name: String,
+        /// Those there are.
+        known: Vec<ClientName>,
+    },
     /// No such provider.
     #[error("there is no provider {name:?}; {}", known_providers(known))]
     UnknownProvider {
@@ -195,6 +203,14 @@ fn known_parameters(known: &[&str]) -> String {
         return "this takes none".to_owned();
     }
     format!("known are {}", known.join(", "))
+}
+
+fn known_clients(known: &[ClientName]) -> String {
+    if known.is_empty() {
+        return "none is configured; add it to clients first".to_owned();
+    }
+    let names: Vec<_> = known.iter().map(ClientName::as_str).collect();
+    format!("the configured ones are {}; add it to clients first", names.join(", "))
 }
 
 fn known_providers(known: &[ProviderName]) -> String {

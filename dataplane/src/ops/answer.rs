@@ -71,6 +71,12 @@ pub(super) fn bytes(status: StatusCode, content_type: HeaderValue, body: Bytes) 
     answer
 }
 
+/// Says that nobody may keep an answer.
+pub(super) fn unstored(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
 /// Answers a path that is not there.
 pub(super) fn not_found(path: &str) -> Answer {
     let message = format!("there is nothing at {}; operations are under /v0/operations/", shown(path));

@@ -59,9 +59,10 @@ pub(super) fn answer(ops: &Ops, operation: &Operation, asked: &Asked<'_>) -> Res
             no_parameters(asked)?;
             Err(ApiError::not_found(NOT_KEPT))
         }
-        Operation::Request(_) | Operation::Change(..) | Operation::Cluster { .. } => {
-            Err(unable(ops, operation))
-        }
+        Operation::Request(_)
+        | Operation::Change(..)
+        | Operation::KeyChange(_)
+        | Operation::Cluster { .. } => Err(unable(ops, operation)),
     }
 }
 
@@ -78,6 +79,7 @@ fn unable(ops: &Ops, operation: &Operation) -> ApiError {
             Operation::Change(..) => {
                 "; it may have taken this word: see GET /v0/operations/cooldown/status first"
             }
+            Operation::KeyChange(_) => "; it may have done it: see GET /v0/operations/clients first",
             _ => "",
         };
         format!(

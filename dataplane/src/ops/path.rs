@@ -1,6 +1,6 @@
 //! The operations that there are.
 
-use cliproxy_domain::operate::{MAX_BODY, Verb};
+use cliproxy_domain::operate::{KeyVerb, MAX_BODY, Verb};
 use http::Method;
 
 /// Where they all are.
@@ -25,6 +25,8 @@ pub(super) enum Operation {
     Request(String),
     /// `POST providers/{provider}/{verb}`
     Change(Verb, String),
+    /// `POST clients/{client}/keys`, `…/keys/{id}/rotate` and `…/keys/{id}/revoke`
+    KeyChange(KeyVerb),
     /// Everything else that is handed on, with what its body may hold.
     Cluster { max_body: usize },
 }
@@ -57,6 +59,21 @@ impl Operation {
             ["requests", id] if !id.is_empty() => (GET, Operation::Request(decoded(id)?)),
             ["quotas" | "usage" | "nodes" | "alerts" | "audit"] | ["config", "history"] => {
                 (GET, cluster(MAX_BODY))
+            }
+            ["clients"] | ["prices"] => (GET, cluster(MAX_BODY)),
+            ["quotas", "release"] => ("POST", cluster(MAX_BODY)),
+            ["clients", client, "keys"] if !client.is_empty() => {
+                let operation = match *method {
+                    Method::POST => Operation::KeyChange(KeyVerb::Create),
+                    _ => cluster(MAX_BODY),
+                };
+                ("GET, HEAD, POST", operation)
+            }
+            ["clients", client, "keys", id, verb @ ("rotate" | "revoke")]
+                if !client.is_empty() && !id.is_empty() =>
+            {
+                let verb = if *verb == "rotate" { KeyVerb::Rotate } else { KeyVerb::Revoke };
+                ("POST", Operation::KeyChange(verb))
             }
             ["config"] => ("GET, HEAD, PUT", cluster(MAX_CONFIG)),
             ["config", "check" | "rollback"] => ("POST", cluster(MAX_CONFIG)),
@@ -149,6 +166,13 @@ mod tests {
             ("GET", "nodes", cluster(MAX_BODY)),
             ("GET", "alerts", cluster(MAX_BODY)),
             ("GET", "audit", cluster(MAX_BODY)),
+            ("GET", "prices", cluster(MAX_BODY)),
+            ("POST", "quotas/release", cluster(MAX_BODY)),
+            ("GET", "clients", cluster(MAX_BODY)),
+            ("GET", "clients/ci/keys", cluster(MAX_BODY)),
+            ("POST", "clients/ci/keys", Ok(Operation::KeyChange(KeyVerb::Create))),
+            ("POST", "clients/ci/keys/0123456789ab/rotate", Ok(Operation::KeyChange(KeyVerb::Rotate))),
+            ("POST", "clients/ci/keys/0123456789ab/revoke", Ok(Operation::KeyChange(KeyVerb::Revoke))),
             ("GET", "config", cluster(MAX_CONFIG)),
             ("PUT", "config", cluster(MAX_CONFIG)),
             ("POST", "config/check", cluster(MAX_CONFIG)),
@@ -164,12 +188,26 @@ mod tests {
     fn other_methods_are_refused_with_those_that_are_taken() {
         assert_eq!(find("POST", "providers/status"), Err(NoOperation::Method("GET, HEAD")));
         assert_eq!(find("GET", "providers/claude/cooldown"), Err(NoOperation::Method("POST")));
+        assert_eq!(find("DELETE", "clients/ci/keys"), Err(NoOperation::Method("GET, HEAD, POST")));
+        assert_eq!(find("GET", "clients/ci/keys/0123456789ab/revoke"), Err(NoOperation::Method("POST")));
         assert_eq!(find("DELETE", "config"), Err(NoOperation::Method("GET, HEAD, PUT")));
     }
 
     #[test]
     fn other_paths_are_not_handed_on() {
-        for path in ["", "providers", "providers//cooldown", "requests/", "requests/a/b", "config/../nodes"] {
+        for path in [
+            "",
+            "providers",
+            "providers//cooldown",
+            "requests/",
+            "requests/a/b",
+            "config/../nodes",
+            "clients/ci",
+            "clients//keys",
+            "clients/ci/keys/",
+            "clients/ci/keys//revoke",
+            "clients/ci/keys/0123456789ab",
+        ] {
             assert_eq!(find("GET", path), Err(NoOperation::NotFound), "{path}");
         }
         assert_eq!(find("POST", "providers/%ff/cooldown"), Err(NoOperation::Encoding));

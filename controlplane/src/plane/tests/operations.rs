@@ -4,6 +4,7 @@ mod change;
 mod cluster;
 mod config;
 mod explain;
+mod keys;
 mod page;
 mod relay;
 mod same;

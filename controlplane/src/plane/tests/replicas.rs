@@ -4,6 +4,7 @@ mod certificates;
 mod configs;
 mod ending;
 mod health;
+mod keys;
 mod leader;
 mod outage;
 mod rests;

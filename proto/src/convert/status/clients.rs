@@ -67,9 +67,9 @@ fn rate_limit(status: &RateLimitStatus) -> v1::ClientRateLimit {
     }
 }
 
-fn key(status: &ClientKeyStatus) -> v1::ClientKey {
+fn key(status: &ClientKeyStatus) -> v1::ClientKeyStatus {
     let ms = |at: Option<WallTime>| at.map(|at| at.0);
-    v1::ClientKey {
+    v1::ClientKeyStatus {
         id: status.id.to_string(),
         origin: match status.origin {
             KeyOrigin::Configuration => "configuration",

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 const PAGE: &str = include_str!("../../../../../docs/reference/operations.md");
 
 /// Each method with the section that describes its answer, and the messages that have a table of their own.
-const SECTIONS: [(&str, &str, &[&str]); 17] = [
+const SECTIONS: [(&str, &str, &[&str]); 22] = [
     ("GetProviderStatus", "How providers are doing", &[]),
     ("ListCooldowns", "What rests", &["Rest"]),
     ("ForceCooldown", "Letting a provider rest, and recovering it", &[]),
@@ -19,6 +19,11 @@ const SECTIONS: [(&str, &str, &[&str]); 17] = [
     ("GetRequest", "Where a request went", &["Decision"]),
     ("ListNodes", "Nodes", &[]),
     ("ListQuotas", "Quotas", &[]),
+    ("ListClients", "Clients", &["BudgetStatus", "ClientKeyStatus"]),
+    ("ListClientKeys", "Keys of a client", &[]),
+    ("CreateClientKey", CHANGING_KEYS, &[]),
+    ("RotateClientKey", CHANGING_KEYS, &[]),
+    ("RevokeClientKey", CHANGING_KEYS, &[]),
     ("GetUsage", "Usage", &["UsageAttempts", "UsageTokens"]),
     ("ListAlerts", "Alerts", &[]),
     ("ListAudit", "Audit log", &[]),
@@ -28,6 +33,8 @@ const SECTIONS: [(&str, &str, &[&str]); 17] = [
     ("RollbackConfig", "Changing the configuration", &[]),
     ("ListConfigs", "Earlier configurations", &[]),
 ];
+
+const CHANGING_KEYS: &str = "Making, replacing and revoking keys";
 
 /// Gives the paths of a message's fields, as `models.*.targets[].model`.
 fn leaves(message: &MessageDescriptor, apart: &[&str]) -> BTreeSet<String> {
@@ -95,9 +102,12 @@ fn the_page_names_every_field_of_every_answer() {
 }
 
 #[test]
-fn the_page_names_every_field_of_a_body() {
+fn the_page_names_every_field_of_the_bodies() {
     let named = listed("Letting a provider rest, and recovering it", "field of the body");
     let taken = cliproxy_domain::operate::Verb::Cooldown.fields();
+    assert_eq!(named, taken.iter().map(|field| (*field).to_owned()).collect());
+    let named = listed(CHANGING_KEYS, "field of the body");
+    let taken = cliproxy_domain::operate::KeyVerb::Rotate.fields();
     assert_eq!(named, taken.iter().map(|field| (*field).to_owned()).collect());
 }
 

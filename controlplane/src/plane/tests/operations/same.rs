@@ -95,7 +95,7 @@ fn same(method: &str, grpc: Value, rest: &Answer) {
 /// A control plane of which there is something to tell in every answer.
 async fn eventful() -> Plane {
     let plane = Plane::start().await;
-    plane.handle.apply(cluster::with_quota(), "file", "start").await.unwrap();
+    plane.handle.apply(keys::with_clients(), "file", "start").await.unwrap();
     some_traffic(&plane).await;
     usage::counted(&plane).await;
     rest(&plane, &["main", "spare"]).await;
@@ -201,6 +201,7 @@ async fn ask_all(plane: &Plane, grpc: &mut OperationsClient<Channel>) -> BTreeSe
         ..Default::default()
     };
     compare!("Recover", recover, recover, post(plane, "claude/recover", r#"{"request_id": "recover"}"#));
+    ask_of_keys(plane, grpc, &mut asked).await;
     // Put in force before, so that neither of the two that are compared changes anything.
     let text = "attempts: 7";
     let check = config::send(plane, Method::POST, "/v0/operations/config/check", text);
@@ -216,6 +217,56 @@ async fn ask_all(plane: &Plane, grpc: &mut OperationsClient<Channel>) -> BTreeSe
     let two = v1::ListConfigsRequest { limit: Some(2) };
     compare!("ListConfigs", list_configs, two, get("config/history?limit=2"));
     asked
+}
+
+/// Asks for clients and their keys. Each change is made once before, under its name: what is compared shows no key.
+async fn ask_of_keys(
+    plane: &Plane,
+    grpc: &mut OperationsClient<Channel>,
+    asked: &mut BTreeSet<&'static str>,
+) {
+    macro_rules! compare {
+        ($name:literal, $method:ident, $request:expr, $rest:expr) => {{
+            let rest = $rest.await;
+            let answer = neutral($name, grpc.$method($request).await);
+            same($name, answer, &rest);
+            asked.insert($name);
+        }};
+    }
+    let keys = "/v0/operations/clients/ci/keys";
+    let body = r#"{"expires_in": "30d", "reason": "why", "request_id": "create"}"#;
+    let made = keys::change(plane, keys, body).await.json["details"]["id"].as_str().unwrap().to_owned();
+    let create = v1::CreateClientKeyRequest {
+        client: "ci".into(),
+        expires_in_ms: Some(30 * 24 * 3_600_000),
+        reason: "why".into(),
+        request_id: Some("create".into()),
+        ..Default::default()
+    };
+    compare!("CreateClientKey", create_client_key, create, keys::change(plane, keys, body));
+    let (path, body) = (format!("{keys}/{made}/rotate"), r#"{"overlap": "10m", "request_id": "rotate"}"#);
+    keys::change(plane, &path, body).await;
+    let rotate = v1::RotateClientKeyRequest {
+        client: "ci".into(),
+        id: made.clone(),
+        overlap_ms: Some(600_000),
+        request_id: Some("rotate".into()),
+        ..Default::default()
+    };
+    compare!("RotateClientKey", rotate_client_key, rotate, keys::change(plane, &path, body));
+    let (path, body) = (format!("{keys}/{made}/revoke"), r#"{"request_id": "revoke", "wait": "majority"}"#);
+    keys::change(plane, &path, body).await;
+    let revoke = v1::RevokeClientKeyRequest {
+        client: "ci".into(),
+        id: made,
+        request_id: Some("revoke".into()),
+        wait: "majority".into(),
+        ..Default::default()
+    };
+    compare!("RevokeClientKey", revoke_client_key, revoke, keys::change(plane, &path, body));
+    let one = v1::ListClientKeysRequest { client: "ci".into() };
+    compare!("ListClientKeys", list_client_keys, one, plane.get(keys));
+    compare!("ListClients", list_clients, v1::ListClientsRequest {}, plane.get("/v0/operations/clients"));
 }
 
 #[tokio::test]
@@ -259,6 +310,17 @@ async fn every_refusal_is_worded_alike_by_grpc_and_rest() {
     let question = v1::ExplainRouteRequest { model: "nobody".into(), ..Default::default() };
     let refused = grpc.explain_route(question).await.unwrap_err();
     alike(refused, Code::NotFound, plane.get("/v0/operations/explain?model=nobody").await);
+    let create = |client: &str, expires_in_ms| v1::CreateClientKeyRequest {
+        client: client.into(),
+        expires_in_ms,
+        ..Default::default()
+    };
+    let refused = grpc.create_client_key(create("cli", None)).await.unwrap_err();
+    alike(refused, Code::NotFound, keys::change(&plane, "/v0/operations/clients/cli/keys", "").await);
+    let refused = grpc.create_client_key(create("ci", Some(5))).await.unwrap_err();
+    let rest = keys::change(&plane, "/v0/operations/clients/ci/keys", r#"{"expires_in": "5ms"}"#).await;
+    alike(refused, Code::InvalidArgument, rest);
+
     let refused = grpc.get_request(v1::GetRequestRequest { id: "none".into() }).await.unwrap_err();
     alike(refused, Code::NotFound, plane.get("/v0/operations/requests/none").await);
     let usage = |period: &str, limit| v1::GetUsageRequest {

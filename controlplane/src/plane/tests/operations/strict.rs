@@ -101,6 +101,8 @@ async fn parameters_that_mean_nothing_are_refused_everywhere() {
         "alerts?x=1",
         "quotas?x=1",
         "usage?since=1h",
+        "clients?x=1",
+        "clients/ci/keys?x=1",
     ] {
         let answer = plane.get(&format!("/v0/operations/{path}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");

@@ -1,0 +1,92 @@
+//! The keys that are known of clients: by the configuration, by records, or by both.
+
+use cliproxy_domain::{
+    Client, ClientName, KeyHash, KeyId, KeyRecord, ReplicaId, Snapshot, WallTime,
+    operate::OrderError,
+    status::{ClientKeyStatus, KeyState},
+};
+use std::{cmp::Reverse, collections::BTreeMap};
+
+/// One key of a client.
+#[derive(Clone, Debug)]
+pub(in crate::operations) struct KnownKey {
+    /// What is said of it; of a key that only the configuration names, nothing.
+    pub(super) record: KeyRecord,
+    /// Until when the configuration has it taken.
+    pub(super) configured_end: Option<WallTime>,
+}
+
+impl KnownKey {
+    pub(in crate::operations) fn status(&self, now: WallTime) -> ClientKeyStatus {
+        ClientKeyStatus::of(&self.record, self.configured_end, now)
+    }
+}
+
+/// The records of all keys, by their names.
+pub(in crate::operations) struct KnownKeys(BTreeMap<KeyId, KeyRecord>);
+
+impl KnownKeys {
+    pub(in crate::operations) fn new(records: Vec<KeyRecord>) -> Self {
+        Self(records.into_iter().map(|record| (record.id.clone(), record)).collect())
+    }
+
+    pub(super) fn has(&self, id: &KeyId) -> bool {
+        self.0.contains_key(id)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Gives the keys of a client: those that are valid first, of these the newest first.
+    pub(in crate::operations) fn of(
+        &self,
+        name: &ClientName,
+        client: Option<&Client>,
+        now: WallTime,
+    ) -> Vec<KnownKey> {
+        let configured = client.into_iter().flat_map(|client| &client.keys);
+        let mut keys: Vec<KnownKey> = configured
+            .map(|key| KnownKey { record: self.record_of(name, key.hash), configured_end: key.expires_at })
+            .collect();
+        let is_configured = |record: &KeyRecord| {
+            client.is_some_and(|client| client.keys.iter().any(|key| key.hash == record.hash))
+        };
+        let others = self.0.values().filter(|record| record.client == *name && !is_configured(record));
+        keys.extend(others.map(|record| KnownKey { record: record.clone(), configured_end: None }));
+        keys.sort_by_cached_key(|key| {
+            let is_active = key.status(now).state == KeyState::Active;
+            (!is_active, Reverse(key.record.created_at), key.record.id.0.clone())
+        });
+        keys
+    }
+
+    /// Gives all clients that have a record and are not configured.
+    pub(in crate::operations) fn strangers<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
+    ) -> impl Iterator<Item = &'a ClientName> {
+        let names = self.0.values().map(|record| &record.client);
+        names.filter(|name| !snapshot.clients.contains_key(*name))
+    }
+
+    /// Gives what is said of a key that the configuration names.
+    fn record_of(&self, client: &ClientName, hash: KeyHash) -> KeyRecord {
+        let known = self.0.get(&hash.id()).filter(|record| record.hash == hash);
+        known.cloned().unwrap_or_else(|| KeyRecord {
+            revision: 0,
+            id: hash.id(),
+            client: client.clone(),
+            hash,
+            created_at: None,
+            expires_at: None,
+            revoked_at: None,
+            said_by: ReplicaId::from(""),
+        })
+    }
+}
+
+/// Says that there is no such client.
+pub(in crate::operations) fn unknown_client(name: &ClientName, snapshot: &Snapshot) -> OrderError {
+    OrderError::UnknownClient { name: name.to_string(), known: snapshot.clients.keys().cloned().collect() }
+}
