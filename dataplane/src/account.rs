@@ -1,6 +1,7 @@
 //! Closes the record of each attempt and each request: ledger, metrics, access log.
 
 mod body;
+mod clients;
 mod counts;
 mod events;
 mod handles;
@@ -13,13 +14,15 @@ pub use records::Records;
 
 use crate::{
     attempt::{AttemptOutcome, Attempted, HedgeResult, Legs, ProbeResult, RETRY_WORDS, Took, Witness},
+    authenticate::Caller,
     encode::Ending,
     live::Live,
     route::Decided,
 };
+use clients::{Clients, dollars};
 use cliproxy_domain::{
-    ConfigId, Cooldown, Dialect, Exclusion, LedgerKey, ModelName, NodeId, RequestId, TokenUsage, UrgentEvent,
-    UrgentKind, WallTime,
+    ClientName, ConfigId, Cooldown, Dialect, Exclusion, LedgerKey, ModelName, NodeId, RequestId, TokenUsage,
+    UrgentEvent, UrgentKind, UsageKey, WallTime,
 };
 use cliproxy_engine::{Excluded, Why};
 use cliproxy_host::{Clock, Entropy};
@@ -41,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Accounts {
     ledger: Arc<Ledger>,
     handles: Arc<Handles>,
+    clients: Arc<Clients>,
     decisions: DecisionHandles,
     records: Arc<Records>,
     log: AccessLog,
@@ -72,11 +76,15 @@ impl Accounts {
             half_open: &ProbeResult::ALL.map(ProbeResult::as_str),
             records: &Kept::ALL.map(Kept::as_str),
         });
+        let clients = Arc::new(Clients::registered(&metrics));
         let handles = Arc::new(Handles::new(metrics));
-        let adopting = Arc::clone(&handles);
-        live.on_adopt(move |snapshot| adopting.adopt(snapshot));
+        let adopting = (Arc::clone(&handles), Arc::clone(&clients));
+        live.on_adopt(move |snapshot| {
+            adopting.0.adopt(snapshot);
+            adopting.1.adopt(snapshot);
+        });
         let cut = CancellationToken::new();
-        Self { ledger, handles, decisions, records, log, live, urgent, node, clock, entropy, cut }
+        Self { ledger, handles, clients, decisions, records, log, live, urgent, node, clock, entropy, cut }
     }
 
     /// Tells by `cut` when requests end as the node cuts their connections, rather than as their clients go.
@@ -94,6 +102,9 @@ impl Accounts {
         // What another gateway answered, that one counts: here it would be a second request.
         if !ending.forwarded {
             self.count(ending, latency);
+            if let Some(counters) = record.client().and_then(|client| self.clients.get(client)) {
+                counters.request(ending.error_type.is_none());
+            }
         }
         let outcome = match ending.error_type {
             None => Outcome::Success,
@@ -159,7 +170,18 @@ impl Witness for Accounts {
         handles.tokens(usage.input, usage.output);
         let mut counts = counts(outcome, took);
         counts.retried = u64::from(attempted.number > 1);
-        self.ledger.add(subject(attempted).into(), counts, usage, 0);
+        let cost = attempted.cost(&usage);
+        handles.cost(dollars(cost));
+        let client = attempted.caller.name();
+        if let Some(counters) = client.and_then(|client| self.clients.get(client)) {
+            counters.call(&usage, cost);
+        }
+        let key = UsageKey {
+            client: client.cloned(),
+            price: attempted.price.as_ref().map(|price| price.version.clone()),
+            ..subject(attempted).into()
+        };
+        self.ledger.add(key, counts, usage, cost);
         match outcome {
             AttemptOutcome::Answered => handles.attempt("success"),
             AttemptOutcome::Cancelled => handles.attempt(CLIENT_GONE),
@@ -226,6 +248,7 @@ pub struct Record {
     sampled: bool,
     /// There once the request was read.
     asked: Option<Dialect>,
+    caller: Option<Caller>,
     decided: Option<Arc<Decided>>,
     closed: bool,
 }
@@ -244,9 +267,19 @@ impl Record {
             legs: Legs::new(sampled),
             sampled,
             asked: None,
+            caller: None,
             decided: None,
             closed: false,
         }
+    }
+
+    /// Notes who asks, as soon as that is known.
+    pub fn asked_by(&mut self, caller: &Caller) {
+        self.caller = Some(caller.clone());
+    }
+
+    fn client(&self) -> Option<&ClientName> {
+        self.caller.as_ref()?.name()
     }
 
     /// Notes which API was spoken and the model that was asked for, as soon as it is known.

@@ -14,7 +14,7 @@ mod permits;
 
 pub use budgets::Budgets;
 pub use callers::{Callers, KeyFault};
-pub use known::{Known, Resolved};
+pub use known::{Known, Priced, Resolved};
 pub use load::OpenCall;
 pub use permits::Probing;
 

@@ -88,6 +88,7 @@ impl Pipeline {
             Ok(caller) => caller,
             Err(refusal) => return refuse(refusal),
         };
+        record.asked_by(&caller);
         let endpoint = match found {
             Err(refusal) => return refuse(refusal),
             Ok(Endpoint::Models { dialect, id: wanted }) => {
@@ -118,6 +119,7 @@ impl Pipeline {
                 Ok(caller) => caller,
                 Err(refusal) => return refuse(refusal),
             };
+            record.asked_by(&call.caller);
         }
         let call = Arc::new(call);
         record.asked(call.dialect, &call.model);

@@ -2,12 +2,15 @@
 
 use crate::{
     balancing::Strategy,
+    client::KeyId,
     cooldown::CooldownCause,
-    name::{CredentialName, ModelName, NodeId, ProviderName},
+    name::{ClientName, CredentialName, ModelName, NodeId, ProviderName},
+    price::PriceVersion,
     time::WallTime,
     version::ConfigId,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Why a target or a credential is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -147,6 +150,12 @@ pub struct AttemptRecord {
     /// The wait that the provider named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint_ms: Option<u64>,
+    /// What it cost, in US dollars; absent where no price is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+    /// The price that the cost is reckoned by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<PriceVersion>,
     /// What was decided next, for people: `the answer went to the client`, `next choice`, `gave up: no choice is
     /// left`.
     pub then: String,
@@ -175,6 +184,15 @@ pub struct RequestRecord {
     /// Why it went where it went; absent when it was refused before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+    /// Who asked; absent for an anonymous caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientName>,
+    /// By which key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
+    /// The client's tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
     /// Its upstream calls.
     pub attempts: Vec<AttemptRecord>,
 }

@@ -18,13 +18,19 @@ pub use prometheus_client;
 
 use decisions::DecisionFamilies;
 use handles::ProviderHandles;
-use labels::{DialectLabels, ErrorLabels, OutcomeLabels, ProviderLabels, RequestLabels, TokenLabels};
+use labels::{
+    DialectLabels, ErrorLabels, OutcomeLabels, ProviderLabels, RequestLabels, TargetLabels, TokenLabels,
+};
 use parking_lot::Mutex;
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 /// How many models a provider may have in labels; the rest count as [`OTHER`].
 pub const MODELS_PER_PROVIDER: usize = 200;
@@ -52,6 +58,7 @@ struct Families {
     requests: Family<RequestLabels, Counter>,
     errors: Family<ErrorLabels, Counter>,
     tokens: Family<TokenLabels, Counter>,
+    cost: Family<TargetLabels, Counter<f64, AtomicU64>>,
     duration: Family<ProviderLabels, AtomicHistogram>,
     first_token: Family<ProviderLabels, AtomicHistogram>,
     attempts: Family<OutcomeLabels, Counter>,
@@ -144,6 +151,11 @@ impl Families {
             "tokens",
             "Tokens as providers reported them, or as we estimated them",
             self.tokens.clone(),
+        );
+        registry.register(
+            "cost_usd",
+            "What providers charge, by the prices that are known, in US dollars",
+            self.cost.clone(),
         );
         registry.register(
             "request_duration_seconds",

@@ -78,6 +78,7 @@ impl Accounts {
             record.sampled || ending.forwarded || ending.error_type.is_some() || record.legs.is_eventful();
         let Some(dialect) = record.asked.filter(|_| told) else { return };
         let decision = record.decided.as_ref().map(|decided| decided.explain(&record.model, &self.node));
+        let caller = record.caller.as_ref();
         let kept = self.records.keep(RequestRecord {
             id: record.id.as_str().to_owned(),
             node: self.node.clone(),
@@ -88,6 +89,9 @@ impl Accounts {
             status: record.status,
             latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
             decision,
+            client: record.client().cloned(),
+            key: caller.and_then(|caller| Some(caller.key?.id())),
+            tags: caller.and_then(|caller| Some(caller.client.as_ref()?.tags.clone())).unwrap_or_default(),
             attempts: record.legs.records(record.started),
         });
         self.decisions.record(kept.as_str());
@@ -110,6 +114,9 @@ mod tests {
             status: 200,
             latency_ms: 1,
             decision: None,
+            client: None,
+            key: None,
+            tags: Default::default(),
             attempts: Vec::new(),
         }
     }

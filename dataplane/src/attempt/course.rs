@@ -139,6 +139,8 @@ impl Course {
         Attempted {
             request: self.call.id.clone(),
             number,
+            caller: self.call.caller.clone(),
+            price: decided.resolved.price(prepared.pick.candidate).cloned(),
             choice: prepared.choice.clone(),
             client: self.call.dialect,
             upstream: prepared.dialect(&self.call),

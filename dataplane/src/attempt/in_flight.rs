@@ -4,7 +4,10 @@ use super::{
     ProbeResult,
     legs::{GONE, Leg, Legs, OUTRUN, SUCCESS},
 };
-use crate::live::OpenCall;
+use crate::{
+    authenticate::Caller,
+    live::{OpenCall, Priced},
+};
 use cliproxy_domain::{AttemptError, Cooldown, CooldownKey, Dialect, LedgerKey, RequestId, TokenUsage};
 use cliproxy_engine::{Choice, Excluded};
 use cliproxy_host::Clock;
@@ -22,6 +25,10 @@ pub struct Attempted {
     pub request: RequestId,
     /// Its place among the request's, from 1.
     pub number: u32,
+    /// Who asked.
+    pub caller: Caller,
+    /// What it costs; none where no price is known.
+    pub price: Option<Priced>,
     /// What was called, with which credential.
     pub choice: Choice,
     /// The client's dialect.
@@ -38,6 +45,13 @@ pub struct Attempted {
     pub seen_epoch: u64,
     /// The rest that it finds out about, with its round.
     pub probes: Option<(CooldownKey, u32)>,
+}
+
+impl Attempted {
+    /// Gives what it cost, in billionths of a US dollar; nothing where no price is known.
+    pub fn cost(&self, usage: &TokenUsage) -> u64 {
+        self.price.as_ref().map_or(0, |price| price.cost(usage))
+    }
 }
 
 /// How an attempt ended.
@@ -170,17 +184,21 @@ impl InFlight {
             return false;
         }
         let took = Took { all: self.took(), to_first_event: self.to_first_event };
-        self.remember(outcome, took.all);
+        self.remember(outcome, took.all, &usage);
         self.witness.ended(&self.attempted, outcome, usage, took)
     }
 
-    fn remember(&self, outcome: AttemptOutcome<'_>, took: Duration) {
-        let Attempted { number, choice, started, .. } = &self.attempted;
-        let leg = || match outcome {
-            AttemptOutcome::Failed(error) => Leg::failed(*number, choice, *started, took, error),
-            AttemptOutcome::Answered => Leg::plain(*number, choice, *started, took, SUCCESS),
-            AttemptOutcome::Cancelled => Leg::plain(*number, choice, *started, took, GONE),
-            AttemptOutcome::Outrun => Leg::plain(*number, choice, *started, took, OUTRUN),
+    fn remember(&self, outcome: AttemptOutcome<'_>, took: Duration, usage: &TokenUsage) {
+        let Attempted { number, choice, started, price, .. } = &self.attempted;
+        let cost = || price.as_ref().map(|price| (price.cost(usage), price.version.clone()));
+        let leg = || {
+            let leg = match outcome {
+                AttemptOutcome::Failed(error) => Leg::failed(*number, choice, *started, took, error),
+                AttemptOutcome::Answered => Leg::plain(*number, choice, *started, took, SUCCESS),
+                AttemptOutcome::Cancelled => Leg::plain(*number, choice, *started, took, GONE),
+                AttemptOutcome::Outrun => Leg::plain(*number, choice, *started, took, OUTRUN),
+            };
+            Leg { cost: cost(), ..leg }
         };
         self.legs.ended(leg, matches!(outcome, AttemptOutcome::Answered));
     }

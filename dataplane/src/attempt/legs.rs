@@ -1,6 +1,6 @@
 //! What is remembered of a request's attempts until it has ended.
 
-use cliproxy_domain::{AttemptError, AttemptRecord};
+use cliproxy_domain::{AttemptError, AttemptRecord, PriceVersion};
 use cliproxy_engine::{Choice, Why};
 use parking_lot::Mutex;
 use std::{
@@ -33,6 +33,8 @@ pub(super) struct Leg {
     pub(super) outcome: &'static str,
     pub(super) http_status: Option<u16>,
     pub(super) hint: Option<Duration>,
+    /// In billionths of a US dollar, by which price; none where none is known.
+    pub(super) cost: Option<(u64, PriceVersion)>,
 }
 
 /// What was decided after an attempt.
@@ -98,6 +100,8 @@ impl Legs {
             outcome: leg.outcome.to_owned(),
             http_status: leg.http_status,
             hint_ms: leg.hint.map(millis),
+            cost_usd: leg.cost.as_ref().map(|(nanos, _)| *nanos as f64 / 1e9),
+            price: leg.cost.as_ref().map(|(_, version)| version.clone()),
             then: tell(leg.outcome, memory.then.iter().rfind(|(number, _)| *number == leg.number)),
         };
         memory.legs.iter().map(record).collect()
@@ -113,7 +117,16 @@ impl Leg {
         took: Duration,
         outcome: &'static str,
     ) -> Self {
-        Self { number, choice: choice.clone(), started, took, outcome, http_status: None, hint: None }
+        Self {
+            number,
+            choice: choice.clone(),
+            started,
+            took,
+            outcome,
+            http_status: None,
+            hint: None,
+            cost: None,
+        }
     }
 
     /// Describes an attempt that failed.

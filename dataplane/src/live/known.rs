@@ -3,7 +3,9 @@
 use super::{Budgets, OpenCall, load::OpenCalls};
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
-use cliproxy_domain::{ConfigId, Dialect, ModelName, Operation, ProviderName, Snapshot};
+use cliproxy_domain::{
+    ConfigId, Dialect, ModelName, Operation, Price, PriceVersion, ProviderName, Snapshot, Target, TokenUsage,
+};
 use cliproxy_engine::{CandidateSet, Load, Outlook, ResolveError, resolve};
 use std::{
     collections::HashMap,
@@ -33,10 +35,33 @@ pub struct Known {
 pub struct Resolved {
     /// The targets.
     pub set: CandidateSet,
+    /// What each of them costs, in the same order.
+    prices: Vec<Option<Priced>>,
     ticket: AtomicU64,
 }
 
+/// A price, and the name of its figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Priced {
+    /// The price.
+    pub price: Price,
+    /// What the figures are called.
+    pub version: PriceVersion,
+}
+
+impl Priced {
+    /// Gives what `usage` costs, in billionths of a US dollar.
+    pub fn cost(&self, usage: &TokenUsage) -> u64 {
+        self.price.cost(usage)
+    }
+}
+
 impl Resolved {
+    /// Gives what the target at a place of the set costs; none where no price is known.
+    pub fn price(&self, candidate: usize) -> Option<&Priced> {
+        self.prices.get(candidate)?.as_ref()
+    }
+
     /// Draws the number of this request among those for the same name.
     pub fn draw_ticket(&self) -> u64 {
         self.ticket.fetch_add(1, Ordering::Relaxed)
@@ -63,11 +88,17 @@ impl Known {
             return Ok(Arc::clone(found));
         }
         let set = resolve(&self.snapshot, model.as_str(), dialect, operation)?;
-        let found = Arc::new(Resolved { set, ticket: AtomicU64::new(self.first_ticket) });
+        let prices = set.candidates.iter().map(|candidate| self.price(&candidate.target)).collect();
+        let found = Arc::new(Resolved { set, prices, ticket: AtomicU64::new(self.first_ticket) });
         if resolved.len() >= MAX_RESOLVED {
             return Ok(found);
         }
         Ok(Arc::clone(resolved.get_or_insert(key, found)))
+    }
+
+    fn price(&self, target: &Target) -> Option<Priced> {
+        let entry = self.snapshot.providers.get(&target.provider)?.price_of(target.model.as_str())?;
+        Some(Priced { price: entry.price, version: entry.version.clone() })
     }
 
     /// Gives the way to a provider of this configuration.

@@ -6,6 +6,7 @@ mod adoption;
 mod affinity;
 mod alone;
 mod arrays;
+mod callers;
 mod cooldown;
 mod endings;
 mod forwarding;

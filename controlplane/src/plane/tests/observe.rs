@@ -16,6 +16,9 @@ fn record(id: &str) -> RequestRecord {
         status: 429,
         latency_ms: 12,
         decision: None,
+        client: None,
+        key: None,
+        tags: Default::default(),
         attempts: Vec::new(),
     }
 }

@@ -2,11 +2,14 @@
 
 use super::{
     AtomicHistogram, Families,
-    labels::{ErrorLabels, OutcomeLabels, ProviderLabels, RequestLabels, TokenLabels},
+    labels::{ErrorLabels, OutcomeLabels, ProviderLabels, RequestLabels, TargetLabels, TokenLabels},
     slots::Slots,
 };
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 const SUCCESS: &str = "success";
 const ERROR: &str = "error";
@@ -23,6 +26,7 @@ pub struct RouteHandles {
     failed: Counter,
     input_tokens: Counter,
     output_tokens: Counter,
+    cost: Counter<f64, AtomicU64>,
 }
 
 /// What all models of a provider share.
@@ -58,6 +62,9 @@ impl RouteHandles {
             failed: requests(ERROR),
             input_tokens: tokens(INPUT),
             output_tokens: tokens(OUTPUT),
+            cost: families
+                .cost
+                .get_or_create_owned(&TargetLabels { provider: provider.name.clone(), model: model.clone() }),
             model: model.clone(),
             provider,
         }
@@ -114,6 +121,11 @@ impl RouteHandles {
         self.output_tokens.inc_by(output);
     }
 
+    /// Counts what one call cost, in US dollars. Never less than nothing.
+    pub fn cost(&self, dollars: f64) {
+        self.cost.inc_by(dollars);
+    }
+
     /// Gives the model's label: its name, or `other`.
     pub fn model(&self) -> &str {
         &self.model
@@ -128,6 +140,8 @@ impl RouteHandles {
             let (provider, model) = (self.provider.name.clone(), self.model.clone());
             families.tokens.remove(&TokenLabels { provider, model, r#type });
         }
+        let (provider, model) = (self.provider.name.clone(), self.model.clone());
+        families.cost.remove(&TargetLabels { provider, model });
     }
 }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::{
     account::{Ledger, Records},
     attempt::{AttemptOutcome, ProbeResult, Took, Witness as _},
+    authenticate::Caller,
     live::Live,
     upstream::Upstreams,
 };
@@ -34,6 +35,8 @@ fn attempted(probes: Option<(CooldownKey, u32)>) -> Attempted {
     Attempted {
         request: "r".into(),
         number: 1,
+        caller: Caller::anonymous(cliproxy_host::Peer { address: ([127, 0, 0, 1], 1).into() }),
+        price: None,
         choice: Choice {
             target: cliproxy_domain::Target { provider: "p".into(), model: "m".into() },
             credential: "k".into(),

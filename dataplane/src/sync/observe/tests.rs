@@ -30,6 +30,9 @@ fn record(id: &str) -> RequestRecord {
         status: 200,
         latency_ms: 1,
         decision: None,
+        client: None,
+        key: None,
+        tags: Default::default(),
         attempts: Vec::new(),
     }
 }

@@ -32,6 +32,9 @@ pub fn request_to_wire(status: &RequestStatus) -> v1::GetRequestResponse {
             status: request.status.into(),
             latency_ms: request.latency_ms,
             decision: request.decision.as_ref().map(decision_to_wire),
+            client: request.client.as_ref().map(ToString::to_string),
+            key: request.key.as_ref().map(ToString::to_string),
+            tags: request.tags.clone().into_iter().collect(),
             attempts: request.attempts.iter().map(attempt_to_wire).collect(),
         }),
     }
@@ -79,5 +82,7 @@ fn attempt_to_wire(attempt: &AttemptRecord) -> v1::AttemptRecord {
         http_status: attempt.http_status.map(u32::from),
         hint_ms: attempt.hint_ms,
         then: attempt.then.clone(),
+        cost_usd: attempt.cost_usd,
+        price: attempt.price.as_ref().map(ToString::to_string),
     }
 }

@@ -15,6 +15,9 @@ pub(super) fn record(id: &str) -> RequestRecord {
         status: 429,
         latency_ms: 12,
         decision: None,
+        client: None,
+        key: None,
+        tags: Default::default(),
         attempts: vec![AttemptRecord {
             provider: "claude".into(),
             model: "claude-sonnet-4-5".into(),
@@ -24,6 +27,8 @@ pub(super) fn record(id: &str) -> RequestRecord {
             outcome: "rate_limit".into(),
             http_status: Some(429),
             hint_ms: Some(7_000),
+            cost_usd: Some(0.000_000_1),
+            price: Some("config-1".into()),
             then: "gave up: no choice is left".into(),
         }],
     }
