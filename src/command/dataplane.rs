@@ -7,7 +7,7 @@ use super::{
     signals,
 };
 use crate::cli::Dataplane;
-use cliproxy_config::{Config, Load};
+use cliproxy_config::{Config, Load, Purpose};
 use cliproxy_dataplane::live::Live;
 use cliproxy_domain::{ConfigId, Snapshot};
 use cliproxy_host::tls::Role;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(arguments: &Dataplane) -> anyhow::Result<()> {
     setup::install_tls_provider();
-    let request = setup::load_request_of(&arguments.clients);
+    let request = Load { purpose: Purpose::DataPlane, ..setup::load_request_of(&arguments.clients) };
     let (Loaded { config, .. }, log) = setup::start(&request)?;
     let shutdown = signals::shutdown()?;
     let metrics = Metrics::new();

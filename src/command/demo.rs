@@ -9,7 +9,7 @@ mod traffic;
 use super::{serve, setup, signals};
 use crate::{cli::Demo, terminal};
 use anyhow::Context as _;
-use cliproxy_config::{Environment, Load};
+use cliproxy_config::{Environment, Load, Purpose};
 use cliproxy_mock_provider::{Latency, MockOptions, MockProvider, Rule, Script};
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -43,6 +43,8 @@ pub async fn run(arguments: &Demo) -> anyhow::Result<()> {
         overrides: Vec::new(),
         data_dir: folder.path().to_owned(),
         environment: Environment::process(),
+        wall: setup::wall,
+        purpose: Purpose::Any,
     };
     let (loaded, log) = setup::start(&request)?;
     let (ready, running) = oneshot::channel();

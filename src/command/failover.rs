@@ -53,6 +53,8 @@ mod tests {
             overrides: Vec::new(),
             data_dir: "data".into(),
             environment: Environment::new(|_| None),
+            wall: || cliproxy_domain::WallTime(0),
+            purpose: cliproxy_config::Purpose::Any,
         };
         settings(&load_text("config.yaml", &text, &load)?, shares)
     }

@@ -3,12 +3,12 @@
 use super::{configuration::Configuration, failover, link, store};
 use crate::cli::{Clients, Common};
 use anyhow::Context as _;
-use cliproxy_config::{Config, Database, Environment, Load};
+use cliproxy_config::{Config, Database, Environment, Load, Purpose};
 use cliproxy_controlplane::{Addresses, ControlPlane, Doorstep, Role};
 use cliproxy_dataplane::{
     DataPlane, Seams, Settings, authenticate::Admission, decode::BodyLimits, ops::AdminToken,
 };
-use cliproxy_domain::{NodeId, Snapshot};
+use cliproxy_domain::{NodeId, Snapshot, WallTime};
 use cliproxy_host::{
     Clock, Entropy, ServeOptions, SteadyClock, SystemClock, SystemDisk, SystemNet, Tls, clock::uptime, tls,
 };
@@ -48,6 +48,8 @@ pub fn load_request(common: &Common) -> Load {
         overrides: common.set.clone(),
         data_dir: common.data_dir.clone(),
         environment: Environment::process(),
+        wall: wall,
+        purpose: Purpose::Any,
     }
 }
 
@@ -68,6 +70,11 @@ pub fn start(request: &Load) -> anyhow::Result<(Loaded, LogGuard)> {
         tracing::warn!("{warning}");
     }
     Ok((Loaded { config, text }, log))
+}
+
+/// Tells the time, for what a configuration lets expire.
+pub fn wall() -> WallTime {
+    SystemClock.wall()
 }
 
 fn start_log(config: &Config) -> anyhow::Result<LogGuard> {

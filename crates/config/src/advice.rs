@@ -1,7 +1,7 @@
 //! Warns of what is sound by itself and yet does less than it seems to, as something elsewhere is missing.
 
 use crate::{field::Field, suggest};
-use cliproxy_domain::{Alias, Provider, Snapshot, Strategy};
+use cliproxy_domain::{Alias, AliasTarget, Provider, Snapshot, Strategy};
 
 /// Looks at the whole configuration.
 pub fn warn(root: &Field<'_>, snapshot: &Snapshot) {
@@ -13,7 +13,9 @@ pub fn warn(root: &Field<'_>, snapshot: &Snapshot) {
 
 fn warn_of_global_strategy(root: &Field<'_>, snapshot: &Snapshot) {
     let Some(field) = root.find("server.operations.load_balancing.strategy") else { return };
-    warn_of_strategy(&field, snapshot.policy.strategy, &snapshot.providers.values().collect::<Vec<_>>());
+    let providers: Vec<&Provider> = snapshot.providers.values().collect();
+    let unpriced = providers.iter().filter(|it| it.prices.is_empty()).map(|it| it.name.to_string());
+    warn_of_strategy(&field, snapshot.policy.strategy, &providers, unpriced.collect());
 }
 
 fn warn_of_alias_strategies(root: &Field<'_>, snapshot: &Snapshot) {
@@ -21,7 +23,7 @@ fn warn_of_alias_strategies(root: &Field<'_>, snapshot: &Snapshot) {
     for (name, field) in section.entries() {
         let Some(alias) = snapshot.models.get(name) else { continue };
         if let (Some(strategy), Some(field)) = (alias.strategy, field.child("strategy")) {
-            warn_of_strategy(&field, strategy, &providers_of(alias, snapshot));
+            warn_of_strategy(&field, strategy, &providers_of(alias, snapshot), unpriced_of(alias, snapshot));
         }
     }
 }
@@ -32,23 +34,29 @@ fn providers_of<'s>(alias: &Alias, snapshot: &'s Snapshot) -> Vec<&'s Provider> 
     snapshot.providers.values().filter(serves).collect()
 }
 
-/// Warns of a strategy at `field` that lacks the figures of some of `providers`.
-fn warn_of_strategy(field: &Field<'_>, strategy: Strategy, providers: &[&Provider]) {
+/// Names the targets of an alias that nobody knows the price of.
+fn unpriced_of(alias: &Alias, snapshot: &Snapshot) -> Vec<String> {
+    let has_none = |target: &&AliasTarget| {
+        let provider = snapshot.providers.get(&target.target.provider);
+        provider.is_some_and(|provider| provider.price_of(target.target.model.as_str()).is_none())
+    };
+    let shown = |target: &AliasTarget| format!("{}/{}", target.target.provider, target.target.model);
+    alias.targets.iter().filter(has_none).map(shown).collect()
+}
+
+/// Warns of a strategy at `field` that lacks the figures of some of `providers`, or the prices of `unpriced`.
+fn warn_of_strategy(field: &Field<'_>, strategy: Strategy, providers: &[&Provider], unpriced: Vec<String>) {
     match strategy {
-        Strategy::Cost => {
-            let unpriced: Vec<&str> =
-                providers.iter().filter(|it| it.prices.is_empty()).map(|it| it.name.as_str()).collect();
-            if !unpriced.is_empty() {
-                let names = suggest::list(unpriced);
-                field.warn(format!(
-                    "providers without `cost_per_1k_tokens` are taken last; give it to {names}"
-                ));
-            }
+        Strategy::Cost if !unpriced.is_empty() => {
+            let names = suggest::list(unpriced.iter().map(String::as_str));
+            field.warn(format!(
+                "what has no price is taken last; give {names} one, by `cost_per_1k_tokens` or `prices` of the provider"
+            ));
         }
         Strategy::QuotaAware if !providers.is_empty() && providers.iter().all(|it| it.quota.is_none()) => {
             field.warn("no provider has a `quota`, so that all count as unlimited and take turns; give one");
         }
-        Strategy::QuotaAware | Strategy::RoundRobin | Strategy::Latency => {}
+        Strategy::Cost | Strategy::QuotaAware | Strategy::RoundRobin | Strategy::Latency => {}
     }
 }
 

@@ -11,6 +11,9 @@
 mod anthropic;
 mod gemini;
 mod openai;
+mod prices;
+
+pub use prices::prices;
 
 use crate::section::profiles::built_in::BuiltIn;
 use cliproxy_domain::{ModelPattern, Need, ProviderKind, TraitsEntry};

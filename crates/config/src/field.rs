@@ -5,11 +5,12 @@
 //! over in silence here.
 
 mod decimal;
+mod findings;
 
 pub use decimal::DOLLAR;
+pub use findings::{Findings, NotedBudget};
 
 use crate::{
-    environment::Environment,
     error::Report,
     interpolate, mask,
     source::Span,
@@ -17,67 +18,21 @@ use crate::{
     tree::{Form, Key, Node, Value},
 };
 use std::{
-    cell::RefCell,
     net::SocketAddr,
     ops::{Range, RangeInclusive},
     time::Duration,
 };
 
-/// What was found while reading, and where variables come from.
-pub struct Findings<'e> {
-    /// Where variables are read.
-    pub environment: &'e Environment,
-    reports: RefCell<Vec<Report>>,
-    warnings: RefCell<Vec<String>>,
-    plain_keys: RefCell<Vec<Span>>,
-}
-
-impl<'e> Findings<'e> {
-    /// Starts with nothing found.
-    pub fn new(environment: &'e Environment) -> Self {
-        Self {
-            environment,
-            reports: RefCell::default(),
-            warnings: RefCell::default(),
-            plain_keys: RefCell::default(),
-        }
-    }
-
-    /// Notes something that must be put right.
-    pub fn refuse(&self, report: Report) {
-        const MOST: usize = 100;
-        let mut reports = self.reports.borrow_mut();
-        if reports.len() < MOST && !reports.contains(&report) {
-            reports.push(report);
-        }
-    }
-
-    /// Notes something that works but should be known.
-    pub fn warn(&self, warning: impl Into<String>) {
-        self.warnings.borrow_mut().push(warning.into());
-    }
-
-    /// Notes a provider's key that stands in a text as it is.
-    pub fn note_plain_key(&self, span: &Span) {
-        self.plain_keys.borrow_mut().push(span.clone());
-    }
-
-    /// Gives the places of keys that stand in a text as they are.
-    pub fn plain_keys(&self) -> Vec<Span> {
-        self.plain_keys.borrow().clone()
-    }
-
-    /// Gives the reports and the warnings.
-    pub fn into_parts(self) -> (Vec<Report>, Vec<String>) {
-        (self.reports.into_inner(), self.warnings.into_inner())
-    }
-}
-
 impl Text {
+    /// Finds the one of `names` that was probably meant, as [`advice`](Self::advice) does.
+    pub fn closest<'n>(&self, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+        suggest::closest(&self.value, names).filter(|_| self.is_plain)
+    }
+
     /// Says which of `names` was probably meant, or else which there are. What a variable holds is not compared:
     /// the answer would tell something of it.
     pub fn advice<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) -> String {
-        match suggest::closest(&self.value, names.clone()).filter(|_| self.is_plain) {
+        match self.closest(names.clone()) {
             Some(name) => format!("did you mean `{}`?", mask::shown(name)),
             None => format!("known are {}", suggest::list(names)),
         }
@@ -212,9 +167,7 @@ impl<'a> Field<'a> {
     }
 
     fn warn_at(&self, span: &Span, message: &str) {
-        let (line, column) = span.line_column();
-        let file = span.source.name();
-        self.findings.warn(format!("{file}:{line}:{column}: `{}`: {message}", self.path));
+        self.findings.warn_at(span, &self.path, message);
     }
 
     /// Reads a text: any scalar, as written, with its variables filled in. Never empty.
@@ -271,24 +224,24 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Reads a whole number within `range`.
+    /// Reads a whole number within `range`. One below zero, or beyond all bounds, is a number as well.
     pub fn number(&self, range: RangeInclusive<u64>) -> Option<u64> {
         let text = self.text()?;
         let is_text = matches!(&self.node.value, Value::Scalar(scalar) if scalar.form == Form::Text);
         let number = text.value.parse::<u64>().ok().filter(|_| !(is_text && text.is_plain));
         match number {
             Some(number) if range.contains(&number) => Some(number),
-            Some(_) => {
+            None if is_text && text.is_plain || text.value.parse::<i128>().is_err() => {
+                let shown = self.shown();
+                self.refuse(format!("{shown} is not a whole number; write one such as `{}`", range.start()));
+                None
+            }
+            _ => {
                 let (least, most) = (range.start(), range.end());
                 self.refuse(format!(
                     "{} is out of range; write a whole number from {least} to {most}",
                     self.shown()
                 ));
-                None
-            }
-            None => {
-                let shown = self.shown();
-                self.refuse(format!("{shown} is not a whole number; write one such as `{}`", range.start()));
                 None
             }
         }
@@ -312,17 +265,27 @@ impl<'a> Field<'a> {
 
     /// Reads a time such as `500ms`, `90s` or `1h30m`: longer than nothing, at most `most`.
     pub fn duration(&self, most: Duration) -> Option<Duration> {
-        let text = self.text()?;
-        let parsed = text.value.parse::<jiff::SignedDuration>().ok();
-        let Some(duration) = parsed.and_then(|signed| Duration::try_from(signed).ok()) else {
-            let remedy = "write a number with its unit, such as `500ms`, `90s` or `1h30m`";
-            self.refuse(format!("{} is not a duration; {remedy}", self.shown()));
-            return None;
-        };
+        let duration = self.any_duration()?;
         if duration.is_zero() {
             self.refuse(format!("{} would never wait; write a time longer than zero", self.shown()));
             return None;
         }
+        self.no_longer_than(duration, most)
+    }
+
+    /// Reads a time such as `500ms`, of any length.
+    fn any_duration(&self) -> Option<Duration> {
+        let text = self.text()?;
+        let parsed = text.value.parse::<jiff::SignedDuration>().ok();
+        let duration = parsed.and_then(|signed| Duration::try_from(signed).ok());
+        if duration.is_none() {
+            let remedy = "write a number with its unit, such as `500ms`, `90s` or `1h30m`";
+            self.refuse(format!("{} is not a duration; {remedy}", self.shown()));
+        }
+        duration
+    }
+
+    fn no_longer_than(&self, duration: Duration, most: Duration) -> Option<Duration> {
         if duration > most {
             self.refuse(format!("{} is too long; write at most `{}s`", self.shown(), most.as_secs()));
             return None;
@@ -332,9 +295,9 @@ impl<'a> Field<'a> {
 
     /// Reads a time within `range`, which is said in the terms of whoever writes it.
     pub fn duration_within(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
-        let duration = self.duration(*range.end())?;
+        let duration = self.any_duration()?;
         if duration >= *range.start() {
-            return Some(duration);
+            return self.no_longer_than(duration, *range.end());
         }
         let least = match range.start().as_millis() {
             short @ ..1_000 => format!("{short}ms"),

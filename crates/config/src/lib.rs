@@ -34,7 +34,7 @@ mod tree;
 pub use environment::Environment;
 pub use error::{ConfigError, Place, Report};
 pub use example::EXAMPLE;
-pub use load::{Config, Load, load, load_text, load_with_text};
+pub use load::{Config, Load, Purpose, load, load_text, load_with_text};
 pub use schema::{CREDENTIAL_FILE_KEYS, KEYS, Known, State};
 pub use section::{
     control_plane::{ControlPlane, Database, Tls},

@@ -7,9 +7,9 @@ use crate::{
     field::{Field, Findings},
     overrides, permission, schema,
     section::{
-        auths,
+        auths, clients,
         control_plane::{self, ControlPlane, Database},
-        failover,
+        failover, limits,
         logging::{self, Logging},
         metrics::{self, Metrics},
         models, profiles, providers,
@@ -20,7 +20,7 @@ use crate::{
     source::Source,
     tree::{self, Node},
 };
-use cliproxy_domain::Snapshot;
+use cliproxy_domain::{Snapshot, WallTime};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 /// A checked configuration with all defaults filled in.
@@ -79,6 +79,20 @@ pub struct Load {
     pub data_dir: PathBuf,
     /// Where variables are read.
     pub environment: Environment,
+    /// Tells the time, for what has expired.
+    pub wall: fn() -> WallTime,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// What a configuration is for: some of what it may say needs more than one process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// Any process that has a control plane, or nobody knows yet.
+    #[default]
+    Any,
+    /// A data plane. Unless it names a control plane, it is alone.
+    DataPlane,
 }
 
 /// Loads and checks the configuration.
@@ -150,6 +164,8 @@ fn read(tree: &Node, request: &Load, findings: &Findings<'_>) -> Config {
     let providers = providers::read(&root, policy.timeouts, auth_files, &profiles);
     profiles.warn_of_unused();
     let models = models::read(&root, &providers.names);
+    let around = clients::Around { providers: &providers, aliases: &models, now: (request.wall)() };
+    let clients = clients::read(&root, &around);
     // A node that names a control plane gets its providers from there.
     if providers.names.is_empty() && !control_plane.endpoints_given {
         findings.warn(
@@ -157,7 +173,14 @@ fn read(tree: &Node, request: &Load, findings: &Findings<'_>) -> Config {
              set ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY, or add `providers` to the configuration",
         );
     }
-    let snapshot = Snapshot { providers: providers.sound, models, policy, ..Snapshot::default() };
+    let snapshot = Snapshot { providers: providers.sound, models, clients, policy };
+    limits::check_prices(findings, &snapshot);
+    if request.purpose == Purpose::DataPlane
+        && !control_plane.endpoints_given
+        && !snapshot.providers.is_empty()
+    {
+        limits::check_alone(findings);
+    }
     advice::warn(&root, &snapshot);
     let (metrics, logging) = (metrics::read(&root), logging::read(&root));
     let config =

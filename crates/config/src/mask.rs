@@ -7,7 +7,7 @@ use std::ops::Range;
 /// not show the value.
 pub fn names_a_secret(key: &str) -> bool {
     const TELLING: [&str; 7] = ["key", "token", "secret", "password", "passwd", "webhook", "authorization"];
-    const HARMLESS: [&str; 8] = [
+    const HARMLESS: [&str; 9] = [
         "keys",
         "admin_tokens",
         "cost_per_1k_tokens",
@@ -16,6 +16,7 @@ pub fn names_a_secret(key: &str) -> bool {
         "token_arrays",
         "token_counts",
         "tokens",
+        "tokens_per_minute",
     ];
     const EXPECTED: [&str; 4] = ["apikey", "servicekey", "webhookurl", "password"];
     let letters: String =
@@ -23,6 +24,15 @@ pub fn names_a_secret(key: &str) -> bool {
     let telling =
         TELLING.iter().any(|part| letters.contains(part)) || suggest::closest(&letters, EXPECTED).is_some();
     telling && !HARMLESS.contains(&key)
+}
+
+/// Tells whether the value of a key that should hold a hash is none, and may be what was to be hashed.
+pub fn is_no_digest(key: &str, value: &str) -> bool {
+    key == "sha256" && !value.is_empty() && !is_digest(value)
+}
+
+fn is_digest(value: &str) -> bool {
+    value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// Tells whether a value is one `${NAME}` or `${NAME:?message}` and nothing else, which may be shown.
@@ -158,6 +168,10 @@ fn hide_tokens(characters: &[char], hidden: &mut [bool]) {
         let end =
             characters[start..].iter().position(|&c| !is_token(c)).map_or(characters.len(), |n| start + n);
         let token: String = characters[start..end].iter().collect();
+        if is_digest(&token) && follows(&characters[..start], "sha256") {
+            start = end;
+            continue;
+        }
         let mixed =
             token.bytes().any(|b| b.is_ascii_digit()) && token.bytes().any(|b| b.is_ascii_alphabetic());
         let secret_look =
@@ -169,6 +183,13 @@ fn hide_tokens(characters: &[char], hidden: &mut [bool]) {
         start = end;
     }
     hide_url_passwords(characters, hidden);
+}
+
+/// Tells whether the value after `before` is that of `key`.
+fn follows(before: &[char], key: &str) -> bool {
+    let is_between = |c: &&char| matches!(**c, '"' | '\'' | ' ' | ':' | '=');
+    let name: String = before.iter().rev().skip_while(is_between).take_while(|c| is_name(**c)).collect();
+    name.chars().rev().eq(key.chars())
 }
 
 /// Hides `user:password` of `scheme://user:password@host`.
@@ -225,6 +246,15 @@ mod tests {
             ("url: https://x/@y", "url: https://x/@y"),
             ("providers.claude.api_key=hunter2", "providers.claude.api_key=*******"),
             ("strategy: round_robin", "strategy: round_robin"),
+            (
+                "sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'",
+                "sha256: 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'",
+            ),
+            (
+                "name: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+                "name: ****************************************************************",
+            ),
+            ("sha256: ba7816bf8f01cfea414140de5dae2223b00", "sha256: ***********************************"),
             ("model: claude-3-5-sonnet-20241022", "model: claude-3-5-sonnet-20241022"),
         ];
         for (line, expected) in cases {

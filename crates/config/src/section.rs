@@ -2,9 +2,12 @@
 
 pub mod address;
 pub mod auths;
+pub mod clients;
 pub mod control_plane;
 pub mod credential;
+pub mod digest;
 pub mod failover;
+pub mod limits;
 pub mod logging;
 pub mod metrics;
 pub mod model_traits;

@@ -90,6 +90,8 @@ providers:
             overrides: Vec::new(),
             data_dir: "./data".into(),
             environment: Environment::fixed([("OPENAI_API_KEY", "k")]),
+            wall: || cliproxy_domain::WallTime(0),
+            purpose: crate::Purpose::Any,
         };
         for text in [
             masked("providers: {claude: {api_key: \"hunter2-and-more\"}}\n"),

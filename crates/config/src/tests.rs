@@ -1,6 +1,7 @@
 //! What a configuration may say and what it is told when it says something else.
 
 mod auths;
+mod clients;
 mod control_plane;
 mod documents;
 mod failover;
@@ -17,8 +18,12 @@ mod reports;
 mod sections;
 mod translation;
 
-use crate::{Config, Environment, Load, load_text};
+use crate::{Config, Environment, Load, Purpose, load_text};
+use cliproxy_domain::WallTime;
 use std::path::PathBuf;
+
+/// When the tests read what they read: 2026-11-22, at midnight.
+const NOW: WallTime = WallTime(1_795_305_600_000);
 
 /// The variables that the tests know.
 fn environment() -> Environment {
@@ -39,7 +44,14 @@ fn environment() -> Environment {
 
 /// A request without a file, with the tests' variables.
 fn request() -> Load {
-    Load { file: None, overrides: Vec::new(), data_dir: PathBuf::from("./data"), environment: environment() }
+    Load {
+        file: None,
+        overrides: Vec::new(),
+        data_dir: PathBuf::from("./data"),
+        environment: environment(),
+        wall: || NOW,
+        purpose: Purpose::Any,
+    }
 }
 
 /// Loads a text that has to be accepted.

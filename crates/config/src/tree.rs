@@ -277,7 +277,12 @@ fn locate(
                 .into_iter()
                 .map(|(key, value)| {
                     let key_span = Span::new(source, byte_range(&key.referenced, text));
-                    let is_secret = secret || mask::names_a_secret(&key.value);
+                    let is_secret = secret
+                        || mask::names_a_secret(&key.value)
+                        || mask::is_no_digest(&key.value, raw_text(&value));
+                    if key.value == "keys" {
+                        note_stray_keys(&value, text, secrets);
+                    }
                     let value = locate(value, source, text, is_secret, secrets);
                     (Key { text: key.value, span: key_span }, value)
                 })
@@ -291,6 +296,26 @@ fn locate(
         secrets.push(between_quotes(defined, text));
     }
     Node { value, span }
+}
+
+/// Notes keys that stand where maps with keys in them should.
+fn note_stray_keys(raw: &Spanned<Raw>, text: &str, secrets: &mut Vec<Range<usize>>) {
+    match &raw.value {
+        Raw::List(items) => items.iter().for_each(|item| note_stray_keys(item, text, secrets)),
+        Raw::Map(_) | Raw::Null => {}
+        Raw::Text(content) if mask::is_only_a_variable(content) => {}
+        Raw::Bool(_) | Raw::Number(_) | Raw::Text(_) => {
+            secrets.push(between_quotes(byte_range(&raw.defined, text), text));
+        }
+    }
+}
+
+/// Gives the text of a value that is one.
+fn raw_text(raw: &Spanned<Raw>) -> &str {
+    match &raw.value {
+        Raw::Text(content) | Raw::Number(content) => content,
+        _ => "",
+    }
 }
 
 /// Leaves the quotes around a value, when it has some: what hides it stays a text.

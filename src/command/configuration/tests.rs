@@ -3,9 +3,9 @@
 mod shared;
 
 use super::*;
-use cliproxy_config::Environment;
+use cliproxy_config::{Environment, Purpose};
 use cliproxy_controlplane::{ControlPlane, Settings};
-use cliproxy_domain::HistoryId;
+use cliproxy_domain::{HistoryId, WallTime};
 use cliproxy_host::{SystemClock, SystemNet};
 use cliproxy_observe::metrics::Metrics;
 use cliproxy_store::{MemoryStore, Store as _};
@@ -36,6 +36,8 @@ impl Story {
             overrides: vec!["server.retries.budget_percent=33".to_owned()],
             data_dir: folder.path().join("data"),
             environment: Environment::fixed([("ATTEMPTS", "9")]),
+            wall: || WallTime(0),
+            purpose: Purpose::Any,
         };
         let (config, text) = cliproxy_config::load_with_text(&request).unwrap();
         let any = "127.0.0.1:0".parse().unwrap();

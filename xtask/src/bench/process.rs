@@ -235,6 +235,8 @@ mod tests {
             overrides: Vec::new(),
             data_dir: PathBuf::from("data"),
             environment: Environment::new(|_| None),
+            wall: Default::default,
+            purpose: cliproxy_config::Purpose::Any,
         };
         let config = cliproxy_config::load_text("config.yaml", &text, &load).unwrap();
         assert_eq!(config.warnings, Vec::<String>::new());

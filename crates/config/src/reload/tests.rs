@@ -118,6 +118,8 @@ async fn profiles_and_translation_are_told_of_and_taken_over_without_a_restart()
             overrides: Vec::new(),
             data_dir: dir.path().to_owned(),
             environment: crate::Environment::fixed::<&str, &str>([]),
+            wall: || cliproxy_domain::WallTime(0),
+            purpose: crate::Purpose::Any,
         };
         crate::load(&request).unwrap()
     };

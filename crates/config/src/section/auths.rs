@@ -109,7 +109,7 @@ fn read_file(path: &Path, findings: &Findings<'_>) -> Option<AuthFile> {
     schema::check(&root, schema::CREDENTIAL_FILE_KEYS);
     let stem = path.file_stem().and_then(|stem| stem.to_str());
     let provider = read_provider(&root);
-    let credential = credential::read(&root, stem);
+    let credential = credential::read(&root, provider.as_ref().map(ProviderName::as_str), stem);
     Some(AuthFile { provider: provider?, credential: credential?, node })
 }
 

@@ -1,10 +1,11 @@
 //! One key of a provider, from the configuration file or from a file of its own.
 
+use super::limits::{budget, rate};
 use crate::field::Field;
-use cliproxy_domain::{Credential, CredentialName, Secret};
+use cliproxy_domain::{Credential, CredentialName, LimitSubject, ProviderName, Secret};
 
-/// Reads `name`, `api_key` and `weight` of `item`. Without a name it is called `default_name`.
-pub fn read(item: &Field<'_>, default_name: Option<&str>) -> Option<Credential> {
+/// Reads one credential of the provider `owner`, where that is known. Without a name it is called `default_name`.
+pub fn read(item: &Field<'_>, owner: Option<&str>, default_name: Option<&str>) -> Option<Credential> {
     let name = match (item.child("name"), default_name) {
         (Some(field), _) => read_name(&field),
         (None, Some(name)) => Some(CredentialName::from(name)),
@@ -24,7 +25,18 @@ pub fn read(item: &Field<'_>, default_name: Option<&str>) -> Option<Credential> 
         Some(field) => field.weight(),
         None => Some(1),
     };
-    Some(Credential { weight: weight?, ..Credential::new(name?, api_key?) })
+    let rate_limit = rate::read(item);
+    let subject = |name: &CredentialName| {
+        LimitSubject::Credential(ProviderName::from(owner.unwrap_or_default()), name.clone())
+    };
+    // Without a name it is nobody's: what is wrong with it is told, and then it is given up.
+    let quota = budget::read(item, &subject(name.as_ref().unwrap_or(&CredentialName::from(""))));
+    Some(Credential {
+        weight: weight?,
+        rate_limit: rate_limit?,
+        quota: quota?,
+        ..Credential::new(name?, api_key?)
+    })
 }
 
 /// Reads a credential's name.

@@ -70,7 +70,8 @@ fn read_target(item: &Field<'_>, providers: &[String]) -> Option<AliasTarget> {
     Some(AliasTarget { target, priority: priority.flatten(), weight: weight.flatten() })
 }
 
-fn read_provider(field: &Field<'_>, providers: &[String]) -> Option<ProviderName> {
+/// Reads the name of a provider, one of `providers`.
+pub fn read_provider(field: &Field<'_>, providers: &[String]) -> Option<ProviderName> {
     let text = field.text()?;
     if providers.contains(&text.value) {
         return Some(ProviderName::from(text.value));

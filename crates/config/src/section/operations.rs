@@ -7,6 +7,7 @@ mod health;
 
 pub use balancing::strategy;
 
+use super::digest;
 use crate::field::Field;
 use cliproxy_domain::Policy;
 
@@ -59,24 +60,11 @@ fn read_admin_token(item: &Field<'_>) -> Option<AdminToken> {
         None => Some("operator"),
     };
     let sha256 = match item.child("sha256") {
-        Some(field) => read_sha256(&field),
+        Some(field) => digest::read(&field),
         None => {
             item.refuse("`sha256` is missing; make it with `printf %s TOKEN | sha256sum | cut -d' ' -f1`");
             None
         }
     };
     Some(AdminToken { name: name?, role: role?.to_owned(), sha256: sha256? })
-}
-
-/// Reads 64 hexadecimal digits. The value is not shown: a mistaken one may be the token itself.
-fn read_sha256(field: &Field<'_>) -> Option<[u8; 32]> {
-    let text = field.text()?;
-    let mut digest = [0; 32];
-    if hex::decode_to_slice(text.value.trim(), &mut digest).is_err() {
-        field.refuse(
-            "expected 64 hexadecimal digits; make them with `printf %s TOKEN | sha256sum | cut -d' ' -f1`",
-        );
-        return None;
-    }
-    Some(digest)
 }

@@ -4,12 +4,13 @@ mod cooldown;
 mod health_check;
 mod known;
 mod price;
-mod quota;
 
 use self::known::{FROM_ENVIRONMENT, KINDS, WELL_KNOWN, WellKnown, default_base_url, default_models};
 use super::{
     auths::AuthFile,
-    credential, model_traits,
+    credential,
+    limits::budget,
+    model_traits,
     profiles::{Profiles, Resolved, built_in::BuiltIn},
     timeouts,
 };
@@ -21,8 +22,8 @@ use crate::{
     suggest,
 };
 use cliproxy_domain::{
-    CooldownDurations, Credential, HealthCheck, ModelPattern, Profile, Provider, ProviderKind, ProviderName,
-    Secret, Timeouts,
+    CooldownDurations, Credential, HealthCheck, LimitSubject, ModelPattern, Profile, Provider, ProviderKind,
+    ProviderName, Secret, Timeouts,
 };
 use std::collections::BTreeMap;
 
@@ -105,7 +106,7 @@ fn without_section(
         cooldown: CooldownDurations::default(),
         health_check: HealthCheck::default(),
         quota: None,
-        prices: Vec::new(),
+        prices: catalogue::prices(known.kind),
     })
 }
 
@@ -131,14 +132,19 @@ fn read_provider(
         }
     };
     let base_url = read_base_url(field, kind);
-    let credentials =
-        read_credentials(field, known.filter(|known| kind.is_none_or(|kind| kind == known.kind)), files);
+    let credentials = read_credentials(
+        name,
+        field,
+        known.filter(|known| kind.is_none_or(|kind| kind == known.kind)),
+        files,
+    );
     let weight = field.child("weight").map_or(Some(1), |field| field.weight());
     let priority = field.child("priority").map_or(Some(1), |field| field.priority());
     let models = read_models(field, kind);
     let timeouts = timeouts::read(field, base);
     let (cooldown, health_check) = (cooldown::read(field), health_check::read(field));
-    let (quota, prices) = (quota::read(field), price::read(field));
+    let quota = budget::read(field, &LimitSubject::Provider(ProviderName::from(name)));
+    let prices = price::read(field, kind);
     let own_traits = model_traits::read(field);
     let profile = read_profile(field, kind, profiles);
     if let (Some(url), Some(Some(resolved))) = (&base_url, &profile) {
@@ -206,15 +212,22 @@ fn check_paths(provider: &Field<'_>, base_url: &str, profile: &Profile) {
 /// Checks the name of a provider, which stands in URLs, in metrics and before the slash of `provider/model`, or of
 /// something else that is named alike.
 pub fn check_name(what: &str, name: &str, field: &Field<'_>) -> bool {
-    let sound = !name.is_empty()
-        && name.len() <= 64
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    let sound = is_name(name);
     if !sound {
-        let remedy = "start with a letter or digit and use at most 64 letters, digits, `-`, `_` and `.`";
-        field.refuse_key(format!("this cannot name a {what}; {remedy}"));
+        field.refuse_key(format!("this cannot name a {what}; {NAME_REMEDY}"));
     }
     sound
+}
+
+/// Says how names are spelled.
+pub const NAME_REMEDY: &str =
+    "start with a letter or digit and use at most 64 letters, digits, `-`, `_` and `.`";
+
+/// Tells whether a name is one that needs no quotes anywhere.
+pub fn is_name(name: &str) -> bool {
+    name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 /// Reads `base_url`; its default depends on the kind.
@@ -263,6 +276,7 @@ fn is_this_machine(url: &url::Url) -> bool {
 
 /// Reads `api_key` or `credentials`, adds those from files, and else takes the usual variable.
 fn read_credentials(
+    owner: &str,
     provider: &Field<'_>,
     known: Option<&WellKnown>,
     files: &[AuthFile],
@@ -280,7 +294,7 @@ fn read_credentials(
         credentials.push(Credential::new("default", api_key));
     }
     for item in list.iter().flat_map(Field::items) {
-        let Some(credential) = credential::read(&item, None) else {
+        let Some(credential) = credential::read(&item, Some(owner), None) else {
             sound = false;
             continue;
         };

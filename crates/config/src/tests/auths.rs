@@ -67,6 +67,8 @@ fn a_file_is_enough_for_a_known_provider() {
     let load = Load {
         file: Some(setup.dir.path().join("config.yaml")),
         environment: Environment::fixed::<&str, &str>([]),
+        wall: || cliproxy_domain::WallTime(0),
+        purpose: crate::Purpose::Any,
         ..request()
     };
     let config = crate::load(&load).unwrap();

@@ -17,7 +17,10 @@ control_plane:
   tls: {ca: Cargo.toml, cert: Cargo.toml, key: Cargo.toml}
 providers:
   claude:
-    credentials: [{name: main, api_key: one}, {name: spare, api_key: two}]
+    credentials:
+      - {name: main, api_key: one, rate_limit: {requests_per_minute: 5}, quota: {limit: 5, reset: monthly}}
+      - {name: spare, api_key: two}
+    prices: [{models: [claude-1], input: 0.1, output: 0.2}]
     quota: {limit: 5, reset: monthly}
     cost_per_1k_tokens: {input: 0.003, output: 0.015}
   openai:
@@ -33,6 +36,16 @@ profiles:
 models:
   smart:
     targets: [{provider: claude, model: claude-1}]
+clients:
+  - name: ci
+    keys: [{sha256: '0000000000000000000000000000000000000000000000000000000000000000'}, {key: a-key-that-nobody-guesses}]
+    models: [smart]
+    providers: [claude, openai]
+    tags: {team: search}
+    rate_limit: {requests_per_minute: 5}
+    budget: {limit: 5, reset: monthly}
+  - name: research
+    budgets: [{limit: 5, reset: monthly}]
 ";
 
 /// For each key, an argument of `--set` that changes it.
@@ -117,6 +130,36 @@ const CHANGES: &[(&str, &str)] = &[
     ("providers.*.credentials[].name", "providers.claude.credentials.0.name=other"),
     ("providers.*.credentials[].api_key", "providers.claude.credentials.0.api_key=other"),
     ("providers.*.credentials[].weight", "providers.claude.credentials.0.weight=2"),
+    (
+        "providers.*.credentials[].rate_limit.requests_per_minute",
+        "providers.claude.credentials.0.rate_limit.requests_per_minute=6",
+    ),
+    (
+        "providers.*.credentials[].rate_limit.tokens_per_minute",
+        "providers.claude.credentials.0.rate_limit.tokens_per_minute=6",
+    ),
+    (
+        "providers.*.credentials[].rate_limit.concurrent_requests",
+        "providers.claude.credentials.0.rate_limit.concurrent_requests=6",
+    ),
+    (
+        "providers.*.credentials[].rate_limit.on_loss",
+        "providers.claude.credentials.0.rate_limit.on_loss=strict",
+    ),
+    ("providers.*.credentials[].quota.limit", "providers.claude.credentials.0.quota.limit=6"),
+    ("providers.*.credentials[].quota.unit", "providers.claude.credentials.0.quota.unit=requests"),
+    ("providers.*.credentials[].quota.reset", "providers.claude.credentials.0.quota.reset=daily"),
+    ("providers.*.credentials[].quota.reset_day", "providers.claude.credentials.0.quota.reset_day=15"),
+    (
+        "providers.*.credentials[].quota.timezone",
+        "providers.claude.credentials.0.quota.timezone=Europe/Berlin",
+    ),
+    ("providers.*.credentials[].quota.on_loss", "providers.claude.credentials.0.quota.on_loss=optimistic"),
+    ("providers.*.credentials[].quota.policy", "providers.claude.credentials.0.quota.policy=finish"),
+    (
+        "providers.*.credentials[].quota.reserve_output",
+        "providers.claude.credentials.0.quota.reserve_output=1",
+    ),
     ("providers.*.models[]", "providers.claude.models=[x-*]"),
     ("providers.*.weight", "providers.claude.weight=2"),
     ("providers.*.priority", "providers.claude.priority=2"),
@@ -166,8 +209,20 @@ const CHANGES: &[(&str, &str)] = &[
     ("providers.*.quota.reset", "providers.claude.quota.reset=daily"),
     ("providers.*.quota.reset_day", "providers.claude.quota.reset_day=15"),
     ("providers.*.quota.timezone", "providers.claude.quota.timezone=Europe/Berlin"),
+    ("providers.*.quota.on_loss", "providers.claude.quota.on_loss=optimistic"),
+    ("providers.*.quota.policy", "providers.claude.quota.policy=finish"),
+    ("providers.*.quota.reserve_output", "providers.claude.quota.reserve_output=1"),
     ("providers.*.cost_per_1k_tokens.input", "providers.claude.cost_per_1k_tokens.input=0.004"),
     ("providers.*.cost_per_1k_tokens.output", "providers.claude.cost_per_1k_tokens.output=0"),
+    ("providers.*.cost_per_1k_tokens.cached_input", "providers.claude.cost_per_1k_tokens.cached_input=0.001"),
+    ("providers.*.cost_per_1k_tokens.cache_write", "providers.claude.cost_per_1k_tokens.cache_write=0.001"),
+    ("providers.*.cost_per_1k_tokens.reasoning", "providers.claude.cost_per_1k_tokens.reasoning=0.001"),
+    ("providers.*.prices[].models[]", "providers.claude.prices.0.models=[claude-2]"),
+    ("providers.*.prices[].input", "providers.claude.prices.0.input=0.001"),
+    ("providers.*.prices[].output", "providers.claude.prices.0.output=0.001"),
+    ("providers.*.prices[].cached_input", "providers.claude.prices.0.cached_input=0.001"),
+    ("providers.*.prices[].cache_write", "providers.claude.prices.0.cache_write=0.001"),
+    ("providers.*.prices[].reasoning", "providers.claude.prices.0.reasoning=0.001"),
     ("profiles.*.extends", "profiles.mine.extends=groq"),
     ("profiles.*.auth_header", "profiles.mine.auth_header=x-key"),
     ("profiles.*.auth_prefix", "profiles.mine.auth_prefix=Token"),
@@ -194,6 +249,37 @@ const CHANGES: &[(&str, &str)] = &[
     ("models.*.targets[].model", "models.smart.targets.0.model=claude-2"),
     ("models.*.targets[].priority", "models.smart.targets.0.priority=2"),
     ("models.*.targets[].weight", "models.smart.targets.0.weight=2"),
+    ("clients[].name", "clients.0.name=other"),
+    (
+        "clients[].keys[].sha256",
+        "clients.0.keys.0.sha256=ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    ),
+    ("clients[].keys[].key", "clients.0.keys.1.key=a-key-that-nobody-has-yet"),
+    ("clients[].keys[].expires", "clients.0.keys.0.expires=2099-01-01"),
+    ("clients[].models[]", "clients.0.models=[claude-1]"),
+    ("clients[].providers[]", "clients.0.providers=[claude]"),
+    ("clients[].tags.*", "clients.0.tags.team=ads"),
+    ("clients[].rate_limit.requests_per_minute", "clients.0.rate_limit.requests_per_minute=6"),
+    ("clients[].rate_limit.tokens_per_minute", "clients.0.rate_limit.tokens_per_minute=6"),
+    ("clients[].rate_limit.concurrent_requests", "clients.0.rate_limit.concurrent_requests=6"),
+    ("clients[].rate_limit.on_loss", "clients.0.rate_limit.on_loss=strict"),
+    ("clients[].budget.limit", "clients.0.budget.limit=6"),
+    ("clients[].budget.unit", "clients.0.budget.unit=requests"),
+    ("clients[].budget.reset", "clients.0.budget.reset=daily"),
+    ("clients[].budget.reset_day", "clients.0.budget.reset_day=15"),
+    ("clients[].budget.timezone", "clients.0.budget.timezone=Europe/Berlin"),
+    ("clients[].budget.on_loss", "clients.0.budget.on_loss=optimistic"),
+    ("clients[].budget.policy", "clients.0.budget.policy=finish"),
+    ("clients[].budget.reserve_output", "clients.0.budget.reserve_output=1"),
+    ("clients[].budgets[].limit", "clients.1.budgets.0.limit=6"),
+    ("clients[].budgets[].unit", "clients.1.budgets.0.unit=requests"),
+    ("clients[].budgets[].reset", "clients.1.budgets.0.reset=daily"),
+    ("clients[].budgets[].reset_day", "clients.1.budgets.0.reset_day=15"),
+    ("clients[].budgets[].timezone", "clients.1.budgets.0.timezone=Europe/Berlin"),
+    ("clients[].budgets[].on_loss", "clients.1.budgets.0.on_loss=optimistic"),
+    ("clients[].budgets[].policy", "clients.1.budgets.0.policy=finish"),
+    ("clients[].budgets[].reserve_output", "clients.1.budgets.0.reserve_output=1"),
+    ("clients[].priority", "clients.0.priority=high"),
     ("auths_dir", "auths_dir=src"),
     ("metrics.enabled", "metrics.enabled=true"),
     ("metrics.port", "metrics.port=1"),

@@ -208,19 +208,27 @@ fn sessions_stay_where_clients_declare_them_unless_told_otherwise() {
 }
 
 #[test]
-fn the_cost_strategy_warns_of_the_providers_whose_price_is_not_known() {
+fn the_cost_strategy_warns_of_what_has_no_price() {
     let priced = "cost_per_1k_tokens: {input: 0.003, output: 0.015}";
     let global = "server: {operations: {load_balancing: {strategy: cost}}}";
-    let told = warning(&format!("{global}\nproviders: {{claude: {{{priced}}}, openai: {{}}, gemini: {{}}}}"));
-    let expected = "config.yaml:1:50: `server.operations.load_balancing.strategy`: providers without \
-                    `cost_per_1k_tokens` are taken last; give it to `gemini` and `openai`";
+    let own =
+        |keys: &str| format!("kind: openai_compatible, base_url: 'http://127.0.0.1:1', api_key: x, {keys}");
+    let (own, own_priced) = (own(""), own(priced));
+    let told = warning(&format!("{global}\nproviders: {{claude: {{}}, mine: {{{own}}}, other: {{{own}}}}}"));
+    let expected = "config.yaml:1:50: `server.operations.load_balancing.strategy`: what has no price is taken last; \
+                    give `mine` and `other` one, by `cost_per_1k_tokens` or `prices` of the provider";
     assert_eq!(told, expected);
-    let alias = "models: {smart: {strategy: cost, targets: [{provider: openai, model: gpt-5}]}}";
-    let told = warning(&format!("providers: {{claude: {{}}, openai: {{}}}}\n{alias}"));
-    assert!(told.starts_with("config.yaml:2:28: `models.smart.strategy`: providers without"), "{told}");
     assert!(
-        accept(&format!("providers: {{claude: {{}}, openai: {{{priced}}}}}\n{alias}")).warnings.is_empty()
+        accept(&format!("{global}\nproviders: {{claude: {{}}, mine: {{{own_priced}}}}}")).warnings.is_empty()
     );
+    let alias = |model: &str| {
+        let targets = format!("[{{provider: openai, model: gpt-5}}, {{provider: openai, model: {model}}}]");
+        format!("providers: {{openai: {{}}}}\nmodels: {{smart: {{strategy: cost, targets: {targets}}}}}")
+    };
+    let told = warning(&alias("tuned"));
+    assert!(told.starts_with("config.yaml:2:28: `models.smart.strategy`: what has no price"), "{told}");
+    assert!(told.contains("give `openai/tuned` one"), "{told}");
+    assert!(accept(&alias("gpt-5-mini")).warnings.is_empty(), "well-known models have list prices");
 }
 
 #[test]

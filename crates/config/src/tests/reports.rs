@@ -64,9 +64,7 @@ fn a_key_that_is_not_available_yet() {
   operations:
     cache:
       enabled: true
-providers:
-  claude:
-    quota: {limit: 5, reset: monthly, on_loss: safe}
+logging: {rotation: {enabled: true}}
 ";
     assert_snapshot!(refuse(text), @r#"
     config.yaml:3:5: `server.operations.cache` is not available yet; remove it, since nothing would act on it
@@ -74,10 +72,10 @@ providers:
     3 |     cache:
       |     ^^^^^
 
-    config.yaml:7:39: `providers.claude.quota.on_loss` is not available yet; remove it, since nothing would act on it
+    config.yaml:5:11: `logging.rotation` is not available yet; remove it, since nothing would act on it
       |
-    7 |     quota: {limit: 5, reset: monthly, on_loss: safe}
-      |                                       ^^^^^^^
+    5 | logging: {rotation: {enabled: true}}
+      |           ^^^^^^^^
     "#);
 }
 

@@ -1,21 +1,21 @@
-//! `providers.<name>.quota`: how much of that provider may be used, and when that begins anew.
+//! A budget: how much of a provider or of a credential, or by a client, may be used, and when that begins anew.
 
 use crate::{
-    field::{DOLLAR, Field},
-    section::choices,
+    field::{DOLLAR, Field, NotedBudget},
+    section::{choices, translation::MOST_TOKENS},
     suggest,
 };
-use cliproxy_domain::{Quota, QuotaReset, QuotaUnit};
+use cliproxy_domain::{LimitSubject, LossMode, Quota, QuotaReset, QuotaUnit, SpentPolicy};
 use jiff::tz::TimeZoneDatabase;
 use std::time::Duration;
 
 /// The most tokens or calls; a sum of them still fits 64 bits.
-const MOST: u64 = 1_000_000_000_000_000;
+pub const MOST: u64 = 1_000_000_000_000_000;
 
 /// The most dollars, in billionths.
 const MOST_DOLLARS: u64 = 1_000_000_000 * DOLLAR;
 
-/// Use is reported once a second.
+/// Below this a node could not be told of a period before it is over.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
@@ -27,28 +27,41 @@ const CALENDAR: [(&str, QuotaReset); 4] = [
     ("monthly", QuotaReset::Monthly { day: 1 }),
 ];
 
-/// Reads the section; `None` when it is wrong.
-pub fn read(provider: &Field<'_>) -> Option<Option<Quota>> {
-    let Some(section) = provider.section("quota") else { return Some(None) };
+/// Reads the `quota` of a provider or of a credential; `None` when it is wrong.
+pub fn read(owner: &Field<'_>, subject: &LimitSubject) -> Option<Option<Quota>> {
+    match owner.section("quota") {
+        Some(section) => read_section(&section, subject).map(Some),
+        None => Some(None),
+    }
+}
+
+/// Reads one budget, and notes it for those who know the prices, and who keeps it.
+pub fn read_section(section: &Field<'_>, subject: &LimitSubject) -> Option<Quota> {
     let unit = match section.child("unit") {
         Some(field) => field.choice("unit", &choices(QuotaUnit::ALL, QuotaUnit::as_str)),
         None => Some(QuotaUnit::default()),
     };
-    let limit = read_limit(&section, unit);
-    let reset = read_reset(&section);
-    let reset = read_day(&section, reset);
-    let timezone = read_timezone(&section, reset);
-    if unit == Some(QuotaUnit::Usd) && provider.section("cost_per_1k_tokens").is_none() {
-        let field = section.child("unit").unwrap_or_else(|| section.clone());
-        field.refuse("nothing tells what a call costs; give `cost_per_1k_tokens`, or count `tokens`");
-        return None;
-    }
-    let quota = Quota { timezone: timezone?, ..Quota::new(limit?, unit?, reset?) };
-    section.warn_key(
-        "it steers `quota_aware`, and keeps the provider out once it is used up; as nodes report what they used \
-         every second, the calls of the last seconds may go beyond it, since exact enforcement is to come",
-    );
-    Some(Some(quota))
+    let limit = read_limit(section, unit);
+    let reset = read_reset(section);
+    let reset = read_day(section, reset);
+    let timezone = read_timezone(section, reset);
+    let on_loss = read_on_loss(section);
+    let (policy, reserve_output) = (read_policy(section, unit), read_reserve(section, unit));
+    let quota = Quota {
+        timezone: timezone?,
+        on_loss: on_loss?,
+        policy: policy?,
+        reserve_output: reserve_output?,
+        ..Quota::new(limit?, unit?, reset?)
+    };
+    section.findings().note_budget(NotedBudget {
+        subject: subject.clone(),
+        quota: quota.clone(),
+        path: section.path().to_owned(),
+        place: section.key_span().clone(),
+        unit: section.child("unit").map(|field| field.span().clone()),
+    });
+    Some(quota)
 }
 
 /// Reads `limit`, which cannot be checked while its unit is not known.
@@ -87,7 +100,13 @@ fn read_reset(section: &Field<'_>) -> Option<QuotaReset> {
 /// Puts `reset_day` into a monthly reset; any other has no use for it.
 fn read_day(section: &Field<'_>, reset: Option<QuotaReset>) -> Option<QuotaReset> {
     let Some(field) = section.child("reset_day") else { return reset };
-    let day = field.count(1..=28).and_then(|day| u8::try_from(day).ok());
+    let day = match field.text()?.value.as_str() {
+        day @ ("29" | "30" | "31") => {
+            field.refuse(format!("not every month has a day {day}; write one from 1 to 28"));
+            None
+        }
+        _ => field.count(1..=28).and_then(|day| u8::try_from(day).ok()),
+    };
     match reset? {
         QuotaReset::Monthly { .. } => Some(QuotaReset::Monthly { day: day? }),
         _ => {
@@ -119,4 +138,43 @@ fn read_timezone(section: &Field<'_>, reset: Option<QuotaReset>) -> Option<Strin
         return None;
     }
     Some(name.to_owned())
+}
+
+/// Reads `on_loss`.
+fn read_on_loss(section: &Field<'_>) -> Option<LossMode> {
+    let Some(field) = section.child("on_loss") else { return Some(LossMode::Strict) };
+    let mode = field.choice("way to go on", &choices(LossMode::ALL, LossMode::as_str))?;
+    if mode == LossMode::Safe {
+        field.refuse(
+            "a budget has no fair share to fall back to, since what is spent does not come back: nodes that each took \
+             one would pass the limit together; write `strict` or `optimistic`",
+        );
+        return None;
+    }
+    Some(mode)
+}
+
+/// Reads `policy`. A call is counted when it is sent, and cannot outgrow that.
+fn read_policy(section: &Field<'_>, unit: Option<QuotaUnit>) -> Option<SpentPolicy> {
+    let Some(field) = section.child("policy") else { return Some(SpentPolicy::default()) };
+    let policy = field.choice("policy", &choices(SpentPolicy::ALL, SpentPolicy::as_str));
+    refuse_of_requests(&field, unit)?;
+    policy
+}
+
+/// Reads `reserve_output`.
+fn read_reserve(section: &Field<'_>, unit: Option<QuotaUnit>) -> Option<u64> {
+    let Some(field) = section.child("reserve_output") else { return Some(Quota::RESERVE_OUTPUT) };
+    let tokens = field.number(1..=MOST_TOKENS);
+    refuse_of_requests(&field, unit)?;
+    tokens
+}
+
+/// Refuses what says how answers are counted where they are not.
+fn refuse_of_requests(field: &Field<'_>, unit: Option<QuotaUnit>) -> Option<()> {
+    if unit == Some(QuotaUnit::Requests) {
+        field.refuse_key("a quota of `requests` counts calls, however long their answers are; remove it");
+        return None;
+    }
+    Some(())
 }

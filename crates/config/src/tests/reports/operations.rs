@@ -15,7 +15,7 @@ providers:
   claude: {cooldown: {error_duration: 2 minutes and a bit}}
 ";
     assert_snapshot!(refuse(text), @r#"
-    config.yaml:3:34: `server.operations.cooldown.detection_window`: `0s` would never wait; write a time longer than zero
+    config.yaml:3:34: `server.operations.cooldown.detection_window`: `0s` is too short; write at least `1ms`
       |
     3 |     cooldown: {detection_window: 0s, max_hint: 100ms}
       |                                  ^^
@@ -77,7 +77,7 @@ fn counts_of_operations_that_cannot_be() {
     4 |     health_check: {unhealthy_threshold: 0, healthy_threshold: -1, daily_budget: 0}
       |                                         ^
 
-    config.yaml:4:63: `server.operations.health_check.healthy_threshold`: `-1` is not a whole number; write one such as `1`
+    config.yaml:4:63: `server.operations.health_check.healthy_threshold`: `-1` is out of range; write a whole number from 1 to 1000
       |
     4 |     health_check: {unhealthy_threshold: 0, healthy_threshold: -1, daily_budget: 0}
       |                                                               ^^
