@@ -114,6 +114,7 @@ impl PurseState {
 impl Purse {
     /// Makes an empty one for the process `holder`, at `now`.
     pub fn new(id: BudgetId, holder: Incarnation, journal: Arc<Journal>, now: Instant) -> Arc<Self> {
+        journal.ask(&id);
         Arc::new(Self {
             id,
             holder,

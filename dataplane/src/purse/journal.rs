@@ -78,22 +78,34 @@ impl Journal {
         self.file.lock().pages.is_some()
     }
 
-    /// Gives a place for a budget in a period, with nothing spent; none when it cannot be written.
-    pub(super) fn slot(self: &Arc<Self>, id: &BudgetId, period: WallTime) -> Option<Slot> {
-        let record = Record { id: id.clone(), period, ceiling: 0 };
-        let mut file = self.file.lock();
-        let pages = Arc::clone(file.pages.as_ref()?);
-        let place = file.free.pop().unwrap_or(file.places + 1);
-        let written = record.encode().map(|bytes| pages.write_at(place * PLACE as u64, &bytes));
-        if !matches!(written, Some(Ok(()))) {
-            if place <= file.places {
-                file.free.push(place);
+    /// Writes that this process asks for a budget, before it does. What it is then given and does not hear of before it is
+    /// killed comes back too: what is not in the file was not spent.
+    pub(super) fn ask(&self, id: &BudgetId) {
+        let _unwritten = self.place(&Record { id: id.clone(), period: None, ceiling: 0 });
+    }
+
+    /// Gives a place for a budget in a period, with nothing spent.
+    pub(super) fn slot(self: &Arc<Self>, id: &BudgetId, period: WallTime) -> Place {
+        let record = Record { id: id.clone(), period: Some(period), ceiling: 0 };
+        match self.place(&record) {
+            Ok(Some((pages, place))) => {
+                Place::Written(Slot { journal: Arc::clone(self), pages, place, record })
             }
-            return None;
+            Ok(None) => Place::None,
+            // What is not in the file counts as not spent: rather no file.
+            Err(_) if self.withdraw() => Place::None,
+            Err(_) => Place::Stuck,
         }
+    }
+
+    /// Writes a record to a place of its own; none when nothing is written of it.
+    fn place(&self, record: &Record) -> io::Result<Option<(Arc<dyn Pages>, u64)>> {
+        let mut file = self.file.lock();
+        let (Some(pages), Some(bytes)) = (file.pages.clone(), record.encode()) else { return Ok(None) };
+        let place = file.free.pop().unwrap_or(file.places + 1);
+        pages.write_at(place * PLACE as u64, &bytes)?;
         file.places = file.places.max(place);
-        drop(file);
-        Some(Slot { journal: Arc::clone(self), pages, place, record })
+        Ok(Some((pages, place)))
     }
 
     /// Takes the whole file away, as it can no longer be kept true. Tells whether it is gone.
@@ -113,6 +125,17 @@ impl File {
         pages.write_at(0, &head)?;
         Ok(Self { pages: Some(Arc::from(pages)), free: Vec::new(), places: 0 })
     }
+}
+
+/// Where it is written what may be spent.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// Here.
+    Written(Slot),
+    /// Nowhere.
+    None,
+    /// Nowhere, and the file that says so by its silence that nothing was spent cannot be taken away: nothing may be.
+    Stuck,
 }
 
 /// The place of one budget in one period.
@@ -207,7 +230,7 @@ impl Left {
     pub fn heard(&self, claim: &BudgetClaim) {
         let mut processes = self.processes.lock();
         for (holder, records) in processes.iter_mut().filter(|(holder, _)| *holder == claim.holder) {
-            records.retain(|record| record.id != claim.id || Some(record.period) != claim.period);
+            records.retain(|record| record.id != claim.id || record.period != claim.period);
             if records.is_empty() {
                 let _stays = self.disk.remove(&name(*holder));
             }
@@ -220,7 +243,7 @@ fn claim(holder: Incarnation, record: &Record) -> BudgetClaim {
     BudgetClaim {
         id: record.id.clone(),
         holder,
-        period: Some(record.period),
+        period: record.period,
         granted: 0,
         spent: record.ceiling,
         returned: 0,

@@ -1,6 +1,6 @@
 //! What a node has of a budget in one period: a balance that requests reserve from without a lock.
 
-use super::journal::Slot;
+use super::journal::{Place, Slot};
 use cliproxy_domain::{BudgetClaim, BudgetId, Incarnation, WallTime};
 use parking_lot::Mutex;
 use std::sync::atomic::{
@@ -49,10 +49,13 @@ pub(super) struct Sums {
 }
 
 impl Pocket {
-    /// Makes an empty one. Without a `slot` nobody learns what a process that was killed had not spent.
-    pub(super) fn new(period: WallTime, ends: u64, slot: Option<Slot>) -> Self {
-        // What nothing is written of has no ceiling.
-        let ceiling = if slot.is_some() { 0 } else { u64::MAX };
+    /// Makes an empty one. Where nothing is written nobody learns what a process that was killed had not spent.
+    pub(super) fn new(period: WallTime, ends: u64, place: Place) -> Self {
+        let (slot, ceiling) = match place {
+            Place::Written(slot) => (Some(slot), 0),
+            Place::None => (None, u64::MAX),
+            Place::Stuck => (None, 0),
+        };
         Self {
             period,
             ends: AtomicU64::new(ends),
@@ -183,7 +186,7 @@ impl Pocket {
     /// Writes a higher ceiling. False when it cannot be written and the old one cannot be taken away either.
     #[cold]
     fn raise(&self) -> bool {
-        let Some(slot) = &self.slot else { return true };
+        let Some(slot) = &self.slot else { return false };
         let mut slot = slot.lock();
         let committed = self.committed.load(SeqCst);
         if committed <= self.ceiling.load(SeqCst) {

@@ -9,12 +9,15 @@ pub(super) const PLACE: usize = 512;
 /// What a file begins with. The number is the format's.
 const HEAD: &[u8] = b"cliproxy leases 1\n";
 const SUM: usize = 8;
+/// Stands for no period.
+const UNHEARD: i64 = i64::MIN;
 
 /// How much may be spent of a budget in a period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) id: BudgetId,
-    pub(super) period: WallTime,
+    /// None for whichever the process has not heard of: it spent nothing there.
+    pub(super) period: Option<WallTime>,
     pub(super) ceiling: u64,
 }
 
@@ -33,7 +36,7 @@ impl Record {
         };
         let mut bytes = vec![kind, unit];
         bytes.extend(self.ceiling.to_le_bytes());
-        bytes.extend(self.period.0.to_le_bytes());
+        bytes.extend(self.period.map_or(UNHEARD, |period| period.0).to_le_bytes());
         for name in names {
             bytes.extend(u16::try_from(name.len()).ok()?.to_le_bytes());
             bytes.extend(name.as_bytes());
@@ -45,7 +48,8 @@ impl Record {
         let mut rest = opened(place)?;
         let [kind, unit] = take(&mut rest)?;
         let ceiling = u64::from_le_bytes(take(&mut rest)?);
-        let period = WallTime(i64::from_le_bytes(take(&mut rest)?));
+        let period =
+            Some(i64::from_le_bytes(take(&mut rest)?)).filter(|period| *period != UNHEARD).map(WallTime);
         let (first, second) = (text(&mut rest)?, text(&mut rest)?);
         let subject = match kind {
             1 => LimitSubject::Provider(first.into()),

@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-/// A minute, and the second that runs: what happened at the end of a second is still of the minute when 60 others have
-/// begun.
-const SECONDS: usize = 61;
+/// A minute, the second that runs, since what happened at the end of a second is still of the minute when 60 others have
+/// begun, and one for a clock that runs fast by no more than a hundredth.
+const SECONDS: usize = 62;
 
 /// The use of a sliding minute, counted by the second. Its sum is kept apart, so that taking is one exchange; it is never
 /// less than what the seconds hold.

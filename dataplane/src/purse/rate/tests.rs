@@ -55,8 +55,8 @@ fn a_share_is_what_may_be_used_within_any_minute() {
     story.granted(10, 59_000);
     assert_eq!(story.takes(60_500), 0);
     let Full::Share(Some(free_in)) = story.rate.take(1, 100, story.at(60_500)).unwrap_err() else { panic!() };
-    assert_eq!(free_in, Duration::from_millis(500));
-    assert_eq!(story.takes(61_000), 10);
+    assert_eq!(free_in, Duration::from_millis(1_500));
+    assert_eq!(story.takes(62_000), 10);
 }
 
 #[test]
@@ -84,8 +84,8 @@ fn tokens_are_corrected_by_what_they_were() {
     first.undo(story.at(5_000));
     assert_eq!(story.rate.state(story.at(5_000)).used, 70);
     // What came on top came later.
-    assert_eq!(story.rate.state(story.at(63_500)).used, 40);
-    second.undo(story.at(63_500));
+    assert_eq!(story.rate.state(story.at(64_500)).used, 40);
+    second.undo(story.at(64_500));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_node_holds_its_share_or_what_it_used_if_that_is_more() {
     assert!(story.rate.is_due(), "others wait to hear that it has less");
     assert_eq!(story.granted(10, 2_000).held, 50, "what was used cannot be unused");
     story.granted(10, 55_000);
-    assert_eq!(story.granted(10, 61_000).held, 10);
+    assert_eq!(story.granted(10, 62_000).held, 10);
 }
 
 #[test]
