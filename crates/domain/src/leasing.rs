@@ -33,7 +33,8 @@ pub struct BudgetClaim {
     pub id: BudgetId,
     /// The process that holds the slices: the one that asks, or an earlier one of the same node whose sums it found.
     pub holder: Incarnation,
-    /// The beginning of the period that the sums are of; none when the node knows none yet.
+    /// The beginning of the period that the sums are of; none when the node knows none yet. A closing claim without one is of
+    /// the period that runs: a process that is gone has not heard of what it was given there.
     pub period: Option<WallTime>,
     /// All that it has been given in that period, in the unit.
     pub granted: u64,

@@ -31,8 +31,8 @@ const MINUTE_BOOKED: Duration = Duration::from_millis(61_200);
 /// How long after the end of its share a silent node's safe share is kept for it.
 const SILENCE: Duration = Duration::from_secs(5 * 60);
 
-/// How long after its history changed a store raises no share: until the shares that it has forgotten have ended, and
-/// what was used of them is no longer of the last minute.
+/// How long after its history changed a store only listens: until the shares that it has forgotten have ended, and what was
+/// used of them is no longer of the last minute. Nodes go by what they do without a control plane meanwhile.
 pub const LEARNING: Duration = Duration::from_secs(72);
 
 /// How long a provider's word on a limit is believed.
@@ -111,7 +111,7 @@ pub struct Terms {
     pub safe_share: u64,
     /// How long a share holds, counted by the node from when it asked: [`TTL`].
     pub ttl: Duration,
-    /// The store listens (see [`LEARNING`]): nobody is given more than it says it holds.
+    /// The store listens (see [`LEARNING`]): what nodes hold is written down, and nobody is answered.
     pub learning: bool,
 }
 
@@ -139,8 +139,8 @@ pub struct Shared {
     pub unmet: bool,
 }
 
-/// Answers a claim at `now`, by the store's clock. None when the claim is older than what the books know of its node:
-/// it must not be answered, for the node goes by a later answer.
+/// Answers a claim at `now`, by the store's clock. None when it must not be answered: it is older than what the books know
+/// of its node, which goes by a later answer, or the store listens.
 pub fn lease(
     books: &mut RateBooks,
     terms: &Terms,
@@ -165,7 +165,9 @@ pub fn lease(
     let told = books.values().filter_map(|holder| holder.upstream).chain(upstream);
     let limit = in_force(terms.limit, told, now);
     let safe_share = terms.safe_share.min(limit);
-    if let Some(known) = known.filter(|known| known.req == asker.req && now < known.expires_at) {
+    if let Some(known) =
+        known.filter(|known| known.req == asker.req && now < known.expires_at && !terms.learning)
+    {
         // The same claim again: whichever answer arrives, it is the same.
         return Some(Shared { share: known.share, safe_share, limit, unmet: false });
     }
@@ -175,10 +177,7 @@ pub fn lease(
     let available = limit.saturating_sub(taken);
     let demand = claim.demand.max(claim.waiting);
     let fair = fair::part(limit, others(), demand, now);
-    let mut share = fair.min(available);
-    if terms.learning {
-        share = share.min(claim.held);
-    }
+    let share = if terms.learning { 0 } else { fair.min(available) };
     let holder = Holder {
         req: asker.req,
         share,
@@ -189,7 +188,8 @@ pub fn lease(
         upstream: upstream.or(known.and_then(|known| known.upstream)),
     };
     books.insert(key, holder);
-    Some(Shared { share, safe_share, limit, unmet: share < fair.min(demand) && !terms.learning })
+    let shared = Shared { share, safe_share, limit, unmet: share < fair.min(demand) };
+    (!terms.learning).then_some(shared)
 }
 
 /// Gives what each of so many nodes may use of a limit that hears no control plane: under [`LossMode::Safe`] nine

@@ -115,11 +115,11 @@ fn a_late_claim_is_not_answered_and_the_same_one_is_answered_alike() {
 }
 
 #[test]
-fn a_store_that_lost_commits_raises_no_share_until_the_forgotten_ones_are_over() {
+fn a_store_that_lost_commits_writes_down_what_nodes_hold_and_answers_nobody() {
     let mut books = RateBooks::new();
     let terms = Terms { learning: true, ..TERMS };
-    assert_eq!(lease(&mut books, &terms, &asker("a", 1, 9), &says(30, 60), NOW).unwrap().share, 30);
-    assert_eq!(books.values().map(|holder| holder.held).sum::<u64>(), 30);
+    assert_eq!(lease(&mut books, &terms, &asker("a", 1, 9), &says(30, 60), NOW), None);
+    assert_eq!(share(&mut books, &asker("b", 1, 1), &says(0, 100), NOW), 70);
 }
 
 #[test]
