@@ -1,7 +1,7 @@
 //! The store in a Postgres database, for any number of control planes.
 //!
 //! Whatever must happen one after the other waits for a row's lock: changes and configurations for that of `cp_meta`,
-//! posts for that of their number, reports for those of their cursors. All locks are taken in the same order, and the
+//! posts for that of their number, reports for those of their cursors; grants wait for advisory locks of their limits. All locks are taken in the same order, and the
 //! server ends what holds one too long. A connection is used only after it was seen to lead to a server that may be
 //! written to, and of which history.
 #![deny(missing_docs)]
@@ -16,6 +16,7 @@ mod fault;
 mod hints;
 mod leases;
 mod ledger;
+mod limits;
 mod nodes;
 mod open;
 mod place;

@@ -1,7 +1,9 @@
 //! All SQL of this crate but the migrations. One test prepares each statement on a migrated database.
 
+mod limits;
 mod usage;
 
+use limits::{asked_windows, window_arrays};
 use usage::{
     add_counters, add_to_period, counter_arrays, counters, halves, period_rows, roll_into, sum_by_key,
     sum_by_period, totals,
@@ -188,6 +190,72 @@ statements! {
         (SELECT request_id FROM request_record ORDER BY at_ms, request_id LIMIT $1)";
     SET_REQUEST_COUNT = "UPDATE request_count SET requests = $1";
     REQUEST = "SELECT body FROM request_record WHERE request_id = $1";
+
+    /// Locks them in the order in which they come, then reads the clock.
+    LOCK_LIMITS = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint FROM (
+            SELECT count(*) FROM (SELECT pg_advisory_xact_lock(601837, number) FROM unnest($1::integer[]) AS l (number)) AS held
+        ) AS all_held";
+    WINDOWS = concat!("SELECT k.place, t.ends_ms, t.limit_amount, t.settled, t.outstanding, t.told_percent ",
+        asked_windows!("quota_window"));
+    SET_WINDOWS = concat!("INSERT INTO quota_window (subject, owner, credential, unit, period_ms, ends_ms, limit_amount,
+            settled, outstanding, told_percent)
+        SELECT * FROM unnest(", window_arrays!(), ", $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+        ON CONFLICT (subject, owner, credential, unit, period_ms) DO UPDATE SET ends_ms = excluded.ends_ms,
+            limit_amount = excluded.limit_amount, settled = excluded.settled, outstanding = excluded.outstanding,
+            told_percent = excluded.told_percent");
+    ESCROWS = concat!("SELECT k.place, t.node_id, t.incarnation, t.granted, t.spent, t.returned, t.closed_by
+        FROM unnest(", window_arrays!(), ", $6::text[], $7::bigint[])
+            WITH ORDINALITY AS k (subject, owner, credential, unit, period_ms, node_id, incarnation, place)
+        JOIN quota_escrow AS t ON t.subject = k.subject AND t.owner = k.owner AND t.credential = k.credential
+            AND t.unit = k.unit AND t.period_ms = k.period_ms AND t.node_id = k.node_id
+            AND t.incarnation = k.incarnation");
+    /// Of periods, who can still spend of them.
+    FREE_ESCROWS = concat!("SELECT k.place, t.node_id, t.incarnation, t.granted, t.spent, t.returned, t.closed_by ",
+        asked_windows!("quota_escrow"), " WHERE t.closed_by IS NULL AND t.granted - t.spent > t.returned");
+    SET_ESCROWS = concat!("INSERT INTO quota_escrow (subject, owner, credential, unit, period_ms, node_id, incarnation,
+            granted, spent, returned, closed_by)
+        SELECT * FROM unnest(", window_arrays!(), ", $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[],
+            $11::bigint[])
+        ON CONFLICT (subject, owner, credential, unit, period_ms, node_id, incarnation) DO UPDATE SET
+            granted = excluded.granted, spent = excluded.spent, returned = excluded.returned,
+            closed_by = excluded.closed_by");
+    RUNNING = "SELECT w.subject, w.owner, w.credential, w.unit, w.period_ms, w.ends_ms, w.limit_amount, w.settled,
+            w.outstanding, w.told_percent, e.node_id, e.incarnation, e.granted, e.spent, e.returned, e.closed_by
+        FROM quota_window w LEFT JOIN quota_escrow e USING (subject, owner, credential, unit, period_ms)
+        WHERE w.ends_ms > $1";
+    RUNNING_OF_NODE = "SELECT w.period_ms, w.ends_ms, w.limit_amount, w.settled, w.outstanding, w.told_percent, e.node_id,
+            e.incarnation, e.granted, e.spent, e.returned, e.closed_by
+        FROM quota_window w JOIN quota_escrow e USING (subject, owner, credential, unit, period_ms)
+        WHERE w.subject = $1 AND w.owner = $2 AND w.credential = $3 AND w.unit = $4 AND w.ends_ms > $5
+            AND e.node_id = $6";
+    SHARES_OF = "SELECT k.place, t.node_id, t.incarnation, t.req, t.share, t.held, t.safe_share, t.demand, t.expires_ms,
+            t.told_limit, t.told_ms
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+            WITH ORDINALITY AS k (subject, owner, credential, kind, place)
+        JOIN rate_share AS t ON t.subject = k.subject AND t.owner = k.owner AND t.credential = k.credential
+            AND t.kind = k.kind";
+    SHARES = "SELECT subject, owner, credential, kind, node_id, incarnation, req, share, held, safe_share, demand,
+            expires_ms, told_limit, told_ms, (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+        FROM rate_share";
+    SET_SHARES = "INSERT INTO rate_share (subject, owner, credential, kind, node_id, incarnation, req, share, held,
+            safe_share, demand, expires_ms, told_limit, told_ms)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
+            $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[])
+        ON CONFLICT (subject, owner, credential, kind, node_id, incarnation) DO UPDATE SET req = excluded.req,
+            share = excluded.share, held = excluded.held, safe_share = excluded.safe_share, demand = excluded.demand,
+            expires_ms = excluded.expires_ms, told_limit = excluded.told_limit, told_ms = excluded.told_ms";
+    FORGET_SHARES_OF = "DELETE FROM rate_share t USING unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
+            $6::bigint[]) AS k (subject, owner, credential, kind, node_id, incarnation)
+        WHERE t.subject = k.subject AND t.owner = k.owner AND t.credential = k.credential AND t.kind = k.kind
+            AND t.node_id = k.node_id AND t.incarnation = k.incarnation";
+    /// By the database's clock, which shares go by: $1 is how long they are kept.
+    FORGET_SHARES = "DELETE FROM rate_share WHERE ctid = ANY (ARRAY (SELECT ctid FROM rate_share
+        WHERE expires_ms < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - $1 LIMIT $2))";
+    FORGET_ESCROWS = "DELETE FROM quota_escrow WHERE ctid = ANY (ARRAY (SELECT e.ctid
+        FROM quota_escrow e JOIN quota_window w USING (subject, owner, credential, unit, period_ms)
+        WHERE w.ends_ms < $1 LIMIT $2))";
+    FORGET_WINDOWS = "DELETE FROM quota_window WHERE ctid = ANY (ARRAY
+        (SELECT ctid FROM quota_window WHERE ends_ms < $1 LIMIT $2))";
 
     NODES = "SELECT node_id, incarnation, build, listen, last_seen_ms FROM node ORDER BY node_id";
     SEE_NODE = include_str!("../queries/see_node.sql");

@@ -7,7 +7,7 @@ use crate::{
     fault::Fault,
     hints, leases,
     ledger::{self, Applied},
-    nodes, posts, requests, sql, usage,
+    limits, nodes, posts, requests, sql, usage,
     work::Beginning,
 };
 use cliproxy_domain::{
@@ -15,8 +15,9 @@ use cliproxy_domain::{
     ProviderName, ReplicaId, UrgentEvent, WallTime,
 };
 use cliproxy_store::{
-    Change, CheckCount, ConfigSummary, Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, Post, Store,
-    StoreError, StoreFuture, StoredConfig, StoredRequest, UsageQuery, UsageSum,
+    Change, CheckCount, ConfigSummary, Cursor, HintChange, LeaseBooks, Leased, Leasing, NewConfig,
+    NodeBatches, NodeRecord, Post, ReleaseEscrow, Released, Store, StoreError, StoreFuture, StoredConfig,
+    StoredRequest, UsageQuery, UsageSum,
 };
 use sqlx::PgConnection;
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
@@ -229,6 +230,22 @@ impl Store for PostgresStore {
 
     fn request(&self, id: String) -> StoreFuture<'_, Option<String>> {
         Box::pin(self.read(id, |connection, id| Box::pin(requests::read(connection, id))))
+    }
+
+    fn lease(&self, leasing: Leasing) -> StoreFuture<'_, Leased> {
+        Box::pin(self.write(Beginning::Plain, leasing, |connection, leasing| {
+            Box::pin(limits::lease(connection, leasing))
+        }))
+    }
+
+    fn leases(&self, now: WallTime) -> StoreFuture<'_, LeaseBooks> {
+        Box::pin(self.read(now, |connection, now| Box::pin(limits::all(connection, *now))))
+    }
+
+    fn release_escrow(&self, release: ReleaseEscrow) -> StoreFuture<'_, Vec<Released>> {
+        Box::pin(self.write(Beginning::Plain, release, |connection, release| {
+            Box::pin(limits::release(connection, release))
+        }))
     }
 
     fn see_node(&self, node: NodeRecord) -> StoreFuture<'_, ()> {

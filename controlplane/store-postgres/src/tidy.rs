@@ -3,10 +3,10 @@
 //! In many short transactions: whoever reports waits while one of them rolls up, and waits half a second at most. Each
 //! notes what it did, and does nothing once the lease is another's.
 
-use crate::{PostgresStore, fault::Fault, leases, ledger, sql, work::Beginning};
+use crate::{PostgresStore, fault::Fault, leases, ledger, millis, sql, work::Beginning};
 use cliproxy_domain::{Fence, WallTime};
 use cliproxy_store::{
-    StoreError, UsagePeriod,
+    RETAINED_SHARES, RETAINED_WINDOWS, StoreError, UsagePeriod,
     ledger::rolling::{self, MAX_ROLLED_HOURS},
 };
 use sqlx::PgConnection;
@@ -40,11 +40,16 @@ impl PostgresStore {
         self.forget(sql::FORGET_MINUTES, minutes_from, fence.as_ref()).await?;
         self.forget(sql::FORGET_HOURS, hours_from, fence.as_ref()).await?;
         self.forget(sql::FORGET_LATE, hours_from, fence.as_ref()).await?;
+        // Periods last: who had what of them is found by them.
+        let windows_from = now.minus(RETAINED_WINDOWS);
+        self.forget(sql::FORGET_ESCROWS, windows_from, fence.as_ref()).await?;
+        self.forget(sql::FORGET_WINDOWS, windows_from, fence.as_ref()).await?;
+        self.forget(sql::FORGET_SHARES, WallTime(millis(RETAINED_SHARES)), fence.as_ref()).await?;
         self.write(Beginning::Plain, given(), |connection, given| Box::pin(forget_nodes(connection, given)))
             .await
     }
 
-    /// Forgets rows from before a time, part by part.
+    /// Forgets rows from before a time, part by part; those that go by the database's clock by how long they are kept.
     async fn forget(
         &self,
         statement: &'static str,

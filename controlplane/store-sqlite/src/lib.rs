@@ -12,6 +12,7 @@ mod fault;
 mod hints;
 mod leases;
 mod ledger;
+mod limits;
 mod nodes;
 mod open;
 mod posts;
@@ -27,8 +28,9 @@ use cliproxy_domain::{
     ProviderName, ReplicaId, UrgentEvent, WallTime,
 };
 use cliproxy_store::{
-    Change, CheckCount, ConfigSummary, Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, Post, Store,
-    StoreError, StoreFuture, StoredConfig, StoredRequest, UsageQuery, UsageSum,
+    Change, CheckCount, ConfigSummary, Cursor, HintChange, LeaseBooks, Leased, Leasing, NewConfig,
+    NodeBatches, NodeRecord, Post, ReleaseEscrow, Released, Store, StoreError, StoreFuture, StoredConfig,
+    StoredRequest, UsageQuery, UsageSum,
 };
 use fault::Fault;
 use sqlx::{Sqlite, SqlitePool, Transaction};
@@ -266,6 +268,28 @@ impl Store for SqliteStore {
         Box::pin(
             async move { Ok(hints::changes_since(&mut *self.begin_read().await?, version, limit).await?) },
         )
+    }
+
+    fn lease(&self, leasing: Leasing) -> StoreFuture<'_, Leased> {
+        Box::pin(async move {
+            let mut transaction = self.begin().await?;
+            let leased = limits::lease(&mut transaction, &leasing).await?;
+            commit(transaction).await?;
+            Ok(leased)
+        })
+    }
+
+    fn leases(&self, now: WallTime) -> StoreFuture<'_, LeaseBooks> {
+        Box::pin(async move { Ok(limits::all(&mut *self.begin_read().await?, now).await?) })
+    }
+
+    fn release_escrow(&self, release: ReleaseEscrow) -> StoreFuture<'_, Vec<Released>> {
+        Box::pin(async move {
+            let mut transaction = self.begin().await?;
+            let released = limits::release(&mut transaction, &release).await?;
+            commit(transaction).await?;
+            Ok(released)
+        })
     }
 
     fn see_node(&self, node: NodeRecord) -> StoreFuture<'_, ()> {

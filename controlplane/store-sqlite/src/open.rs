@@ -47,6 +47,7 @@ pub(crate) const MIGRATIONS: &[Step] = &[
     (13, "config_text", include_str!("../../../migrations/sqlite/0013_config_text.sql")),
     (14, "usage_periods", include_str!("../../../migrations/sqlite/0014_usage_periods.sql")),
     (15, "usage_client", include_str!("../../../migrations/sqlite/0015_usage_client.sql")),
+    (16, "quota", include_str!("../../../migrations/sqlite/0016_quota.sql")),
 ];
 
 impl SqliteStore {

@@ -3,7 +3,7 @@
 use crate::{fault::Fault, ledger, sql, usage};
 use cliproxy_domain::WallTime;
 use cliproxy_store::{
-    UsagePeriod,
+    RETAINED_SHARES, RETAINED_WINDOWS, UsagePeriod,
     ledger::{
         Marks, PeriodKey, Sums,
         rolling::{self, MAX_ROLLED_HOURS},
@@ -25,6 +25,9 @@ pub(crate) async fn tidy(connection: &mut SqliteConnection, now: WallTime) -> Re
         (sql::FORGET_HOURS, hours_from),
         (sql::FORGET_LATE, hours_from),
         (sql::PURGE_NODES, rolling::heard_since(now)),
+        (sql::FORGET_ESCROWS, now.minus(RETAINED_WINDOWS)),
+        (sql::FORGET_WINDOWS, now.minus(RETAINED_WINDOWS)),
+        (sql::FORGET_SHARES, now.minus(RETAINED_SHARES)),
     ];
     for (statement, before) in forgotten {
         sqlx::query(statement).bind(before.0).execute(&mut *connection).await?;

@@ -1,6 +1,22 @@
-//! What nodes are granted of limits: what a transaction of it is given, and what it gives.
+//! What nodes are granted of limits: what a transaction of it is given, what it gives, and what it computes, the same for
+//! every store.
+//!
+//! A store reads what [`Wanted`] names, calls [`settle`], writes what it gives, reads who holds anything of what is
+//! [short](Settled::short), and answers; all of it in one transaction, in which nobody else changes these rows.
 
-use cliproxy_domain::{BudgetId, Incarnation, NodeClaims, NodeGrants, NodeId, RateId, WallTime};
+mod books;
+mod columns;
+mod recalling;
+mod settling;
+
+pub use books::{Books, EscrowKey, Settled, ShareKey, Short, Wanted, Window, WindowKey};
+pub use columns::Columns;
+pub use settling::settle;
+
+use cliproxy_domain::{
+    BudgetId, Incarnation, NodeClaims, NodeGrants, NodeId, RateId, WallTime, escrow::HolderBooks,
+    share::Holder,
+};
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
 /// The parts of a limit, in percent, whose crossing is told once in each period.
@@ -133,6 +149,21 @@ pub struct WindowLeases {
     pub holders: Vec<EscrowLease>,
 }
 
+impl WindowLeases {
+    /// Shows a period as it is kept.
+    pub fn of(key: &WindowKey, window: &Window, holders: Vec<EscrowLease>) -> Self {
+        Self {
+            id: key.id.clone(),
+            period: key.period..window.ends_at,
+            limit: window.books.limit,
+            settled: window.books.settled,
+            outstanding: window.books.outstanding,
+            told: window.told,
+            holders,
+        }
+    }
+}
+
 /// What one process of a node was granted of a budget in one period. All sums only grow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EscrowLease {
@@ -146,8 +177,28 @@ pub struct EscrowLease {
     pub spent: u64,
     /// What it gave back.
     pub returned: u64,
-    /// It has no more of it, and gets no more.
+    /// It was said that it spends no more, by itself, by a later process of its node, or by an operator. What it spends
+    /// nevertheless is settled.
     pub closed: bool,
+}
+
+impl EscrowLease {
+    /// Shows what is kept of a process.
+    pub fn of(key: &EscrowKey, holder: &HolderBooks) -> Self {
+        Self {
+            node: key.node.clone(),
+            incarnation: key.incarnation,
+            granted: holder.granted,
+            spent: holder.spent,
+            returned: holder.returned,
+            closed: holder.closed_by.is_some(),
+        }
+    }
+
+    /// Gives what it can still spend.
+    pub fn free(&self) -> u64 {
+        if self.closed { 0 } else { self.granted.saturating_sub(self.spent.saturating_add(self.returned)) }
+    }
 }
 
 /// What one process of a node was granted of a rate.
@@ -167,6 +218,15 @@ pub struct ShareLease {
     pub demand: u64,
     /// How much longer the share holds; zero when it is over and only what a node uses by itself is kept for it.
     pub ends_in: Duration,
+}
+
+impl ShareLease {
+    /// Shows what is kept of a process at `now`, by the store's clock.
+    pub fn of((id, node, incarnation): ShareKey, holder: &Holder, now: WallTime) -> Self {
+        let ends_in = holder.expires_at.since(now);
+        let share = if ends_in.is_zero() { 0 } else { holder.share };
+        Self { id, node, incarnation, share, held: holder.hold(now), demand: holder.demand, ends_in }
+    }
 }
 
 /// What an operator takes back from a node that will not give it back by itself.

@@ -3,7 +3,7 @@
 //! [`Store`] is the only way in. Every implementation passes the same contract suite (`contract`, behind the
 //! feature of that name), so the control plane does not know which one it has. [`memory`] is the one for tests
 //! and simulation, with faults on demand. What a method computes rather than keeps stands in [`ledger`],
-//! [`hints`] and [`leases`], so that all stores compute alike.
+//! [`hints`], [`leases`] and [`leasing`], so that all stores compute alike.
 #![deny(missing_docs)]
 
 mod change;
@@ -12,7 +12,7 @@ mod config;
 pub mod contract;
 pub mod hints;
 pub mod leases;
-mod leasing;
+pub mod leasing;
 pub mod ledger;
 pub mod memory;
 mod records;
@@ -32,7 +32,7 @@ pub use records::{CheckCount, StoredRequest};
 pub use reports::{Cursor, NodeBatches, NodeRecord};
 pub use retained::{
     MAX_REQUESTS, RETAINED_AUDIT, RETAINED_CHECKS, RETAINED_EVENTS, RETAINED_HOURS, RETAINED_MINUTES,
-    RETAINED_NODES, RETAINED_OUTCOMES, RETAINED_POSTS, RETAINED_REQUESTS,
+    RETAINED_NODES, RETAINED_OUTCOMES, RETAINED_POSTS, RETAINED_REQUESTS, RETAINED_SHARES, RETAINED_WINDOWS,
 };
 pub use usage::{UsageOf, UsageQuery, UsageSum};
 
@@ -206,6 +206,22 @@ pub trait Store: Send + Sync + 'static {
     /// Gives the changes after `version` in order, at most `limit`; `None` when they are no longer all there, or
     /// when `version` is not one of this history as it is higher than the newest.
     fn changes_since(&self, version: HintVersion, limit: u32) -> StoreFuture<'_, Option<Vec<HintChange>>>;
+
+    /// Books what nodes say that they spent and gave back of budgets and what they hold of rates, and grants them what they
+    /// claim, by the terms, all in one transaction: of a budget never more than what is left of its limit. Nothing of it
+    /// is to be told before it is committed. Safe to repeat: the same claims are granted the same, in whatever order they
+    /// come; after [`StoreError::CommitUnknown`] the next claims tell. Shares of rates go by the store's own clock.
+    fn lease(&self, leasing: Leasing) -> StoreFuture<'_, Leased>;
+
+    /// Gives what is granted at `now`: the periods of budgets that have not ended, each with all who hold or held
+    /// anything of it, and the shares of rates.
+    fn leases(&self, now: WallTime) -> StoreFuture<'_, LeaseBooks>;
+
+    /// Takes what a node has of a budget back without its word, in all periods that have not ended: it can be granted to
+    /// others at once. A process that lives nevertheless takes what it has out again with its next claim; what it spends
+    /// until then may be spent twice. Gives what was taken of each process and period, sorted; empty when the node has
+    /// none of that budget.
+    fn release_escrow(&self, release: ReleaseEscrow) -> StoreFuture<'_, Vec<Released>>;
 
     /// Writes down a node, replacing what an earlier incarnation or an earlier time said of it; what is itself
     /// earlier changes nothing.

@@ -11,6 +11,7 @@
 mod book;
 mod connection;
 mod faults;
+mod limits;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -19,8 +20,9 @@ mod usage;
 pub use faults::{Faults, Odds, Strike};
 
 use crate::{
-    Change, CheckCount, ConfigSummary, Cursor, HintChange, NewConfig, NodeBatches, NodeRecord, Post, Store,
-    StoreError, StoreFuture, StoredConfig, StoredRequest, UsageQuery, UsageSum,
+    Change, CheckCount, ConfigSummary, Cursor, HintChange, LeaseBooks, Leased, Leasing, NewConfig,
+    NodeBatches, NodeRecord, Post, ReleaseEscrow, Released, Store, StoreError, StoreFuture, StoredConfig,
+    StoredRequest, UsageQuery, UsageSum,
 };
 use cliproxy_domain::{
     AuditEntry, AuditQuery, ConfigId, Fence, Hint, HintVersion, HistoryId, Lease, LeaseName, LedgerRow,
@@ -278,7 +280,7 @@ impl Store for MemoryStore {
     fn tidy(&self, now: WallTime, fence: Option<Fence>) -> StoreFuture<'_, ()> {
         Box::pin(self.try_write(move |state| {
             state.check(fence.as_ref())?;
-            state.tidy(now);
+            state.tidy(now, (self.database.clock)());
             Ok(())
         }))
     }
@@ -344,6 +346,18 @@ impl Store for MemoryStore {
 
     fn changes_since(&self, version: HintVersion, limit: u32) -> StoreFuture<'_, Option<Vec<HintChange>>> {
         Box::pin(self.read(move |state| state.changes_since(version, limit)))
+    }
+
+    fn lease(&self, leasing: Leasing) -> StoreFuture<'_, Leased> {
+        Box::pin(self.write(move |state| state.limits.lease(&leasing, (self.database.clock)())))
+    }
+
+    fn leases(&self, now: WallTime) -> StoreFuture<'_, LeaseBooks> {
+        Box::pin(self.read(move |state| state.limits.leases(now, (self.database.clock)())))
+    }
+
+    fn release_escrow(&self, release: ReleaseEscrow) -> StoreFuture<'_, Vec<Released>> {
+        Box::pin(self.write(move |state| state.limits.release(&release)))
     }
 
     fn see_node(&self, node: NodeRecord) -> StoreFuture<'_, ()> {

@@ -29,6 +29,13 @@ pub const RETAINED_HOURS: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// How long the cursor of an incarnation, and a node, are kept after they were last heard of.
 pub const RETAINED_NODES: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
+/// How long the periods of budgets are kept after they ended, with who had what of them: as long as hours of usage.
+pub const RETAINED_WINDOWS: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// How long the shares of rates are kept after they ended, if nobody claims of their rate: by then they say nothing any
+/// more.
+pub const RETAINED_SHARES: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How many posts are kept, the newest: a replica that misses more reads the rest of the state anew. Three replicas that
 /// have nothing to say make as many in ten minutes, and in a storm in ten seconds. Those of a busy cluster have some
 /// 100 KiB each.

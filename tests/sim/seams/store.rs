@@ -9,8 +9,9 @@ use cliproxy_domain::{
     ProviderName, ReplicaId, UrgentEvent, WallTime,
 };
 use cliproxy_store::{
-    Change, CheckCount, ConfigSummary, Cursor, HintChange, MemoryStore, NewConfig, NodeBatches, NodeRecord,
-    Post, Store, StoreError, StoreFuture, StoredConfig, StoredRequest, UsageQuery, UsageSum,
+    Change, CheckCount, ConfigSummary, Cursor, HintChange, LeaseBooks, Leased, Leasing, MemoryStore,
+    NewConfig, NodeBatches, NodeRecord, Post, ReleaseEscrow, Released, Store, StoreError, StoreFuture,
+    StoredConfig, StoredRequest, UsageQuery, UsageSum,
 };
 use std::{
     collections::BTreeMap,
@@ -191,6 +192,18 @@ impl Store for WatchedStore {
 
     fn changes_since(&self, version: HintVersion, limit: u32) -> StoreFuture<'_, Option<Vec<HintChange>>> {
         self.store.changes_since(version, limit)
+    }
+
+    fn lease(&self, leasing: Leasing) -> StoreFuture<'_, Leased> {
+        self.store.lease(leasing)
+    }
+
+    fn leases(&self, now: WallTime) -> StoreFuture<'_, LeaseBooks> {
+        self.store.leases(now)
+    }
+
+    fn release_escrow(&self, release: ReleaseEscrow) -> StoreFuture<'_, Vec<Released>> {
+        self.store.release_escrow(release)
     }
 
     fn see_node(&self, node: NodeRecord) -> StoreFuture<'_, ()> {

@@ -30,6 +30,7 @@ pub(crate) const MIGRATIONS: &[Step] = &[
     (13, "config_text", include_str!("../../../../migrations/postgres/0013_config_text.sql")),
     (14, "usage_periods", include_str!("../../../../migrations/postgres/0014_usage_periods.sql")),
     (15, "usage_client", include_str!("../../../../migrations/postgres/0015_usage_client.sql")),
+    (16, "quota", include_str!("../../../../migrations/postgres/0016_quota.sql")),
 ];
 
 /// How long it may take, waiting for another replica that does it included.

@@ -1,6 +1,6 @@
 //! What the store in memory holds, and what each transaction does to it.
 
-use super::{book::Book, usage::Usage};
+use super::{book::Book, limits::Limits, usage::Usage};
 use crate::{
     Change, ConfigSummary, HintChange, NewConfig, NodeRecord, Post, RETAINED_EVENTS, RETAINED_POSTS,
     StoreError, StoredConfig, hints, leases::Held, ledger::rolling,
@@ -38,6 +38,7 @@ pub(super) struct State {
     newest_post: u64,
     posts: VecDeque<Post>,
     pub(super) usage: Usage,
+    pub(super) limits: Limits,
     pub(super) book: Book,
 }
 
@@ -56,6 +57,7 @@ impl State {
             newest_post: 0,
             posts: VecDeque::new(),
             usage: Usage::default(),
+            limits: Limits::default(),
             book: Book::default(),
         }
     }
@@ -109,7 +111,8 @@ impl State {
         Some(after.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
     }
 
-    pub(super) fn tidy(&mut self, now: WallTime) {
+    pub(super) fn tidy(&mut self, now: WallTime, by_clock: WallTime) {
+        self.limits.tidy(now, by_clock);
         let is_heard = |node: &NodeId, incarnation, since| {
             self.nodes
                 .get(node)
