@@ -8,6 +8,7 @@ mod budgets;
 mod callers;
 mod failures;
 mod known;
+mod limits;
 mod load;
 mod measured;
 mod permits;
@@ -15,10 +16,11 @@ mod permits;
 pub use budgets::Budgets;
 pub use callers::{Callers, KeyFault};
 pub use known::{Known, Priced, Resolved};
+pub use limits::{Allowance, Allowances, Budget, Ground, Held, HeldRate, LeaseNews, Limits, MOST_WAIT};
 pub use load::OpenCall;
 pub use permits::Probing;
 
-use crate::upstream::Upstreams;
+use crate::{purse::Purse, upstream::Upstreams};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use board::Board;
 use cliproxy_domain::{
@@ -49,6 +51,9 @@ pub struct Live {
     state: Mutex<State>,
     windows: Windows,
     permits: Permits,
+    limits: ArcSwap<Limits>,
+    ground: Ground,
+    lease_news: LeaseNews,
     cut_off: AtomicBool,
     changes: watch::Sender<u64>,
 }
@@ -81,6 +86,9 @@ impl Live {
             state: Mutex::default(),
             windows: Windows::default(),
             permits: Permits::default(),
+            limits: ArcSwap::default(),
+            ground: Ground::default(),
+            lease_news: LeaseNews::default(),
             cut_off: AtomicBool::new(true),
             changes: watch::Sender::new(0),
         }
@@ -131,6 +139,7 @@ impl Live {
         state.laid_out.drain(..surplus);
         state.laid_out.push(Arc::downgrade(&known));
         self.windows.retain(|provider| known.snapshot.providers.contains_key(provider));
+        self.limits.store(Arc::new(Limits::of(&known.snapshot, &self.limits.load(), &self.ground)));
         listeners.iter().for_each(|listener| listener(&known.snapshot));
         // First, so that nobody is served on a configuration who could not ask by it.
         self.callers.store(Some(Arc::new(Callers::of(&known.snapshot.clients, state.board.key_records()))));
@@ -138,6 +147,7 @@ impl Live {
         self.known.store(Some(known));
         drop(state);
         self.changed();
+        self.lease_news.want();
         Ok(())
     }
 
@@ -243,6 +253,30 @@ impl Live {
     /// Notes whether the control plane is away: then nobody else hands out permits to probe.
     pub fn set_cut_off(&self, cut_off: bool) {
         self.cut_off.store(cut_off, Ordering::Relaxed);
+    }
+
+    /// Gives the limits of the configuration in force, with what is held of each.
+    pub fn limits(&self) -> Arc<Limits> {
+        self.limits.load_full()
+    }
+
+    /// Gives what those hear of each other that wait for a part of a limit and that fetch it.
+    pub fn lease_news(&self) -> &LeaseNews {
+        &self.lease_news
+    }
+
+    /// Forgets budgets that are not configured any more, and of which nothing is left to say.
+    pub fn forget_budgets(&self, settled: impl Fn(&Purse) -> bool) {
+        let _one_at_a_time = self.listeners.lock();
+        let limits = self.limits.load_full();
+        if limits.leaving().any(|purse| settled(purse)) {
+            self.limits.store(Arc::new(limits.without(settled)));
+        }
+    }
+
+    /// Keeps what is held of limits on this ground. Use it before anything is adopted.
+    pub fn on(self, ground: Ground) -> Self {
+        Self { ground, ..self }
     }
 
     /// Tells whether the control plane is away.

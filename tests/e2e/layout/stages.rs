@@ -15,7 +15,7 @@ const BESIDE_THE_STAGES: [(&str, &[&str]); 11] = [
     ("purse", &[]),
     // A provider's request is made from the call.
     ("upstream", &["decode"]),
-    ("live", &["upstream"]),
+    ("live", &["purse", "upstream"]),
     // The entry. `account` only for the type of the body that the pipeline gives.
     ("listen", &["account", "ops", "pipeline"]),
     // What it hands on is a call as it came.
