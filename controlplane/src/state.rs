@@ -14,6 +14,7 @@ mod reports;
 mod rotated;
 #[cfg(test)]
 pub(crate) mod sample;
+mod spending;
 mod traffic;
 
 pub(crate) use calendar::Calendar;
@@ -142,8 +143,8 @@ impl State {
     /// Folds sums of windows that ended at `end`, and that the store counts under `minute`, whoever committed them.
     pub(crate) fn fold_sums(&self, rows: &[LedgerRow], end: WallTime, minute: WallTime, now: WallTime) {
         self.traffic.lock().fold(rows, end, now);
-        self.quotas.fold(rows, minute);
         let Some(active) = self.active() else { return };
+        self.quotas.fold(rows, minute, &active.snapshot);
         let configured = |row: &&LedgerRow| active.snapshot.providers.contains_key(&row.key.provider);
         self.meter.fold(rows.iter().filter(configured), end, now);
     }

@@ -70,7 +70,7 @@ impl Decide {
         blame: Blame,
     ) -> Decided {
         let report = report(event, blame, turn);
-        let rules = Rules::of(&turn.active.snapshot, provider, report.at);
+        let rules = Rules::of(&turn.active.snapshot, provider, &report.subject.credential, report.at);
         let tried = event.rest.as_ref().and_then(|(key, _)| self.state.hints.cooldown(key));
         let known = self.state.hints.cooldown(&key_at_once(&report));
         let is_new = desk.counted.insert(&event.id);

@@ -29,7 +29,7 @@ impl Decide {
         }
         let Some(blame) = Blame::of_kind(event.kind) else { return Decided::default() };
         let report = events::report(event, blame, &turn);
-        let rules = Rules::of(&turn.active.snapshot, provider, report.at);
+        let rules = Rules::of(&turn.active.snapshot, provider, &report.subject.credential, report.at);
         match desk.windows.note(&rules, &report) {
             // One says it: all of them have counted the same.
             Some(rest) if leads => self.rest(&turn, rest),

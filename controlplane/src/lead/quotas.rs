@@ -1,4 +1,4 @@
-//! What is left of each quota.
+//! What is left of each budget, for all nodes.
 
 use super::{
     Lead,
@@ -8,7 +8,7 @@ use crate::{
     backoff::Backoff,
     state::{ActiveConfig, Used},
 };
-use cliproxy_domain::{Hint, HintKey, ProviderName, QuotaSignal};
+use cliproxy_domain::{Hint, HintKey, LimitSubject, QuotaSignal, WallTime};
 use cliproxy_store::StoreError;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,9 @@ const EVERY: Duration = Duration::from_secs(2);
 /// How often what is used is read anew where other replicas commit too: what these tell may be lost, and what is read
 /// may be told afterwards.
 const ANEW: Duration = Duration::from_secs(5 * 60);
+/// Of how many clients' budgets nodes are told what is left, the first by name: each node knows what it is granted of
+/// itself, and these are for people.
+const CLIENTS: usize = 2_000;
 
 /// Runs until `end`.
 pub(super) async fn run(lead: &Lead, end: &CancellationToken) {
@@ -41,7 +44,7 @@ pub(super) async fn run(lead: &Lead, end: &CancellationToken) {
             Ok(()) => backoff = Backoff::default(),
             Err(error) => {
                 lead.metrics.store_errors.inc();
-                backoff.report("what is used of quotas waits for the store", &error);
+                backoff.report("what is used of budgets waits for the store", &error);
             }
         }
         send(lead, &mut signals, &active);
@@ -50,15 +53,13 @@ pub(super) async fn run(lead: &Lead, end: &CancellationToken) {
 
 /// Reads what was used in each period that is not followed yet.
 async fn follow(lead: &Lead, active: &ActiveConfig) -> Result<(), StoreError> {
-    let state = &lead.state;
-    state.quotas.keep(|provider| has_quota(active, provider));
-    for provider in active.snapshot.providers.values() {
-        let now = state.clock.wall();
-        if let Some(minutes) = state.quotas.stale(provider, now) {
-            let _turn = state.ledger.lock().await;
-            let rows = state.store.usage(minutes).await?;
-            state.quotas.follow(provider, &rows, now);
-        }
+    let (state, snapshot) = (&lead.state, &active.snapshot);
+    let now = state.clock.wall();
+    state.quotas.keep(|id| snapshot.budget(id).is_some());
+    for (minutes, ids) in state.quotas.stale(snapshot, now, |_| true) {
+        let _turn = state.ledger.lock().await;
+        let rows = state.store.usage(minutes).await?;
+        state.quotas.follow(ids, &rows, snapshot, now);
     }
     Ok(())
 }
@@ -66,22 +67,35 @@ async fn follow(lead: &Lead, active: &ActiveConfig) -> Result<(), StoreError> {
 /// Sends what changed and repeats the rest.
 fn send(lead: &Lead, signals: &mut Repeats, active: &ActiveConfig) {
     let now = lead.state.clock.wall();
-    for Used { provider, used, resets_at } in lead.state.quotas.used() {
-        let key = HintKey::Quota(provider.clone());
-        let known = match signals.last(&key) {
-            Some(Hint::Quota(last)) => Some((last.used, last.resets_at)),
+    let mut clients = 0;
+    for used in lead.state.quotas.used().into_iter().filter(|used| used.resets_at > now) {
+        if matches!(used.budget.subject, LimitSubject::Client(_)) {
+            clients += 1;
+            if clients > CLIENTS {
+                continue;
+            }
+        }
+        let Some(quota) = active.snapshot.budget(&used.budget) else { continue };
+        let key = HintKey::Quota(used.budget.clone());
+        let told = lead.state.hints.quota(&used.budget);
+        let spent_at = (used.used >= quota.limit).then(|| spent_at(told.as_ref(), &used, now));
+        let Used { budget, used, leased, resets_at } = used;
+        let last = match signals.last(&key) {
+            Some(Hint::Quota(last)) => Some((last.used, last.leased, last.spent_at, last.resets_at)),
             _ => None,
         };
-        if known == Some((used, resets_at)) {
+        if last == Some((used, leased, spent_at, resets_at)) {
             continue;
         }
         let revision = revision(lead, &key, now);
-        signals.send(lead, Hint::Quota(QuotaSignal { revision, provider, used, resets_at }));
+        signals.send(lead, Hint::Quota(QuotaSignal { revision, budget, used, leased, spent_at, resets_at }));
     }
-    signals.keep(lead, |key| matches!(key, HintKey::Quota(provider) if has_quota(active, provider)));
+    signals.keep(lead, |key| matches!(key, HintKey::Quota(id) if active.snapshot.budget(id).is_some()));
     signals.repeat(lead);
 }
 
-fn has_quota(active: &ActiveConfig, provider: &ProviderName) -> bool {
-    active.snapshot.providers.get(provider).is_some_and(|provider| provider.quota.is_some())
+/// Gives since when a budget is used up: since it was first told, by whoever led then, or as of now.
+fn spent_at(told: Option<&QuotaSignal>, used: &Used, now: WallTime) -> WallTime {
+    let of_this_period = told.filter(|told| told.resets_at == used.resets_at);
+    of_this_period.and_then(|told| told.spent_at).unwrap_or(now)
 }

@@ -2,7 +2,7 @@
 
 use super::Operations;
 use cliproxy_domain::{
-    Hint, Quota, QuotaUnit, WallTime,
+    BudgetId, Hint, Quota, QuotaUnit, WallTime,
     status::{QuotaStatus, QuotasStatus, Source},
 };
 use cliproxy_engine::quota::period;
@@ -21,7 +21,10 @@ impl Operations {
             let Some(quota) = &provider.quota else { continue };
             let used = told.iter().find_map(|hint| match hint {
                 // What was told of a period that is over says nothing of the one that runs.
-                Hint::Quota(told) if told.provider == provider.name && told.resets_at > now => {
+                Hint::Quota(told)
+                    if told.budget == BudgetId::of_provider(provider.name.clone(), quota.unit)
+                        && told.resets_at > now =>
+                {
                     Some(told.used)
                 }
                 _ => None,

@@ -1,7 +1,7 @@
 //! Posts of a bounded size.
 
 use cliproxy_domain::{Hint, NodeId, ProbeReport, UrgentEvent, WallTime};
-use cliproxy_proto::convert::replica::{HeardTraffic, Post, SeenNode, WindowSums, to_bytes};
+use cliproxy_proto::convert::replica::{HeardTraffic, HeldElsewhere, Post, SeenNode, WindowSums, to_bytes};
 
 /// The largest post, in bytes.
 const LARGEST: usize = 1 << 20;
@@ -17,6 +17,7 @@ enum Part {
     Traffic(HeardTraffic),
     Probe((ProbeReport, WallTime)),
     Passing(Hint),
+    Recall(HeldElsewhere),
 }
 
 /// Encodes a post as posts of at most 1 MiB, in order, numbered from the post's number on. What alone is larger is left
@@ -66,6 +67,7 @@ fn taken_apart(mut post: Post) -> (Post, Vec<Part>) {
     parts.extend(std::mem::take(&mut post.traffic).into_iter().map(Part::Traffic));
     parts.extend(std::mem::take(&mut post.probes).into_iter().map(Part::Probe));
     parts.extend(std::mem::take(&mut post.passing).into_iter().map(Part::Passing));
+    parts.extend(std::mem::take(&mut post.recalls).into_iter().map(Part::Recall));
     (post, parts)
 }
 
@@ -79,6 +81,7 @@ impl Part {
             Part::Traffic(heard) => post.traffic.push(heard),
             Part::Probe(probe) => post.probes.push(probe),
             Part::Passing(hint) => post.passing.push(hint),
+            Part::Recall(held) => post.recalls.push(held),
         }
     }
 }
@@ -91,6 +94,7 @@ fn join(post: &mut Post, other: Post) {
     post.traffic.extend(other.traffic);
     post.probes.extend(other.probes);
     post.passing.extend(other.passing);
+    post.recalls.extend(other.recalls);
 }
 
 #[cfg(test)]

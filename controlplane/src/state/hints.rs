@@ -1,8 +1,8 @@
 //! What is on the hint line now.
 
 use cliproxy_domain::{
-    ConfigId, Cooldown, CooldownKey, Health, Hint, HintKey, HintVersion, KeyRecord, LedgerKey, ProviderName,
-    Snapshot, WallTime,
+    BudgetId, ConfigId, Cooldown, CooldownKey, Health, Hint, HintKey, HintVersion, KeyRecord, LedgerKey,
+    ProviderName, QuotaSignal, Snapshot, WallTime,
 };
 use cliproxy_engine::{Outlook, cooldown::RISE};
 use cliproxy_store::{HintChange, hints::settled_at};
@@ -163,6 +163,14 @@ impl Hints {
         records.collect()
     }
 
+    /// Gives the word on what is left of a budget.
+    pub(crate) fn quota(&self, budget: &BudgetId) -> Option<QuotaSignal> {
+        match self.0.lock().current.get(&HintKey::Quota(budget.clone())) {
+            Some(Hint::Quota(quota)) => Some(quota.clone()),
+            _ => None,
+        }
+    }
+
     /// Gives the epoch in force for a call's provider, credential and model: the highest of all words that cover
     /// them; 0 when no operator spoke of them.
     pub(crate) fn epoch(&self, subject: &LedgerKey) -> u64 {
@@ -254,7 +262,10 @@ impl Hints {
         let kept = inner.current.len();
         inner.current.retain(|_, hint| {
             let is_configured = |provider| snapshot.providers.contains_key(provider);
-            hint.is_stored() || hint.provider().is_some_and(is_configured)
+            match hint {
+                Hint::Quota(quota) => snapshot.budget(&quota.budget).is_some(),
+                other => other.is_stored() || other.provider().is_some_and(is_configured),
+            }
         });
         inner.changed += u64::from(kept != inner.current.len());
     }

@@ -1,6 +1,7 @@
 //! Whether a provider answers, who asks it, and what was measured of it.
 
 use crate::{
+    limit::BudgetId,
     name::{ModelName, NodeId, ProviderName},
     time::WallTime,
 };
@@ -133,15 +134,19 @@ pub struct Signal {
     pub measured: Measured,
 }
 
-/// What is left of a provider's quota.
+/// What is left of a budget.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QuotaSignal {
     /// Grows with each word; the higher wins.
     pub revision: u64,
-    /// The provider.
-    pub provider: ProviderName,
-    /// What was used in the period that runs, in the quota's unit (US dollars: billionths).
+    /// Which.
+    pub budget: BudgetId,
+    /// What was used in the period that runs, in the budget's unit (US dollars: billionths).
     pub used: u64,
+    /// What nodes hold of it and have not spent.
+    pub leased: u64,
+    /// Since when it is used up, as far as that is known; none while it is not.
+    pub spent_at: Option<WallTime>,
     /// When the period ends.
     pub resets_at: WallTime,
 }

@@ -4,6 +4,7 @@ use crate::{
     client::{KeyId, KeyRecord},
     cooldown::{Cooldown, CooldownKey},
     health::{Health, ProbeAssignment, QuotaSignal, Signal},
+    limit::BudgetId,
     name::{ModelName, ProviderName},
 };
 
@@ -18,7 +19,7 @@ pub enum Hint {
     Probe(ProbeAssignment),
     /// What was measured of a target. Not stored.
     Signal(Signal),
-    /// What is left of a quota. Not stored.
+    /// What is left of a budget. Not stored.
     Quota(QuotaSignal),
     /// A client's key that was made, or revoked, while the gateway runs. Stored.
     ClientKey(KeyRecord),
@@ -36,7 +37,7 @@ pub enum HintKey {
     /// Of [`Hint::Signal`].
     Signal(ProviderName, ModelName),
     /// Of [`Hint::Quota`].
-    Quota(ProviderName),
+    Quota(BudgetId),
     /// Of [`Hint::ClientKey`].
     ClientKey(KeyId),
 }
@@ -49,19 +50,19 @@ impl Hint {
             Hint::Health(health) => HintKey::Health(health.provider.clone()),
             Hint::Probe(assignment) => HintKey::Probe(assignment.provider.clone()),
             Hint::Signal(signal) => HintKey::Signal(signal.provider.clone(), signal.model.clone()),
-            Hint::Quota(quota) => HintKey::Quota(quota.provider.clone()),
+            Hint::Quota(quota) => HintKey::Quota(quota.budget.clone()),
             Hint::ClientKey(record) => HintKey::ClientKey(record.id.clone()),
         }
     }
 
-    /// Gives the provider that it is about; none of a client's key.
+    /// Gives the provider that it is about; none of a client's key or budget.
     pub fn provider(&self) -> Option<&ProviderName> {
         match self {
             Hint::Cooldown(cooldown) => Some(&cooldown.key.provider),
             Hint::Health(health) => Some(&health.provider),
             Hint::Probe(assignment) => Some(&assignment.provider),
             Hint::Signal(signal) => Some(&signal.provider),
-            Hint::Quota(quota) => Some(&quota.provider),
+            Hint::Quota(quota) => quota.budget.subject.provider(),
             Hint::ClientKey(_) => None,
         }
     }

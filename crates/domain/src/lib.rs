@@ -20,6 +20,7 @@ pub mod hint;
 pub mod lease;
 pub mod leasing;
 pub mod limit;
+mod limited;
 pub mod name;
 pub mod operate;
 pub mod pattern;

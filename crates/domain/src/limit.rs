@@ -18,6 +18,16 @@ pub enum LimitSubject {
     Client(ClientName),
 }
 
+impl LimitSubject {
+    /// Gives the provider whose limit it is, or one of whose credentials' it is; none of a client's.
+    pub fn provider(&self) -> Option<&ProviderName> {
+        match self {
+            Self::Provider(provider) | Self::Credential(provider, _) => Some(provider),
+            Self::Client(_) => None,
+        }
+    }
+}
+
 /// Shown as `provider claude`, `credential claude/main` and `client ci`.
 impl fmt::Display for LimitSubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,6 +46,13 @@ pub struct BudgetId {
     pub subject: LimitSubject,
     /// What it counts.
     pub unit: QuotaUnit,
+}
+
+impl BudgetId {
+    /// Names a budget of a whole provider.
+    pub fn of_provider(provider: impl Into<ProviderName>, unit: QuotaUnit) -> Self {
+        Self { subject: LimitSubject::Provider(provider.into()), unit }
+    }
 }
 
 /// Shown as `provider claude (tokens)`.

@@ -5,9 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "a scene that cannot be set ends the measurement")]
 
 use cliproxy_domain::{
-    Alias, AliasTarget, Cooldown, CooldownCause, CooldownKey, Credential, Dialect, Evidence, Health,
-    HealthState, Hint, Measured, NodeId, Operation, Permit, Price, PriceEntry, Provider, ProviderKind, Quota,
-    QuotaReset, QuotaSignal, QuotaUnit, Secret, Signal, Snapshot, Strategy, Target, WallTime,
+    Alias, AliasTarget, BudgetId, Cooldown, CooldownCause, CooldownKey, Credential, Dialect, Evidence,
+    Health, HealthState, Hint, Measured, NodeId, Operation, Permit, Price, PriceEntry, Provider,
+    ProviderKind, Quota, QuotaReset, QuotaSignal, QuotaUnit, Secret, Signal, Snapshot, Strategy, Target,
+    WallTime,
 };
 use cliproxy_engine::{CandidateSet, Idle, Load, Outlook, Scene, explain, order, resolve};
 use divan::{Bencher, black_box};
@@ -139,8 +140,10 @@ fn hints_of(number: u32) -> Vec<Hint> {
         }),
         Hint::Quota(QuotaSignal {
             revision: 1,
-            provider: provider(),
+            budget: BudgetId::of_provider(provider(), QuotaUnit::Tokens),
             used: u64::from(number % 13) * 1_000,
+            leased: 0,
+            spent_at: None,
             resets_at: WallTime(NOW.0 + 9_000),
         }),
         Hint::Health(Health {

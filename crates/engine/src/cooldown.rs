@@ -17,8 +17,8 @@ pub use window::Window;
 
 use crate::quota::period;
 use cliproxy_domain::{
-    CooldownCause, CooldownDurations, CooldownPolicy, Failure, LedgerKey, NodeId, Provider, Snapshot,
-    UrgentKind, WallTime,
+    CooldownCause, CooldownDurations, CooldownPolicy, CredentialName, Failure, LedgerKey, NodeId, Provider,
+    Snapshot, UrgentKind, WallTime,
 };
 use std::time::Duration;
 
@@ -88,15 +88,17 @@ pub struct Rules {
     pub durations: CooldownDurations,
     /// How many credentials it has.
     pub credentials: usize,
-    /// When its quota begins anew, where it has one.
+    /// When the quota begins anew that was spent: the credential's own, where it has one, else the provider's.
     pub quota_resets_at: Option<WallTime>,
 }
 
 impl Rules {
-    /// Gives the rules of a provider for what happened at `at`: what was spent just before a quota began anew does not
+    /// Gives the rules of a provider for what happened at `at` to one of its credentials: what was spent just before a quota began anew does not
     /// rest until the next time, however late it is told.
-    pub fn of(snapshot: &Snapshot, provider: &Provider, at: WallTime) -> Self {
-        let quota_resets_at = provider.quota.as_ref().map(|quota| period(quota, at).ends_at);
+    pub fn of(snapshot: &Snapshot, provider: &Provider, credential: &CredentialName, at: WallTime) -> Self {
+        let of_credential = provider.credentials.iter().find(|known| known.name == *credential);
+        let own = of_credential.and_then(|known| known.quota.as_ref());
+        let quota_resets_at = own.or(provider.quota.as_ref()).map(|quota| period(quota, at).ends_at);
         Self {
             policy: snapshot.policy.cooldown,
             durations: provider.cooldown,

@@ -5,8 +5,8 @@ use crate::{
     cooldown::{Stage, rising, stage},
 };
 use cliproxy_domain::{
-    Cooldown, CooldownCause, CooldownKey, CredentialName, Health, Hint, Measured, ModelName, ProviderName,
-    QuotaUnit, Scope, Snapshot, WallTime,
+    Cooldown, CooldownCause, CooldownKey, CredentialName, Evidence, Health, Hint, LimitSubject, Measured,
+    ModelName, NodeId, Permit, ProviderName, Quota, QuotaSignal, QuotaUnit, Scope, Snapshot, WallTime,
 };
 use std::collections::BTreeMap;
 
@@ -34,6 +34,9 @@ pub struct ProviderOutlook {
     pub is_checked: bool,
     /// What may still be used of it.
     pub quota: Option<QuotaOutlook>,
+    /// The rest that follows from all of that being used up. Nobody's word: no operator's undoes it, and it is over at once
+    /// when the quota begins anew.
+    pub spent: Option<Cooldown>,
     /// What was measured, by model, sorted.
     pub measured: Vec<(ModelName, Measured)>,
 }
@@ -49,17 +52,23 @@ pub struct CredentialOutlook {
     pub weight: u32,
     /// The word on it.
     pub rest: Option<Cooldown>,
+    /// What may still be used of it.
+    pub quota: Option<QuotaOutlook>,
+    /// The rest that follows from all of that being used up, as a provider's.
+    pub spent: Option<Cooldown>,
     /// The words on it for single models, sorted.
     pub models: Vec<(ModelName, Cooldown)>,
 }
 
-/// What may still be used of a provider.
+/// What may still be used of a provider or of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuotaOutlook {
     /// All of it, in the unit.
     pub limit: u64,
-    /// What is left.
-    pub left: u64,
+    /// What was used of it.
+    pub used: u64,
+    /// What nodes hold of it and have not spent.
+    pub leased: u64,
     /// What is counted.
     pub unit: QuotaUnit,
     /// When it begins anew; none before the control plane said so.
@@ -67,11 +76,24 @@ pub struct QuotaOutlook {
 }
 
 impl QuotaOutlook {
+    fn of(quota: &Quota) -> Self {
+        Self { limit: quota.limit, used: 0, leased: 0, unit: quota.unit, resets_at: None }
+    }
+
+    /// Gives what nobody has used and no node holds.
+    pub fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used).saturating_sub(self.leased)
+    }
+
+    fn take(&mut self, signal: &QuotaSignal) {
+        (self.used, self.leased, self.resets_at) = (signal.used, signal.leased, Some(signal.resets_at));
+    }
+
     /// Tells whether nothing of it may be used at `now`. Once it has begun anew what was used of the period before says
     /// nothing, also where the word on the new one is still on its way.
     pub fn is_used_up(&self, now: WallTime) -> bool {
         let runs = self.limit == 0 || self.resets_at.is_none_or(|resets_at| resets_at > now);
-        self.left == 0 && runs
+        self.used >= self.limit && runs
     }
 }
 
@@ -87,6 +109,8 @@ impl Outlook {
                 seed: credential_seed(provider.name.as_str(), credential.name.as_str()),
                 weight: credential.weight.max(1),
                 rest: None,
+                quota: credential.quota.as_ref().map(QuotaOutlook::of),
+                spent: None,
                 models: Vec::new(),
             };
             providers.push(ProviderOutlook {
@@ -96,12 +120,8 @@ impl Outlook {
                 rest: None,
                 health: None,
                 is_checked: snapshot.policy.health_check.enabled && provider.health_check.enabled,
-                quota: provider.quota.as_ref().map(|quota| QuotaOutlook {
-                    limit: quota.limit,
-                    left: quota.limit,
-                    unit: quota.unit,
-                    resets_at: None,
-                }),
+                quota: provider.quota.as_ref().map(QuotaOutlook::of),
+                spent: None,
                 measured: Vec::new(),
             });
         }
@@ -131,14 +151,25 @@ impl ProviderOutlook {
             Hint::Cooldown(cooldown) => self.take_cooldown(cooldown),
             Hint::Health(health) => self.health = Some(health.clone()),
             Hint::Signal(signal) => self.measured.push((signal.model.clone(), signal.measured.clone())),
-            Hint::Quota(signal) => {
-                if let Some(quota) = &mut self.quota {
-                    quota.left = quota.limit.saturating_sub(signal.used);
-                    quota.resets_at = Some(signal.resets_at);
-                }
-            }
+            Hint::Quota(signal) => self.take_quota(signal),
             Hint::Probe(_) | Hint::ClientKey(_) => {}
         }
+    }
+
+    fn take_quota(&mut self, signal: &QuotaSignal) {
+        let (quota, spent) = match &signal.budget.subject {
+            LimitSubject::Provider(_) => (&mut self.quota, &mut self.spent),
+            LimitSubject::Credential(_, name) => {
+                let Some(known) = self.credentials.iter_mut().find(|known| known.name == *name) else {
+                    return;
+                };
+                (&mut known.quota, &mut known.spent)
+            }
+            LimitSubject::Client(_) => return,
+        };
+        let Some(quota) = quota.as_mut().filter(|quota| quota.unit == signal.budget.unit) else { return };
+        quota.take(signal);
+        *spent = spent_rest(signal, quota);
     }
 
     fn take_cooldown(&mut self, cooldown: &Cooldown) {
@@ -216,10 +247,19 @@ impl ProviderOutlook {
         model: &str,
         now: WallTime,
     ) -> Option<(&'a Cooldown, Stage)> {
+        let is_spent = |spent: &&Cooldown| spent.until > now;
+        let spent = credential.spent.as_ref().filter(is_spent).map(|spent| (spent, Stage::Resting));
         if self.rest.is_none() && credential.rest.is_none() && credential.models.is_empty() {
-            return None;
+            return spent;
         }
-        self.governing_of(credential, model, now)
+        let word = self.governing_of(credential, model, now);
+        let weight = |known: &(&Cooldown, Stage)| strictness(known.0, &known.1);
+        [spent, word].into_iter().flatten().max_by_key(weight)
+    }
+
+    /// Gives the rest of the whole provider that follows from its quota being used up at `now`.
+    pub fn spent(&self, now: WallTime) -> Option<&Cooldown> {
+        self.spent.as_ref().filter(|spent| spent.until > now)
     }
 
     fn governing_of<'a>(
@@ -248,6 +288,28 @@ impl ProviderOutlook {
         }
         strictest
     }
+}
+
+/// Makes the rest of what is used up; none while it is not.
+fn spent_rest(signal: &QuotaSignal, quota: &QuotaOutlook) -> Option<Cooldown> {
+    let key = match &signal.budget.subject {
+        LimitSubject::Provider(provider) => CooldownKey::provider(provider.clone()),
+        LimitSubject::Credential(provider, name) => CooldownKey::credential(provider.clone(), name.clone()),
+        LimitSubject::Client(_) => return None,
+    };
+    (quota.used >= quota.limit).then(|| Cooldown {
+        key,
+        epoch: 0,
+        round: 0,
+        started_at: signal.spent_at.unwrap_or(signal.resets_at),
+        until: signal.resets_at,
+        cleared: false,
+        cause: CooldownCause::QuotaExhausted,
+        source: NodeId::from(""),
+        permit: Permit::default(),
+        streak: 0,
+        evidence: Evidence { error_type: "quota".to_owned(), ..Evidence::default() },
+    })
 }
 
 /// Gives the epoch below which narrower words are undone. A rest that an operator asks for undoes nothing: what rests

@@ -28,10 +28,10 @@ pub struct Out<'a> {
     pub until: Option<WallTime>,
 }
 
-/// Gives the rest that keeps a whole provider away: the one that is over first, when every credential rests. None while
+/// Gives the rest that keeps a whole provider away: that of its quota, or the one that is over first, when every credential rests. None while
 /// one of them can be used for some model, be it for the request that finds out whether its rest goes on.
 pub fn provider_rest(provider: &ProviderOutlook, now: WallTime) -> Option<&Cooldown> {
-    first_back(provider, now, "")
+    provider.spent(now).or_else(|| first_back(provider, now, ""))
 }
 
 /// Tells why a provider takes no request for `model` now; none when it takes some. An empty model stands for any.
@@ -43,7 +43,8 @@ pub fn out<'a>(provider: &'a ProviderOutlook, model: &str, now: WallTime) -> Opt
         return Some(Out { reason: Exclusion::Unhealthy, rest: None, until: None });
     }
     if let Some(quota) = provider.quota.filter(|quota| quota.is_used_up(now)) {
-        return Some(Out { reason: Exclusion::QuotaExhausted, rest: None, until: quota.resets_at });
+        let rest = provider.spent(now);
+        return Some(Out { reason: Exclusion::QuotaExhausted, rest, until: quota.resets_at });
     }
     if provider.credentials.is_empty() {
         return Some(Out { reason: Exclusion::NoCredential, rest: None, until: None });

@@ -2,10 +2,10 @@
 
 use crate::{CandidateSet, Idle, Load, Order, Outlook, Scene, candidates::Candidate, cooldown::RISE, order};
 use cliproxy_domain::{
-    Cooldown, CooldownCause, CooldownDurations, CooldownKey, Credential, Evidence, Health, HealthCheck,
-    HealthPolicy, HealthState, Hint, Measured, NodeId, Permit, Price, Provider, ProviderKind, ProviderName,
-    Quota, QuotaReset, QuotaSignal, QuotaUnit, Secret, Signal, Snapshot, Strategy, Target, Timeouts,
-    WallTime,
+    BudgetId, Cooldown, CooldownCause, CooldownDurations, CooldownKey, Credential, Evidence, Health,
+    HealthCheck, HealthPolicy, HealthState, Hint, LimitSubject, Measured, NodeId, Permit, Price, Provider,
+    ProviderKind, ProviderName, Quota, QuotaReset, QuotaSignal, QuotaUnit, Secret, Signal, Snapshot,
+    Strategy, Target, Timeouts, WallTime,
 };
 use std::time::Duration;
 
@@ -103,7 +103,7 @@ impl World {
         candidates.find(|candidate| candidate.target.provider.as_str() == provider).unwrap()
     }
 
-    fn provider(&mut self, name: &str) -> &mut Provider {
+    pub(crate) fn provider(&mut self, name: &str) -> &mut Provider {
         self.snapshot.providers.get_mut(name).unwrap()
     }
 
@@ -127,8 +127,19 @@ impl World {
 
     pub(crate) fn quota(mut self, provider: &str, unit: QuotaUnit, limit: u64, used: u64) -> Self {
         self.provider(provider).quota = Some(Quota::new(limit, unit, QuotaReset::Daily));
-        let signal =
-            QuotaSignal { revision: 1, provider: provider.into(), used, resets_at: WallTime(NOW.0 + 9_000) };
+        self.used(LimitSubject::Provider(provider.into()), unit, used, 0)
+    }
+
+    /// Has so much used of a budget, and so much of it in the hands of nodes.
+    pub(crate) fn used(mut self, subject: LimitSubject, unit: QuotaUnit, used: u64, leased: u64) -> Self {
+        let signal = QuotaSignal {
+            revision: 1,
+            budget: BudgetId { subject, unit },
+            used,
+            leased,
+            spent_at: None,
+            resets_at: WallTime(NOW.0 + 9_000),
+        };
         self.hints.push(Hint::Quota(signal));
         self
     }

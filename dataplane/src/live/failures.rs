@@ -78,7 +78,7 @@ impl Live {
         if report.seen_epoch < seen.epoch(credential, report.subject.model.as_str()) {
             return None;
         }
-        Some(Rules::of(&known.snapshot, provider, report.at))
+        Some(Rules::of(&known.snapshot, provider, &report.subject.credential, report.at))
     }
 
     fn word_on(&self, key: &CooldownKey) -> Option<Cooldown> {

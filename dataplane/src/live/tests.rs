@@ -1,8 +1,8 @@
 use super::*;
 use cliproxy_domain::{
-    AttemptCounts, CooldownCause, CooldownDurations, Credential, Evidence, HealthCheck, KeyHash, KeyRecord,
-    LedgerKey, Measured, OVER_KEYS_KEPT, Permit, Provider, ProviderKind, Quota, QuotaReset, QuotaSignal,
-    QuotaUnit, Secret, Signal, Timeouts, TokenUsage,
+    AttemptCounts, BudgetId, CooldownCause, CooldownDurations, Credential, Evidence, HealthCheck, KeyHash,
+    KeyRecord, LedgerKey, Measured, OVER_KEYS_KEPT, Permit, Provider, ProviderKind, Quota, QuotaReset,
+    QuotaSignal, QuotaUnit, Secret, Signal, Timeouts, TokenUsage,
 };
 use cliproxy_engine::{
     Load as _,
@@ -105,7 +105,14 @@ fn what_a_store_keeps_is_given_for_saving_and_the_rest_is_not() {
     let live = live();
     live.hint(Hint::Cooldown(rest(after(9), 0, "n")), NOW);
     live.hint(signal(1, 1), NOW);
-    let quota = QuotaSignal { revision: 1, provider: "p".into(), used: 1, resets_at: after(9) };
+    let quota = QuotaSignal {
+        revision: 1,
+        budget: BudgetId::of_provider("p", QuotaUnit::Tokens),
+        used: 1,
+        leased: 0,
+        spent_at: None,
+        resets_at: after(9),
+    };
     live.hint(Hint::Quota(quota), NOW);
     let key = key_record(1);
     live.hint(Hint::ClientKey(key.clone()), NOW);
@@ -255,6 +262,18 @@ fn spent_credit_rests_until_the_quota_begins_anew_although_no_control_plane_said
     live.adopt(ConfigId(2), snapshot).unwrap();
     let rests = live.failed(&report(Blame::Spent, NOW), None);
     assert_eq!(rests[0].until, WallTime(7_200_000));
+}
+
+#[test]
+fn spent_credit_of_a_credential_with_a_quota_of_its_own_rests_until_that_begins_anew() {
+    let mut snapshot = snapshot();
+    let provider = snapshot.providers.get_mut("p").unwrap();
+    let every = |seconds| QuotaReset::Every(Duration::from_secs(seconds));
+    provider.quota = Some(Quota::new(1, QuotaUnit::Tokens, every(7_200)));
+    provider.credentials[0].quota = Some(Quota::new(1, QuotaUnit::Tokens, every(3_600)));
+    let live = live();
+    live.adopt(ConfigId(2), snapshot).unwrap();
+    assert_eq!(live.failed(&report(Blame::Spent, NOW), None)[0].until, WallTime(3_600_000));
 }
 
 #[test]

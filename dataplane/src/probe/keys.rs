@@ -65,6 +65,8 @@ mod tests {
             seed: 0,
             weight: 1,
             rest: rest.clone(),
+            quota: None,
+            spent: None,
             models: Vec::new(),
         };
         ProviderOutlook {
@@ -75,6 +77,7 @@ mod tests {
             health: None,
             is_checked: true,
             quota: None,
+            spent: None,
             measured: Vec::new(),
         }
     }

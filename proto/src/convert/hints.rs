@@ -6,13 +6,15 @@ mod cooldown;
 mod tests;
 
 use super::{
-    ConvertError, millis, required,
+    ConvertError, millis,
+    quota::names::{budget_from_wire, budget_to_wire},
+    required,
     word::{self, Word},
 };
 use crate::v1;
 use cliproxy_domain::{
-    Health, Hint, HintKey, Measured, ModelName, NodeId, ProbeAssignment, ProviderName, QuotaSignal, Signal,
-    WallTime,
+    BudgetId, Health, Hint, HintKey, LimitSubject, Measured, ModelName, NodeId, ProbeAssignment,
+    ProviderName, QuotaSignal, QuotaUnit, Signal, WallTime,
 };
 use prost::Message;
 use std::time::Duration;
@@ -54,12 +56,23 @@ pub fn change_key(key: &HintKey) -> String {
             }
             text
         }
-        HintKey::Health(provider) | HintKey::Probe(provider) | HintKey::Quota(provider) => {
-            escaped(provider.as_str())
-        }
+        HintKey::Health(provider) | HintKey::Probe(provider) => escaped(provider.as_str()),
+        HintKey::Quota(budget) => quota_key(budget),
         HintKey::ClientKey(id) => id.to_string(),
         HintKey::Signal(provider, model) => escaped(provider.as_str()) + "/" + model.as_str(),
     }
+}
+
+/// Begins with the unit, and then names the subject as a rest is named; a client after an empty name, which no provider has.
+fn quota_key(budget: &BudgetId) -> String {
+    let subject = match &budget.subject {
+        LimitSubject::Provider(provider) => escaped(provider.as_str()),
+        LimitSubject::Credential(provider, credential) => {
+            escaped(provider.as_str()) + "/" + &escaped(credential.as_str())
+        }
+        LimitSubject::Client(client) => "/".to_owned() + &escaped(client.as_str()),
+    };
+    format!("{}:{subject}", budget.unit.as_str())
 }
 
 fn escaped(name: &str) -> String {
@@ -180,19 +193,32 @@ fn signal_from_wire(wire: &v1::Signal) -> Result<Signal, ConvertError> {
 }
 
 fn quota_to_wire(quota: &QuotaSignal, now: WallTime) -> v1::QuotaSignal {
+    let provider = match &quota.budget.subject {
+        LimitSubject::Provider(provider) => provider.to_string(),
+        LimitSubject::Credential(..) | LimitSubject::Client(_) => String::new(),
+    };
     v1::QuotaSignal {
         revision: quota.revision,
-        provider: quota.provider.to_string(),
+        provider,
         used: quota.used,
         resets_in_ms: millis(quota.resets_at.since(now)),
+        budget: Some(budget_to_wire(&quota.budget)),
+        leased: quota.leased,
+        spent_ms_ago: quota.spent_at.map(|at| millis(now.since(at))),
     }
 }
 
 fn quota_from_wire(wire: &v1::QuotaSignal, now: WallTime) -> Result<QuotaSignal, ConvertError> {
+    let budget = match &wire.budget {
+        Some(budget) => budget_from_wire(Some(budget))?,
+        None => BudgetId::of_provider(required("QuotaSignal.provider", &wire.provider)?, QuotaUnit::Tokens),
+    };
     Ok(QuotaSignal {
         revision: wire.revision,
-        provider: ProviderName::from(required("QuotaSignal.provider", &wire.provider)?),
+        budget,
         used: wire.used,
+        leased: wire.leased,
+        spent_at: wire.spent_ms_ago.map(|ms| now.minus(Duration::from_millis(ms))),
         resets_at: now.plus(Duration::from_millis(wire.resets_in_ms)),
     })
 }

@@ -3,7 +3,7 @@
 
 pub(super) mod names;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::{ConvertError, millis};
 use crate::v1;
@@ -14,9 +14,8 @@ use cliproxy_domain::{
 use names::{budget_from_wire, budget_to_wire, rate_from_wire, rate_to_wire};
 use std::{collections::BTreeSet, time::Duration};
 
-/// The largest amount that means something: of US dollars over a thousand million. Sums of several stay within what
-/// databases count.
-pub const MOST: u64 = 1 << 60;
+/// The largest amount that means something: what databases count up to.
+pub const MOST: u64 = i64::MAX as u64;
 
 /// How many budgets, and how many rates, one message may be about. Whoever has more says it in several.
 pub const MAX_ENTRIES: usize = 4_096;
@@ -95,7 +94,7 @@ fn amount(field: &'static str, value: u64) -> Result<u64, ConvertError> {
     if value <= MOST {
         return Ok(value);
     }
-    Err(ConvertError::OutOfRange { field, value: value.into(), expected: "at most 2^60" })
+    Err(ConvertError::OutOfRange { field, value: value.into(), expected: "at most 2^63 - 1" })
 }
 
 fn budget_claim_to_wire(claim: &BudgetClaim) -> v1::BudgetClaim {

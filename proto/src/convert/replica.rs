@@ -3,11 +3,11 @@
 #[cfg(test)]
 mod tests;
 
-use super::{ConvertError, hints, millis, required, telemetry};
+use super::{ConvertError, hints, millis, quota, required, telemetry};
 use crate::v1;
 use cliproxy_domain::{
-    ConfigId, Hint, HintVersion, HistoryId, Incarnation, LedgerRow, NodeId, ProbeReport, ProviderName,
-    UrgentEvent, WallTime,
+    ConfigId, Hint, HintVersion, HistoryId, Incarnation, LedgerRow, NodeGrants, NodeId, ProbeReport,
+    ProviderName, UrgentEvent, WallTime,
 };
 use prost::Message;
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub struct Post {
     pub probes: Vec<(ProbeReport, WallTime)>,
     /// Hints that are never stored.
     pub passing: Vec<Hint>,
+    /// What nodes hold that others wait for.
+    pub recalls: Vec<HeldElsewhere>,
     /// Which of its sender's posts it is, from 1 on; 0 when that does not say.
     pub number: u64,
 }
@@ -119,6 +121,19 @@ pub struct HeardTraffic {
     pub at: WallTime,
 }
 
+/// What a node holds that others wait for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldElsewhere {
+    /// The node.
+    pub node: NodeId,
+    /// Its process.
+    pub incarnation: Incarnation,
+    /// What it holds, each with `recall`, as it was at `at`.
+    pub grants: NodeGrants,
+    /// When.
+    pub at: WallTime,
+}
+
 /// Encodes a post that is sent at `now`.
 pub fn to_bytes(post: &Post, now: WallTime) -> Vec<u8> {
     let age = |at: WallTime| millis(now.since(at));
@@ -143,6 +158,11 @@ pub fn to_bytes(post: &Post, now: WallTime) -> Vec<u8> {
         said: heard.said.clone(),
         age_ms: age(heard.at),
     };
+    let recall = |held: &HeldElsewhere| {
+        let v1::LeaseDown { budgets, rates, .. } = quota::grants_to_wire(&held.grants, 0);
+        let (node_id, incarnation, age_ms) = (held.node.to_string(), held.incarnation.0, age(held.at));
+        v1::HeldElsewhere { node_id, incarnation, budgets, rates, age_ms }
+    };
     let gone =
         |(node, at): &(NodeId, WallTime)| v1::GoneNode { node_id: node.to_string(), last_seen_ms: at.0 };
     v1::ReplicaPost {
@@ -163,6 +183,7 @@ pub fn to_bytes(post: &Post, now: WallTime) -> Vec<u8> {
         traffic: post.traffic.iter().map(traffic).collect(),
         probes: post.probes.iter().map(probe).collect(),
         passing: post.passing.iter().map(|hint| hints::to_wire(hint, now)).collect(),
+        recalls: post.recalls.iter().map(recall).collect(),
         number: post.number,
     }
     .encode_to_vec()
@@ -232,6 +253,7 @@ pub fn from_bytes(
             .into_iter()
             .flatten()
             .collect(),
+        recalls: wire.recalls.into_iter().filter_map(|held| recall_from_wire(held, now, &mut odd)).collect(),
         number: wire.number,
     })
 }
@@ -243,6 +265,17 @@ fn each<W, T>(
     odd: &mut impl FnMut(ConvertError),
 ) -> Vec<T> {
     wire.iter().filter_map(|part| read(part).map_err(&mut *odd).ok()).collect()
+}
+
+fn recall_from_wire(
+    wire: v1::HeldElsewhere,
+    now: WallTime,
+    odd: &mut impl FnMut(ConvertError),
+) -> Option<HeldElsewhere> {
+    let node = required("HeldElsewhere.node_id", &wire.node_id).map(NodeId::from).map_err(&mut *odd).ok()?;
+    let (incarnation, at) = (Incarnation(wire.incarnation), now.minus(Duration::from_millis(wire.age_ms)));
+    let grants = v1::LeaseDown { req: 0, budgets: wire.budgets, rates: wire.rates };
+    Some(HeldElsewhere { node, incarnation, grants: quota::grants_from_wire(&grants, odd), at })
 }
 
 fn node_to_wire(seen: &SeenNode) -> v1::SeenNode {

@@ -5,8 +5,8 @@ use super::{
     node::{TestNode, calls},
 };
 use cliproxy_domain::{
-    AttemptCounts, Hint, HintKey, LedgerRow, Measured, Price, PriceEntry, Quota, QuotaReset, QuotaSignal,
-    QuotaUnit, Signal, Snapshot, TokenUsage,
+    AttemptCounts, BudgetId, Hint, HintKey, LedgerRow, Measured, Price, PriceEntry, Quota, QuotaReset,
+    QuotaSignal, QuotaUnit, Signal, Snapshot, TokenUsage,
 };
 use cliproxy_host::Clock;
 use std::time::Duration;
@@ -34,12 +34,16 @@ fn measured(node: &TestNode) -> Option<Measured> {
     })
 }
 
-fn quota(node: &TestNode) -> Option<QuotaSignal> {
-    let key = HintKey::Quota("claude".into());
+fn quota_in(node: &TestNode, unit: QuotaUnit) -> Option<QuotaSignal> {
+    let key = HintKey::Quota(BudgetId::of_provider("claude", unit));
     node.board().into_iter().find(|hint| hint.key() == key).map(|hint| match hint {
         Hint::Quota(quota) => quota,
         other => panic!("{other:?} is no quota"),
     })
+}
+
+fn quota(node: &TestNode) -> Option<QuotaSignal> {
+    quota_in(node, QuotaUnit::Tokens)
 }
 
 /// Claude with a quota of 1,000 an hour.
@@ -116,7 +120,7 @@ async fn what_is_used_of_a_quota_adds_up_over_nodes_and_restarts() {
     one.learns(|node| quota(node).is_some_and(|quota| quota.used == 800)).await;
     let resets_at = quota(&one).unwrap().resets_at;
     assert_eq!(resets_at.to_string(), "2026-02-19T23:00:00Z");
-    let left = plane.state.outlook().provider("claude").unwrap().quota.unwrap().left;
+    let left = plane.state.outlook().provider("claude").unwrap().quota.unwrap().left();
     assert_eq!(left, 200);
     drop((one, two));
     let plane = plane.restarted().await;
@@ -136,6 +140,7 @@ async fn money_is_counted_by_the_providers_price() {
     let mut node = TestNode::connect(&plane, "node-1").await;
     node.calls(answers()).await;
     // 300 at 0.003 and 100 at 0.015 US dollars for 1,000.
-    node.learns(|node| quota(node).is_some_and(|quota| quota.used == 900_000 + 1_500_000)).await;
+    node.learns(|node| quota_in(node, QuotaUnit::Usd).is_some_and(|quota| quota.used == 900_000 + 1_500_000))
+        .await;
     plane.stop().await;
 }

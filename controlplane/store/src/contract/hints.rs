@@ -6,7 +6,8 @@ use super::{
 };
 use crate::Store;
 use cliproxy_domain::{
-    Cooldown, CooldownCause, CooldownKey, Hint, HintVersion, Measured, ProbeAssignment, QuotaSignal, Signal,
+    BudgetId, Cooldown, CooldownCause, CooldownKey, Hint, HintVersion, Measured, ProbeAssignment,
+    QuotaSignal, QuotaUnit, Signal,
 };
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -173,7 +174,14 @@ pub async fn a_hint_that_is_not_stored_changes_nothing<H: Harness>() -> CaseResu
     };
     let signal =
         Signal { revision: 1, provider: "claude".into(), model: "m".into(), measured: Measured::default() };
-    let quota = QuotaSignal { revision: 1, provider: "claude".into(), used: 1, resets_at: NOW };
+    let quota = QuotaSignal {
+        revision: 1,
+        budget: BudgetId::of_provider("claude", QuotaUnit::Tokens),
+        used: 1,
+        leased: 0,
+        spent_at: None,
+        resets_at: NOW,
+    };
     let given = vec![Hint::Probe(probe), Hint::Signal(signal), rest("k", 0, 10), Hint::Quota(quota)];
     assert_eq!(merge(&**store, given).await?, [numbered(1, rest("k", 0, 10))]);
     assert_eq!(store.hints().await?, (HintVersion(1), vec![rest("k", 0, 10)]));

@@ -7,14 +7,14 @@ use super::{
 use crate::outlook::QuotaOutlook;
 use cliproxy_domain::QuotaUnit;
 
-/// Ranks a tier by what is left of the quotas, those without one first. Amounts are compared where all quotas of the
+/// Ranks a tier by what is left of the quotas, what nodes hold of them counted off, those without one first. Amounts are compared where all quotas of the
 /// tier count the same, else fractions.
 pub(super) fn rank(ticket: u64, tier: &[Ready<'_>]) -> Ranking {
     let unit = unit(tier);
     let standing = |ready: &Ready<'_>| match ready.provider.quota {
         None => Standing { key: f64::NEG_INFINITY, score: None, note: "no quota: unlimited" },
         Some(quota) => Standing {
-            key: if unit.is_some() { -(quota.left as f64) } else { -fraction(&quota) },
+            key: if unit.is_some() { -(quota.left() as f64) } else { -fraction(&quota) },
             score: Some(shown(&quota, unit)),
             note: if unit.is_some() { "" } else { "fraction left" },
         },
@@ -30,14 +30,14 @@ pub(crate) fn unit(tier: &[Ready<'_>]) -> Option<QuotaUnit> {
 }
 
 fn fraction(quota: &QuotaOutlook) -> f64 {
-    quota.left as f64 / quota.limit.max(1) as f64
+    quota.left() as f64 / quota.limit.max(1) as f64
 }
 
 /// Gives what people are shown: the amount in tokens, requests or US dollars, or the fraction.
 fn shown(quota: &QuotaOutlook, unit: Option<QuotaUnit>) -> f64 {
     match unit {
         None => fraction(quota),
-        Some(QuotaUnit::Usd) => quota.left as f64 / 1e9,
-        Some(QuotaUnit::Tokens | QuotaUnit::Requests) => quota.left as f64,
+        Some(QuotaUnit::Usd) => quota.left() as f64 / 1e9,
+        Some(QuotaUnit::Tokens | QuotaUnit::Requests) => quota.left() as f64,
     }
 }

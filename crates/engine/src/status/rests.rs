@@ -81,8 +81,11 @@ pub fn period(rest: &Cooldown, now: WallTime) -> CooldownPeriod {
 /// Gives all words of a provider as they stand: its own, its credentials', and these for single models.
 pub fn standings(provider: &ProviderOutlook, now: WallTime) -> Vec<Standing<'_>> {
     let mut found = Vec::new();
+    let spent = |rest| Standing { rest, stage: Stage::Resting, ended_at: rest.until };
+    found.extend(provider.spent(now).map(spent));
     found.extend(provider.rest.as_ref().map(|rest| standing(rest, [None, None], now)));
     for credential in &provider.credentials {
+        found.extend(credential.spent.as_ref().filter(|rest| rest.until > now).map(spent));
         let own = credential.rest.as_ref();
         found.extend(own.map(|rest| standing(rest, [provider.rest.as_ref(), None], now)));
         let above = [provider.rest.as_ref(), own];

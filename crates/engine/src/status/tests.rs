@@ -4,9 +4,9 @@ use crate::{
     outlook::Outlook,
 };
 use cliproxy_domain::{
-    Alias, AliasTarget, ConfigId, CooldownDurations, CooldownKey, Credential, Decision, Evidence, Health,
-    HealthCheck, HealthState, Hint, Permit, Provider, ProviderKind, Quota, QuotaReset, QuotaSignal,
-    QuotaUnit, Secret, Snapshot, Target, Timeouts,
+    Alias, AliasTarget, BudgetId, ConfigId, CooldownDurations, CooldownKey, Credential, Decision, Evidence,
+    Health, HealthCheck, HealthState, Hint, LimitSubject, Permit, Provider, ProviderKind, ProviderName,
+    Quota, QuotaReset, QuotaSignal, QuotaUnit, Secret, Snapshot, Target, Timeouts,
     status::{RestStatus, Source},
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -175,12 +175,74 @@ fn a_provider_is_left_out_for_its_health_its_quota_or_its_rests() {
         recoveries: 0,
         why: String::new(),
     };
-    let spent =
-        QuotaSignal { revision: 1, provider: "openai".into(), used: 10, resets_at: NOW.plus(seconds(5)) };
+    let spent = QuotaSignal {
+        revision: 1,
+        budget: BudgetId::of_provider("openai", QuotaUnit::Tokens),
+        used: 10,
+        leased: 0,
+        spent_at: Some(NOW),
+        resets_at: NOW.plus(seconds(5)),
+    };
     let known = Outlook::of(&snapshot, &[Hint::Health(down), Hint::Quota(spent)]);
     let reason = |name| out(known.provider(name).unwrap(), "", NOW).map(|out| (out.reason, out.until));
     assert_eq!(reason("claude"), Some((Exclusion::Unhealthy, None)));
     assert_eq!(reason("openai"), Some((Exclusion::QuotaExhausted, Some(NOW.plus(seconds(5))))));
+}
+
+/// OpenAI has used up its own quota three seconds ago, and Claude that of each of its credentials.
+fn used_up(limit: u64) -> Outlook {
+    let mut snapshot = snapshot();
+    let quota = Some(Quota::new(limit, QuotaUnit::Tokens, QuotaReset::Daily));
+    snapshot.providers.get_mut("openai").unwrap().quota.clone_from(&quota);
+    let claude = snapshot.providers.get_mut("claude").unwrap();
+    claude.credentials.iter_mut().for_each(|credential| credential.quota.clone_from(&quota));
+    let credentials = claude.credentials.iter().map(|credential| credential.name.clone());
+    let subjects = credentials.map(|name| LimitSubject::Credential("claude".into(), name));
+    let signal = |subject, left| {
+        Hint::Quota(QuotaSignal {
+            revision: 1,
+            budget: BudgetId { subject, unit: QuotaUnit::Tokens },
+            used: 10,
+            leased: 0,
+            spent_at: Some(NOW.minus(seconds(3))),
+            resets_at: NOW.plus(seconds(left)),
+        })
+    };
+    let mut hints: Vec<Hint> = subjects.zip(60..).map(|(subject, left)| signal(subject, left)).collect();
+    hints.push(signal(LimitSubject::Provider("openai".into()), 5));
+    Outlook::of(&snapshot, &hints)
+}
+
+#[test]
+fn what_is_used_up_shows_as_a_rest_until_it_begins_anew_and_is_back_at_once_then() {
+    let known = used_up(10);
+    let status = cooldowns(&known, [], Source::Cluster, NOW);
+    assert_eq!(status.providers_in_cooldown, ["claude".into(), "openai".into()]);
+    let openai = &status.cooldown_periods[&ProviderName::from("openai")];
+    assert_eq!((openai.started_at, openai.ends_at), (NOW.minus(seconds(3)), NOW.plus(seconds(5))));
+    assert_eq!((openai.remaining_seconds, openai.reason.as_str()), (5, "quota_exhausted"));
+    let claude = known.provider("claude").unwrap();
+    let first_back = Some((Exclusion::QuotaExhausted, Some(NOW.plus(seconds(60)))));
+    assert_eq!(out(claude, "", NOW).map(|out| (out.reason, out.until)), first_back);
+    assert!(status.resting.contains_key("claude/main"), "{:?}", status.resting.keys());
+    let begun = NOW.plus(seconds(60));
+    assert_eq!(out(claude, "", begun), None);
+    assert!(cooldowns(&known, [], Source::Cluster, begun).providers_in_cooldown.is_empty());
+}
+
+#[test]
+fn a_limit_that_is_raised_ends_such_a_rest() {
+    assert!(cooldowns(&used_up(11), [], Source::Cluster, NOW).providers_in_cooldown.is_empty());
+}
+
+#[test]
+fn no_operators_word_undoes_that_a_quota_is_used_up() {
+    let mut known = used_up(10);
+    for provider in &mut known.providers {
+        let key = CooldownKey::provider(provider.name.clone());
+        provider.rest = Some(recover(key, 1, NOW, "ops", ""));
+    }
+    assert_eq!(cooldowns(&known, [], Source::Cluster, NOW).providers_in_cooldown.len(), 2);
 }
 
 #[test]

@@ -120,6 +120,20 @@ fn a_status_that_is_none_is_refused_by_name() {
 }
 
 #[test]
+fn keys_tell_budgets_apart() {
+    let credential = |provider: &str, name: &str| LimitSubject::Credential(provider.into(), name.into());
+    let subjects = [
+        LimitSubject::Provider("a".into()),
+        LimitSubject::Provider("a/b".into()),
+        credential("a", "b"),
+        LimitSubject::Client("a".into()),
+        LimitSubject::Client("a/b".into()),
+    ];
+    let key = |subject| change_key(&HintKey::Quota(BudgetId { subject, unit: QuotaUnit::Usd }));
+    assert_eq!(subjects.map(key), ["usd:a", "usd:a%2Fb", "usd:a/b", "usd:/a", "usd:/a%2Fb"]);
+}
+
+#[test]
 fn keys_tell_names_with_slashes_apart() {
     let keys = [
         CooldownKey::provider("a".into()),

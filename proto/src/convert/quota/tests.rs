@@ -16,7 +16,7 @@ fn subjects() -> impl Strategy<Value = LimitSubject> {
     ]
 }
 
-fn budgets() -> impl Strategy<Value = BudgetId> {
+pub(in crate::convert) fn budgets() -> impl Strategy<Value = BudgetId> {
     (subjects(), select(QuotaUnit::ALL.to_vec())).prop_map(|(subject, unit)| BudgetId { subject, unit })
 }
 
@@ -155,7 +155,7 @@ fn nonsense_is_told_by_name_and_the_rest_is_taken() {
             "BudgetId is missing; the sender must set it",
             "BudgetId.unit is \"euros\"; it must be one of: tokens, requests, usd",
             "LimitSubject.subject is missing; the sender must set it",
-            "BudgetClaim.spent is 1152921504606846977; it must be at most 2^60",
+            "BudgetClaim.spent is 9223372036854775808; it must be at most 2^63 - 1",
             "BudgetClaim.period_ms is missing; the sender must set it",
         ]
     );

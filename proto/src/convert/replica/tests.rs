@@ -1,5 +1,8 @@
 use super::*;
-use cliproxy_domain::{AttemptCounts, LedgerKey, QuotaSignal, TokenUsage, UrgentKind};
+use cliproxy_domain::{
+    AttemptCounts, BudgetGrant, BudgetId, LedgerKey, LimitSubject, QuotaSignal, QuotaUnit, TokenUsage,
+    UrgentKind,
+};
 
 const NOW: WallTime = WallTime(1_771_541_400_000);
 
@@ -88,11 +91,32 @@ fn whole() -> Post {
         probes: vec![(report, ago(40))],
         passing: vec![Hint::Quota(QuotaSignal {
             revision: 5,
-            provider: "claude".into(),
+            budget: BudgetId::of_provider("claude", QuotaUnit::Tokens),
             used: 9,
+            leased: 3,
+            spent_at: Some(ago(5)),
             resets_at: NOW.plus(Duration::from_secs(60)),
         })],
+        recalls: vec![HeldElsewhere {
+            node: "node-1".into(),
+            incarnation: Incarnation(7),
+            grants: NodeGrants { budgets: vec![recalled()], rates: Vec::new() },
+            at: ago(15),
+        }],
         number: 12,
+    }
+}
+
+fn recalled() -> BudgetGrant {
+    BudgetGrant {
+        id: BudgetId { subject: LimitSubject::Client("ci".into()), unit: QuotaUnit::Tokens },
+        period: NOW,
+        ends_in: Duration::from_secs(60),
+        granted: 40,
+        limit: 100,
+        used: 10,
+        leased: 90,
+        recall: true,
     }
 }
 

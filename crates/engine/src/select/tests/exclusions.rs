@@ -3,7 +3,9 @@ use crate::{
     select::{VERDICT, probed},
     world::{NOW, World},
 };
-use cliproxy_domain::{CooldownCause, Exclusion, HealthState, Permit, QuotaUnit, WallTime};
+use cliproxy_domain::{
+    CooldownCause, Exclusion, HealthState, LimitSubject, Permit, Quota, QuotaReset, QuotaUnit, WallTime,
+};
 
 fn reasons(order: &Order) -> Vec<(usize, &'static str)> {
     order.excluded.iter().map(|out| (out.candidate, out.reason.as_str())).collect()
@@ -52,6 +54,20 @@ fn a_quota_that_is_used_up_keeps_away_until_it_begins_anew_and_no_longer() {
     // Nobody has told of the period that runs.
     outlook.providers[0].quota.as_mut().unwrap().resets_at = Some(NOW);
     assert_eq!(order(&world.scene(&outlook, 0, &Idle), &world.set).picks.len(), 1);
+}
+
+#[test]
+fn a_credential_whose_quota_is_used_up_is_left_out_and_the_others_are_not() {
+    let mut world = World::of(&[("a", &["k", "l"])]);
+    world.provider("a").credentials[0].quota = Some(Quota::new(10, QuotaUnit::Requests, QuotaReset::Daily));
+    let subject = || LimitSubject::Credential("a".into(), "k".into());
+    let left = world.used(subject(), QuotaUnit::Requests, 9, 1);
+    assert_eq!(left.order(0).excluded.len(), 0, "what nodes hold is theirs to spend");
+    let world = left.used(subject(), QuotaUnit::Tokens, 10, 0);
+    assert_eq!(world.order(0).excluded.len(), 0, "that is another unit's");
+    let world = world.used(subject(), QuotaUnit::Requests, 10, 0);
+    assert_eq!(reasons(&world.order(0)), [(0, "quota_exhausted")]);
+    assert_eq!(world.names(0), ["a/l"]);
 }
 
 #[test]

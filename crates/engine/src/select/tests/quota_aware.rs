@@ -1,6 +1,6 @@
 use crate::world::World;
 use cliproxy_domain::{
-    Exclusion,
+    Exclusion, LimitSubject,
     QuotaUnit::{Requests, Tokens, Usd},
     Strategy,
 };
@@ -47,6 +47,18 @@ fn what_is_left_alike_is_taken_in_turn_by_weight_also_among_the_fall_backs() {
     assert_eq!(["a/k", "b/k", "c/k"].map(|name| world.count(0..90, name)), [60, 30, 0]);
     let thirds: Vec<_> = (0..4).map(|ticket| world.names(ticket).swap_remove(2)).collect();
     assert_eq!(thirds, ["c/k", "d/k", "c/k", "d/k"]);
+}
+
+#[test]
+fn what_nodes_hold_is_counted_off_what_is_left() {
+    let subject = |name: &str| LimitSubject::Provider(name.into());
+    let world = World::weighted(&[1, 1])
+        .by(Strategy::QuotaAware)
+        .quota("a", Tokens, 1_000, 0)
+        .quota("b", Tokens, 1_000, 0)
+        .used(subject("a"), Tokens, 300, 500)
+        .used(subject("b"), Tokens, 700, 0);
+    assert_eq!(world.names(0), ["b/k", "a/k"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Hints of every kind, scope and size, there and back.
 
 use super::*;
+use crate::convert::quota;
 use cliproxy_domain::{CredentialName, HealthState, KeyHash, KeyRecord};
 use proptest::{collection, option, prelude::*, sample::select};
 
@@ -118,9 +119,10 @@ fn signals() -> impl Strategy<Value = Hint> {
 }
 
 fn quotas() -> impl Strategy<Value = Hint> {
-    (any::<(u64, u64)>(), "\\PC{1,9}", 0..FAR).prop_map(|((revision, used), provider, left)| {
-        let resets_at = WallTime(NOW.0 + left);
-        Hint::Quota(QuotaSignal { revision, provider: provider.into(), used, resets_at })
+    let numbers = (any::<[u64; 3]>(), 0..FAR, option::of(0..FAR));
+    (numbers, quota::tests::budgets()).prop_map(|(([revision, used, leased], left, spent), budget)| {
+        let (resets_at, spent_at) = (WallTime(NOW.0 + left), spent.map(|ago| WallTime(NOW.0 - ago)));
+        Hint::Quota(QuotaSignal { revision, budget, used, leased, spent_at, resets_at })
     })
 }
 
@@ -194,8 +196,37 @@ fn what_has_yet_to_begin_begins_now_and_what_is_past_resets_now() {
     };
     let begun = Health { since: NOW, ..early.clone() };
     assert_eq!(from_wire(&to_wire(&Hint::Health(early), NOW), NOW), Ok(Some(Hint::Health(begun))));
-    let late =
-        QuotaSignal { revision: 1, provider: "claude".into(), used: 2, resets_at: WallTime(NOW.0 - 1) };
+    let late = QuotaSignal {
+        revision: 1,
+        budget: BudgetId::of_provider("claude", QuotaUnit::Usd),
+        used: 2,
+        leased: 1,
+        spent_at: None,
+        resets_at: WallTime(NOW.0 - 1),
+    };
     let reset = QuotaSignal { resets_at: NOW, ..late.clone() };
     assert_eq!(from_wire(&to_wire(&Hint::Quota(late), NOW), NOW), Ok(Some(Hint::Quota(reset))));
+}
+
+#[test]
+fn what_is_left_of_a_quota_is_understood_by_readers_and_of_senders_that_know_only_those_of_providers() {
+    let signal = |subject| QuotaSignal {
+        revision: 1,
+        budget: BudgetId { subject, unit: QuotaUnit::Tokens },
+        used: 2,
+        leased: 0,
+        spent_at: None,
+        resets_at: NOW,
+    };
+    let wire = |subject| {
+        let change = to_wire(&Hint::Quota(signal(subject)), NOW);
+        v1::QuotaSignal::decode(change.body).unwrap()
+    };
+    assert_eq!(wire(LimitSubject::Provider("claude".into())).provider, "claude");
+    for other in [LimitSubject::Credential("claude".into(), "main".into()), LimitSubject::Client("ci".into())]
+    {
+        assert_eq!(wire(other).provider, "", "it would be taken for the provider's");
+    }
+    let older = v1::QuotaSignal { budget: None, ..wire(LimitSubject::Provider("claude".into())) };
+    assert_eq!(quota_from_wire(&older, NOW), Ok(signal(LimitSubject::Provider("claude".into()))));
 }
