@@ -18,11 +18,14 @@ pub fn run(arguments: &Config) -> anyhow::Result<()> {
                 terminal::warn(warning);
             }
             let source = request.file.map_or("the environment".to_owned(), |file| file.display().to_string());
-            terminal::say(&format!(
-                "{source} is sound: {}, {}",
-                counted(config.snapshot.providers.len(), "provider"),
-                counted(config.snapshot.models.len(), "model"),
-            ));
+            let snapshot = &config.snapshot;
+            let mut parts =
+                vec![counted(snapshot.providers.len(), "provider"), counted(snapshot.models.len(), "model")];
+            // Who needs none is not asked for any.
+            if !snapshot.clients.is_empty() {
+                parts.push(counted(snapshot.clients.len(), "client"));
+            }
+            terminal::say(&format!("{source} is sound: {}", parts.join(", ")));
             Ok(())
         }
     }

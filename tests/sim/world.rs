@@ -234,7 +234,7 @@ pub fn read(text: &str) -> Result<Snapshot, String> {
         overrides: Vec::new(),
         data_dir: "data".into(),
         environment: Environment::fixed([("", ""); 0]),
-        wall: || cliproxy_domain::WallTime(0),
+        wall: || WallTime(0),
         purpose: cliproxy_config::Purpose::Any,
     };
     let config = cliproxy_config::load_text("config.yaml", text, &request);

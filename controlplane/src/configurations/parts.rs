@@ -42,6 +42,7 @@ fn name((kind, key): &(i32, String)) -> String {
         Ok(Kind::Policy) => "policy".to_owned(),
         Ok(Kind::Provider) => format!("provider {key}"),
         Ok(Kind::Alias) => format!("model {key}"),
+        Ok(Kind::Client) => format!("client {key}"),
         // Of a newer program that used the same store.
         Ok(_) | Err(_) => format!("kind {kind} {key}"),
     }
@@ -62,16 +63,19 @@ mod tests {
             (Kind::Provider, "claude", 2),
             (Kind::Provider, "openai", 3),
             (Kind::Alias, "smart", 4),
+            (Kind::Client, "ci", 6),
         ]);
         let after = parts(&[
             (Kind::Policy, "", 1),
             (Kind::Provider, "claude", 20),
             (Kind::Provider, "gemini", 5),
             (Kind::Alias, "fast", 4),
+            (Kind::Client, "ci", 7),
+            (Kind::Client, "web", 8),
         ]);
         let told = changes(&before, &after);
-        assert_eq!(told.added, ["model fast", "provider gemini"]);
-        assert_eq!(told.changed, ["provider claude"]);
+        assert_eq!(told.added, ["client web", "model fast", "provider gemini"]);
+        assert_eq!(told.changed, ["client ci", "provider claude"]);
         assert_eq!(told.removed, ["model smart", "provider openai"]);
         assert_eq!(changes(&before, &before), ConfigChanges::default());
     }

@@ -184,7 +184,7 @@ fn the_snippets_are_configurations_that_load() {
             overrides: Vec::new(),
             data_dir: folder.path().to_owned(),
             environment: cliproxy_config::Environment::process(),
-            wall: || cliproxy_domain::WallTime(0),
+            wall: || WallTime(0),
             purpose: cliproxy_config::Purpose::Any,
         };
         let config = cliproxy_config::load(&load).unwrap();

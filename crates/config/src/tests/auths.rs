@@ -61,6 +61,21 @@ fn each_file_is_a_credential_in_the_order_of_the_names() {
 }
 
 #[test]
+fn a_file_limits_its_credential_as_the_configuration_does() {
+    let setup = Setup::new("providers: {claude: {}}");
+    let limits = "{provider: claude, api_key: one, rate_limit: {requests_per_minute: 5}, quota: {limit: 7, reset: daily}}";
+    setup.write("auths/a.yaml", limits);
+    let config = setup.load().unwrap();
+    let credential = &config.snapshot.providers["claude"].credentials[0];
+    assert_eq!(credential.rate_limit.requests_per_minute, Some(5));
+    assert_eq!(credential.quota.as_ref().map(|quota| quota.limit), Some(7));
+    setup.write("auths/a.yaml", &limits.replace("limit: 7", "unit: usd, limit: 7"));
+    let refusal = setup.refusal();
+    assert!(refusal.starts_with("DIR/auths/a.yaml:1:"), "{refusal}");
+    assert!(refusal.contains("`quota.unit`: nothing tells what `claude/claude-*` costs"), "{refusal}");
+}
+
+#[test]
 fn a_file_is_enough_for_a_known_provider() {
     let setup = Setup::new("");
     setup.write("auths/a.yaml", "{provider: anthropic, api_key: one}");

@@ -19,6 +19,12 @@ providers:
         api_key: 'sk-ant-api03-Zm9vYmFyYmF6cXV4MDEyMzQ1Njc4OUFCQ0RFRkdISUpLTE1OT1BRUg'
       - {name: b, api_key: \"sk-ant-api03-Zm9vYmFyYmF6cXV4MDEyMzQ1Njc4OUFCQ0RFRkdISUpLTE1OT1BRUg\", weight: 3}
     base_url: https://x
+clients:
+  - {name: ci, keys: [{key: sk-ant-api03-Zm9vYmFyYmF6cXV4MDEyMzQ1Njc4OUFCQ0RFRkdISUpLTE1OT1BRUg}]}
+  - name: web
+    keys:
+      - key: 'sk-ant-api03-Zm9vYmFyYmF6cXV4MDEyMzQ1Njc4OUFCQ0RFRkdISUpLTE1OT1BRUg'
+        expires: 2099-01-01
 ";
 
 fn yaml_like() -> impl Strategy<Value = String> {
@@ -45,6 +51,21 @@ fn yaml_like() -> impl Strategy<Value = String> {
         Just("reset_day: "),
         Just("timezone: "),
         Just("cost_per_1k_tokens:"),
+        Just("prices:"),
+        Just("clients:"),
+        Just("name: ci"),
+        Just("keys: "),
+        Just("sha256: "),
+        Just("key: "),
+        Just("expires: "),
+        Just("2099-01-31"),
+        Just("rate_limit: "),
+        Just("requests_per_minute: "),
+        Just("budget: "),
+        Just("budgets:"),
+        Just("unit: usd"),
+        Just("on_loss: "),
+        Just("tags: "),
         Just("input: "),
         Just("hourly"),
         Just("0.003"),

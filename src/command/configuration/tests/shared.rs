@@ -37,8 +37,8 @@ impl Replica {
                 ("KEY", key),
                 ("DATABASE_URL", "postgres://cliproxy@db/cliproxy"),
             ]),
-            wall: || cliproxy_domain::WallTime(0),
-            purpose: cliproxy_config::Purpose::Any,
+            wall: || WallTime(0),
+            purpose: Purpose::Any,
         };
         let (config, text) = cliproxy_config::load_with_text(&request).unwrap();
         let any = "127.0.0.1:0".parse().unwrap();
