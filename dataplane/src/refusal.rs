@@ -1,5 +1,9 @@
 //! What the gateway itself refuses, before or instead of an upstream's answer.
 
+mod limits;
+
+pub use limits::{QUOTA_EXHAUSTED, QUOTA_UNAVAILABLE, RATE_LIMITED};
+
 use cliproxy_domain::ErrorClass;
 use std::{borrow::Cow, time::Duration};
 
@@ -58,6 +62,9 @@ impl Refusal {
 
     /// Names the closed set's word for this refusal, for metrics and the access log.
     pub fn error_type(&self) -> &'static str {
+        if let Some(code @ (QUOTA_EXHAUSTED | QUOTA_UNAVAILABLE | RATE_LIMITED)) = self.code {
+            return code;
+        }
         match (self.class, self.status) {
             (_, Some(405)) => "method_not_allowed",
             (_, Some(408)) => "client_too_slow",

@@ -24,7 +24,7 @@ pub struct ErrorReply<'a> {
     pub message: &'a str,
     /// The gateway's id of the request; must be a valid header value.
     pub request_id: &'a str,
-    /// How long the client should wait. Sent only with classes that are worth a retry.
+    /// How long the client should wait. Sent only with classes that are worth a retry, and with spent limits.
     pub retry_after: Option<Duration>,
     /// The request's field at fault. Only OpenAI's envelope has a place for it.
     pub param: Option<&'a str>,
@@ -44,7 +44,8 @@ pub struct EncodedError {
 /// Writes an error as a whole answer, by `golden/errors.json` and §6 of the wire formats.
 ///
 /// `retry-after` (whole seconds, rounded up, at least 1) and `retry-after-ms` come with rate limits and
-/// overload always, a second when nobody named a wait, and with other retryable classes when a wait is known.
+/// overload always, a second when nobody named a wait, and with other retryable classes and spent limits when a wait is
+/// known.
 /// `x-should-retry: false` comes with spent money and spent limits, or the official clients would retry a 429.
 pub fn encode(dialect: Dialect, reply: &ErrorReply<'_>) -> EncodedError {
     let row = table::row(reply.class);
@@ -71,6 +72,8 @@ fn status(dialect: Dialect, reply: &ErrorReply<'_>, row: &Row) -> u16 {
 /// Gives the wait to name, for classes that are worth a retry.
 fn wait(reply: &ErrorReply<'_>, row: &Row) -> Option<Duration> {
     match (row.retryable, reply.class) {
+        // Not worth a retry soon, and when it is, is known.
+        (false, ErrorClass::SpendOrDailyLimit) => reply.retry_after,
         (false, _) => None,
         (true, ErrorClass::RateLimit | ErrorClass::Overloaded) => {
             Some(reply.retry_after.unwrap_or(Duration::from_secs(1)))

@@ -1,0 +1,148 @@
+//! What is refused because of a limit: which one it is, how much it allows, and when to come back.
+
+use super::Refusal;
+use cliproxy_domain::{BudgetId, ErrorClass, Quota, QuotaReset, QuotaUnit, RateId, RateKind, WallTime};
+use std::{fmt, time::Duration};
+
+/// A budget is used up until its period ends.
+pub const QUOTA_EXHAUSTED: &str = "quota_exhausted";
+/// The node could not get hold of a part of a budget that may not be used up.
+pub const QUOTA_UNAVAILABLE: &str = "quota_unavailable";
+/// A rate's limit is reached.
+pub const RATE_LIMITED: &str = "rate_limit_exceeded";
+
+/// The wait that is named where a slice may come at any time.
+const SOON: Duration = Duration::from_secs(1);
+/// The wait that is named while the control plane is away.
+const AWAY: Duration = Duration::from_secs(5);
+
+impl Refusal {
+    /// Says that a budget is used up. Nothing comes of asking again before its period ends, which is the wait that is
+    /// named; clients that would ask again by themselves are told not to.
+    pub fn spent(id: &BudgetId, quota: &Quota, resets_at: Option<WallTime>, now: WallTime) -> Self {
+        let until = resets_at.map(|at| format!(" until {at}")).unwrap_or_default();
+        let message = format!("{} is used up{until}", Named(id, quota));
+        let retry_after = resets_at.map(|at| whole_seconds(at.since(now)));
+        Self { retry_after, ..Self::new(ErrorClass::SpendOrDailyLimit, message).with_code(QUOTA_EXHAUSTED) }
+    }
+
+    /// Says that this node has not enough of a budget in hand, and could not get more in time.
+    pub fn not_in_hand(id: &BudgetId, quota: &Quota, is_away: bool) -> Self {
+        let named = Named(id, quota);
+        let (message, wait) = if is_away {
+            (format!("{named} cannot be spent from: this node has used what it holds, and no control plane answers"), AWAY)
+        } else {
+            (format!("{named} has too little left for this request, or other nodes hold it: try again, or ask for less"), SOON)
+        };
+        Self {
+            retry_after: Some(wait),
+            ..Self::new(ErrorClass::RateLimit, message).with_code(QUOTA_UNAVAILABLE)
+        }
+    }
+
+    /// Says that a rate's limit is reached; it has room again after `wait`.
+    pub fn too_fast(id: &RateId, limit: u64, wait: Duration) -> Self {
+        let what = match id.kind {
+            RateKind::RequestsPerMinute => "requests per minute",
+            RateKind::TokensPerMinute => "tokens per minute",
+            RateKind::ConcurrentRequests => "requests at the same time",
+        };
+        let message = format!("the limit of {} is reached: {limit} {what}", id.subject);
+        Self {
+            retry_after: Some(whole_seconds(wait)),
+            ..Self::new(ErrorClass::RateLimit, message).with_code(RATE_LIMITED)
+        }
+    }
+
+    /// Tells whether a limit of the gateway's own is the reason.
+    pub fn is_of_a_limit(&self) -> bool {
+        matches!(self.code, Some(QUOTA_EXHAUSTED | QUOTA_UNAVAILABLE | RATE_LIMITED))
+    }
+}
+
+/// A budget as people know it: `the quota of provider claude (1000000 tokens, monthly)`.
+struct Named<'n>(&'n BudgetId, &'n Quota);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(id, quota) = self;
+        write!(f, "the quota of {} (", id.subject)?;
+        match id.unit {
+            QuotaUnit::Tokens => write!(f, "{} tokens, ", quota.limit)?,
+            QuotaUnit::Requests => write!(f, "{} requests, ", quota.limit)?,
+            QuotaUnit::Usd => write!(f, "{} US dollars, ", Dollars(quota.limit))?,
+        }
+        match quota.reset {
+            QuotaReset::Hourly => f.write_str("hourly)"),
+            QuotaReset::Daily => f.write_str("daily)"),
+            QuotaReset::Weekly => f.write_str("weekly)"),
+            QuotaReset::Monthly { .. } => f.write_str("monthly)"),
+            QuotaReset::Every(length) => write!(f, "every {} s)", length.as_secs_f64()),
+        }
+    }
+}
+
+/// Billionths of a dollar as dollars, without the zeros at the end.
+struct Dollars(u64);
+
+impl fmt::Display for Dollars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const WHOLE: u64 = 1_000_000_000;
+        let rest = format!("{:09}", self.0 % WHOLE);
+        let rest = rest.trim_end_matches('0');
+        let dot = if rest.is_empty() { "" } else { "." };
+        write!(f, "{}{dot}{rest}", self.0 / WHOLE)
+    }
+}
+
+/// Rounds up to whole seconds, to 1 at least.
+fn whole_seconds(wait: Duration) -> Duration {
+    Duration::from_secs(u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cliproxy_domain::LimitSubject;
+
+    fn quota(limit: u64, unit: QuotaUnit, reset: QuotaReset) -> (BudgetId, Quota) {
+        let id = BudgetId { subject: LimitSubject::Provider("claude".into()), unit };
+        (id, Quota::new(limit, unit, reset))
+    }
+
+    fn at(text: &str) -> WallTime {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_budget_that_is_used_up_is_named_with_its_limit_and_its_end() {
+        let (id, quota) = quota(1_000_000, QuotaUnit::Tokens, QuotaReset::Monthly { day: 1 });
+        let resets_at = at("2026-12-01T00:00:00Z");
+        let refusal = Refusal::spent(&id, &quota, Some(resets_at), at("2026-11-30T23:59:58.200Z"));
+        assert_eq!(
+            refusal.message,
+            "the quota of provider claude (1000000 tokens, monthly) is used up until 2026-12-01T00:00:00Z"
+        );
+        assert_eq!(refusal.retry_after, Some(Duration::from_secs(2)));
+        assert_eq!((refusal.class, refusal.code), (ErrorClass::SpendOrDailyLimit, Some("quota_exhausted")));
+    }
+
+    #[test]
+    fn what_cannot_be_had_now_is_worth_asking_for_again() {
+        let (id, quota) = quota(50, QuotaUnit::Requests, QuotaReset::Every(Duration::from_secs(90)));
+        for (away, wait) in [(true, 5), (false, 1)] {
+            let refusal = Refusal::not_in_hand(&id, &quota, away);
+            assert_eq!(refusal.retry_after, Some(Duration::from_secs(wait)));
+            assert_eq!((refusal.class, refusal.code), (ErrorClass::RateLimit, Some("quota_unavailable")));
+            assert!(refusal.message.starts_with("the quota of provider claude (50 requests, every 90 s) "));
+        }
+    }
+
+    #[test]
+    fn dollars_are_told_as_dollars() {
+        let told = |nanos| Dollars(nanos).to_string();
+        assert_eq!(told(50_000_000_000), "50");
+        assert_eq!(told(1_250_000_000), "1.25");
+        assert_eq!(told(1), "0.000000001");
+    }
+}
