@@ -13,6 +13,7 @@ pub use ledger::Ledger;
 pub use records::Records;
 
 use crate::{
+    admit::Toll,
     attempt::{AttemptOutcome, Attempted, HedgeResult, Legs, ProbeResult, RETRY_WORDS, Took, Witness},
     authenticate::Caller,
     encode::Ending,
@@ -249,6 +250,7 @@ pub struct Record {
     /// There once the request was read.
     asked: Option<Dialect>,
     caller: Option<Caller>,
+    toll: Toll,
     decided: Option<Arc<Decided>>,
     closed: bool,
 }
@@ -268,6 +270,7 @@ impl Record {
             sampled,
             asked: None,
             caller: None,
+            toll: Toll::default(),
             decided: None,
             closed: false,
         }
@@ -278,7 +281,18 @@ impl Record {
         self.caller = Some(caller.clone());
     }
 
-    fn client(&self) -> Option<&ClientName> {
+    /// Keeps what was taken of the client's rates until the request has ended.
+    pub fn admitted(&mut self, toll: Toll) {
+        self.toll = toll;
+    }
+
+    /// Gives the client's API; none while the request is not read.
+    pub fn dialect(&self) -> Option<Dialect> {
+        self.asked
+    }
+
+    /// Names who asks; none for an anonymous caller.
+    pub fn client(&self) -> Option<&ClientName> {
         self.caller.as_ref()?.name()
     }
 
@@ -308,6 +322,12 @@ impl Record {
     pub fn close(&mut self, ending: &Ending) {
         if !self.closed {
             self.closed = true;
+            // Another node that answered has counted it.
+            if ending.forwarded {
+                self.toll.undo()
+            } else {
+                self.toll.settle(ending.usage.total())
+            }
             self.accounts.request_ended(self, ending);
         }
     }

@@ -1,36 +1,10 @@
-//! Decides whether a client may ask for what it asks for.
+//! Decides whether a client may ask for what it asks for, and takes it off what it may ask for in a minute.
+//!
+//! A client's rates hold over all nodes: each has a share, and a client that finds too little here waits a moment while
+//! more is asked for. Its budgets are charged with each attempt.
 
-use crate::{decode::Call, refusal::Refusal};
-use cliproxy_domain::{Client, ClientName, ErrorClass, ModelPattern, Snapshot};
+mod models;
+mod toll;
 
-/// Patterns that are told one by one; of more only their number.
-const MOST_TOLD: usize = 20;
-
-/// Admits a call for one of the models that its client may ask for.
-///
-/// # Errors
-/// 403 for another model, naming those.
-pub fn may_ask(call: &Call, snapshot: &Snapshot) -> Result<(), Refusal> {
-    if call.caller.may_ask_for(&call.model, snapshot) {
-        return Ok(());
-    }
-    let client = call.caller.client.as_deref();
-    let name = call.caller.name().map_or("", ClientName::as_str);
-    let message = format!(
-        "client {name} may not ask for the model `{}`: it may ask for {}",
-        call.model.as_str().chars().take(100).collect::<String>(),
-        told(client)
-    );
-    Err(Refusal::new(ErrorClass::Permission, message)
-        .with_code("model_not_allowed")
-        .with_param(Some("model")))
-}
-
-fn told(client: Option<&Client>) -> String {
-    let models: &[ModelPattern] = client.map_or(&[], |client| &client.models);
-    let mut told: Vec<String> = models.iter().take(MOST_TOLD).map(|model| format!("`{model}`")).collect();
-    if models.len() > MOST_TOLD {
-        told.push(format!("{} more", models.len() - MOST_TOLD));
-    }
-    told.join(", ")
-}
+pub use models::may_ask;
+pub use toll::{Gate, Toll};

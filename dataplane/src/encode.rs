@@ -1,5 +1,6 @@
 //! Turns a reply, or the lack of one, into the client's HTTP response.
 
+pub mod allowances;
 mod body;
 mod headers;
 mod relayed;

@@ -2,6 +2,7 @@
 
 use crate::{
     account::{Accounts, Ledger, Records},
+    admit::Gate,
     attempt::Attempter,
     authenticate::Admission,
     decode::BodyLimits,
@@ -226,6 +227,7 @@ impl DataPlane {
             admission: settings.admission,
             body_limits: settings.body_limits,
             live: Arc::clone(&live),
+            gate: Gate { live: Arc::clone(&live), clock: Arc::clone(&clock) },
             attempter,
             accounts,
             failover: Arc::clone(&failover),

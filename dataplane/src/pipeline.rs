@@ -2,7 +2,7 @@
 
 use crate::{
     account::{AccountedBody, Accounts, Record},
-    admit,
+    admit::{self, Gate},
     attempt::{Attempter, Legs},
     authenticate::{Admission, Caller, ShownKeys, authenticate},
     decode::{self, BodyLimits, Call, Delivery, Endpoint, Hop, decode, endpoint},
@@ -38,6 +38,8 @@ pub struct Pipeline {
     pub body_limits: BodyLimits,
     /// What the node knows.
     pub live: Arc<Live>,
+    /// Takes what a request takes of its client's rates.
+    pub gate: Gate,
     /// Calls upstreams.
     pub attempter: Arc<Attempter>,
     /// Closes the records.
@@ -133,6 +135,10 @@ impl Pipeline {
         {
             return response;
         }
+        match self.gate.admit(&call).await {
+            Ok(toll) => record.admitted(toll),
+            Err(refusal) => return refuse(refusal),
+        }
         // Decided once, on one configuration; the attempts follow its order.
         match route(&self.live, &call, &self.node, self.clock.wall()) {
             Ok(route) => {
@@ -200,6 +206,7 @@ impl Pipeline {
         if response.headers().contains_key(encode::SERVED_BY) {
             return;
         }
+        self.tell_allowances(response, record);
         let config = record.config().or_else(|| self.live.known().map(|known| known.config));
         let headers = response.headers_mut();
         if let Some(config) = config {
@@ -207,6 +214,15 @@ impl Pipeline {
         }
         if self.failover.is_stale() {
             headers.insert(CONTROL_PLANE, HeaderValue::from_static("stale"));
+        }
+    }
+
+    /// Says what its client may still ask for, where it has limits of its own.
+    fn tell_allowances(&self, response: &mut Response<ReplyBody>, record: &Record) {
+        let Some((client, dialect)) = record.client().zip(record.dialect()) else { return };
+        if let Some(held) = self.live.limits().of_client(client) {
+            let allowances = held.allowances(self.clock.passed());
+            encode::allowances::show(response.headers_mut(), dialect, &allowances, self.clock.wall());
         }
     }
 

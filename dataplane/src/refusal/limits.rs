@@ -30,9 +30,19 @@ impl Refusal {
     pub fn not_in_hand(id: &BudgetId, quota: &Quota, is_away: bool) -> Self {
         let named = Named(id, quota);
         let (message, wait) = if is_away {
-            (format!("{named} cannot be spent from: this node has used what it holds, and no control plane answers"), AWAY)
+            (
+                format!(
+                    "{named} cannot be spent from: this node has used what it holds, and no control plane answers"
+                ),
+                AWAY,
+            )
         } else {
-            (format!("{named} has too little left for this request, or other nodes hold it: try again, or ask for less"), SOON)
+            (
+                format!(
+                    "{named} has too little left for this request, or other nodes hold it: try again, or ask for less"
+                ),
+                SOON,
+            )
         };
         Self {
             retry_after: Some(wait),

@@ -1,0 +1,143 @@
+//! What a request takes of its client's rates.
+
+use crate::{
+    decode::Call,
+    live::{HeldRate, Live, MOST_WAIT},
+    purse::{Full, Taken},
+    refusal::{RATE_LIMITED, Refusal},
+};
+use cliproxy_dialects::weigh;
+use cliproxy_domain::{ErrorClass, Operation, Priority, Quota, RateKind};
+use cliproxy_host::Clock;
+use std::{sync::Arc, time::Duration};
+
+/// A request is believed to be answered with at most this part of its client's tokens per minute: those that it lets
+/// the model say are seldom said, and whoever names many could never ask.
+const MOST_ANSWER: u64 = 8;
+/// The wait that is named where a place may be free at any time.
+const SOON: Duration = Duration::from_secs(1);
+/// The wait that is named while no control plane answers.
+const AWAY: Duration = Duration::from_secs(5);
+
+/// Where rates are taken.
+pub struct Gate {
+    /// What the node knows.
+    pub live: Arc<Live>,
+    /// The node's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What a request has taken of its client's rates. Its place among the open requests is free again when this is
+/// dropped; tokens count as estimated until they are settled.
+#[derive(Default)]
+pub struct Toll {
+    taken: Vec<Taken>,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl Toll {
+    /// Counts the tokens that the request really took, and frees its place.
+    pub fn settle(&mut self, tokens: u64) {
+        let Some(clock) = self.clock.take() else { return };
+        for mut taken in self.taken.drain(..) {
+            if taken.rate().id().kind == RateKind::TokensPerMinute {
+                taken.settle(tokens, clock.passed());
+            }
+        }
+    }
+
+    /// Takes all of it back: another node serves the request, and counts it.
+    pub fn undo(&mut self) {
+        let Some(clock) = self.clock.take() else { return };
+        for taken in self.taken.drain(..) {
+            taken.undo(clock.passed());
+        }
+    }
+}
+
+impl Gate {
+    /// Takes one request, its tokens as far as they can be told, and a place among the open ones: all of them, or
+    /// nothing.
+    ///
+    /// # Errors
+    /// 429 naming the limit that is reached, with the time until enough of it is free again.
+    pub async fn admit(&self, call: &Call) -> Result<Toll, Refusal> {
+        let limits = self.live.limits();
+        let held = call.caller.name().and_then(|client| limits.of_client(client));
+        let Some(held) = held.filter(|held| !held.rates.is_empty()) else { return Ok(Toll::default()) };
+        let mut toll = Toll { taken: Vec::new(), clock: Some(Arc::clone(&self.clock)) };
+        for rate in &held.rates {
+            let amount = amount(rate, call);
+            if amount == 0 {
+                continue;
+            }
+            match self.take(rate, amount).await {
+                Ok(taken) => toll.taken.push(taken),
+                Err(full) => {
+                    toll.undo();
+                    return Err(self.refusal(rate, full));
+                }
+            }
+        }
+        Ok(toll)
+    }
+
+    async fn take(&self, held: &HeldRate, amount: u64) -> Result<Taken, Full> {
+        let all = Priority::High.share_percent();
+        let full = match held.rate.take(amount, all, self.clock.passed()) {
+            Ok(taken) => return Ok(taken),
+            Err(full) => full,
+        };
+        let share = held.rate.state(self.clock.passed()).share;
+        // Nobody could give more, or nobody is there to.
+        let is_away = self.live.is_cut_off() && full != Full::Unknown;
+        if full == Full::Never || is_away || share >= held.limit {
+            return Err(full);
+        }
+        let waits = held.rate.wait(amount);
+        self.live.lease_news().retry(MOST_WAIT, || waits.take(all, self.clock.passed())).await
+    }
+
+    fn refusal(&self, held: &HeldRate, full: Full) -> Refusal {
+        let wait = match full {
+            Full::Share(wait) => wait.unwrap_or(SOON),
+            Full::Unknown if self.live.is_cut_off() => AWAY,
+            Full::Unknown => SOON,
+            Full::Never => return too_large(held),
+        };
+        Refusal::too_fast(held.rate.id(), held.limit, wait)
+    }
+}
+
+/// Says that a request can never be admitted, however long its client waits.
+fn too_large(held: &HeldRate) -> Refusal {
+    let message = format!(
+        "the request is larger than the limit of {}: {} tokens per minute; send less at once",
+        held.rate.id().subject,
+        held.limit
+    );
+    Refusal::new(ErrorClass::SpendOrDailyLimit, message).with_code(RATE_LIMITED)
+}
+
+/// Gives how much of a rate a request takes.
+fn amount(held: &HeldRate, call: &Call) -> u64 {
+    match held.rate.id().kind {
+        RateKind::RequestsPerMinute | RateKind::ConcurrentRequests => 1,
+        RateKind::TokensPerMinute => tokens(call, held.limit),
+    }
+}
+
+fn tokens(call: &Call, limit: u64) -> u64 {
+    let weight = weigh(call.dialect, &call.body);
+    let said = weight.max_output.unwrap_or(Quota::RESERVE_OUTPUT).saturating_mul(weight.answers);
+    let answer = said.min((limit / MOST_ANSWER).max(1));
+    match call.operation {
+        Operation::Generate => weight.prompt.saturating_add(answer),
+        Operation::Embed => weight.prompt,
+        // It costs none.
+        Operation::CountTokens => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;
