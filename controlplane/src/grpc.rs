@@ -2,20 +2,22 @@
 
 mod caller;
 mod ops;
+mod quota;
 mod relay;
 mod role;
 mod sync;
 mod telemetry;
 
 pub(crate) use ops::OpsService;
+pub(crate) use quota::QuotaService;
 pub(crate) use relay::RelayService;
 pub(crate) use role::RoleService;
 pub(crate) use sync::{Admission, Sessions, SyncService, leave, shed};
 pub(crate) use telemetry::TelemetryService;
 
 use crate::{
-    decide::Decide, ingest::Ingest, metrics::PlaneMetrics, operations::Operations, publish::Publish,
-    state::State,
+    decide::Decide, grant::Grants, ingest::Ingest, metrics::PlaneMetrics, operations::Operations,
+    publish::Publish, state::State,
 };
 use cliproxy_host::Entropy;
 use cliproxy_proto::{FILE_DESCRIPTOR_SET, v1};
@@ -35,6 +37,7 @@ pub(crate) struct Context {
     pub(crate) state: Arc<State>,
     pub(crate) publish: Arc<Publish>,
     pub(crate) ingest: Ingest,
+    pub(crate) grants: Grants,
     pub(crate) decide: Decide,
     pub(crate) metrics: PlaneMetrics,
     pub(crate) cp_id: Arc<str>,
@@ -69,12 +72,13 @@ impl Context {
     }
 }
 
-/// Makes the services for nodes: state, ledger and events, the relay of operators' calls to `rest`, roles of pairs, health. No
+/// Makes the services for nodes: state, ledger and events, limits, the relay of operators' calls to `rest`, roles of pairs, health. No
 /// reflection: a node knows the contract. No operations in gRPC: nobody checks there who asks.
 pub(crate) fn for_nodes(context: &Context, rest: axum::Router, health: HealthReporter) -> Routes {
     Routes::default()
         .add_service(v1::sync_server::SyncServer::new(SyncService::new(context.clone())))
         .add_service(v1::telemetry_server::TelemetryServer::new(TelemetryService::new(context.clone())))
+        .add_service(v1::quota_server::QuotaServer::new(QuotaService::new(context.clone())))
         .add_service(v1::relay_server::RelayServer::new(RelayService::new(rest)))
         .add_service(v1::role_server::RoleServer::new(RoleService::new(context.clone())))
         .add_service(health_server(health))
@@ -131,6 +135,7 @@ pub(crate) async fn set_health(reporter: &HealthReporter, serving: bool) {
         "",
         v1::sync_server::SERVICE_NAME,
         v1::telemetry_server::SERVICE_NAME,
+        v1::quota_server::SERVICE_NAME,
         v1::operations_server::SERVICE_NAME,
         v1::relay_server::SERVICE_NAME,
         v1::role_server::SERVICE_NAME,

@@ -24,6 +24,7 @@ mod certificates;
 mod configurations;
 mod decide;
 mod error;
+mod grant;
 mod grpc;
 mod http;
 mod ingest;

@@ -2,6 +2,7 @@
 
 mod keys;
 mod providers;
+mod quota;
 mod sync;
 
 use cliproxy_observe::metrics::prometheus_client::{
@@ -14,6 +15,7 @@ use cliproxy_observe::metrics::prometheus_client::{
 };
 use keys::KeyMetrics;
 use providers::ProviderMetrics;
+use quota::QuotaMetrics;
 use std::sync::atomic::AtomicU64;
 use sync::SyncMetrics;
 
@@ -70,6 +72,8 @@ pub(crate) struct PlaneMetrics {
     pub(crate) client_keys: KeyMetrics,
     /// Of the nodes' streams.
     pub(crate) sync: SyncMetrics,
+    /// Of limits.
+    pub(crate) quota: QuotaMetrics,
     /// By provider, cause and the like.
     providers: ProviderMetrics,
 }
@@ -105,6 +109,7 @@ impl PlaneMetrics {
             propagation_seconds: Histogram::new(exponential_buckets(0.000_01, 2.0, 16)),
             client_keys: KeyMetrics::new(),
             sync: SyncMetrics::default().with_reasons(),
+            quota: QuotaMetrics::new(),
             providers: ProviderMetrics::new(),
         }
     }
@@ -191,6 +196,7 @@ impl PlaneMetrics {
         );
         self.client_keys.register(registry);
         self.sync.register(registry);
+        self.quota.register(registry);
         self.providers.register(registry);
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     configurations::Configurations,
     decide::{self, Decide, Decided, Log},
     error::Error,
+    grant::{self, Grants},
     grpc,
     http::{self, access::Access},
     ingest::{self, Ingest},
@@ -156,6 +157,7 @@ impl ControlPlane {
         let Self { settings, state, metrics, publish, decide, decided, operators, nodes, .. } = self;
         let (all_metrics, configurations) = (self.all_metrics, self.configurations);
         let (ingest, submissions) = Ingest::new();
+        let (grants, asked) = Grants::new();
         let give_up = CancellationToken::new();
         let committers = TaskTracker::new();
         let log =
@@ -167,6 +169,13 @@ impl ControlPlane {
             decided,
             Arc::clone(&state),
             Arc::clone(&log),
+            metrics.clone(),
+            give_up.clone(),
+        ));
+        committers.spawn(grant::run(
+            asked,
+            Arc::clone(&state),
+            decide.clone(),
             metrics.clone(),
             give_up.clone(),
         ));
@@ -213,6 +222,7 @@ impl ControlPlane {
             state: Arc::clone(&state),
             publish,
             ingest,
+            grants,
             decide,
             metrics: metrics.clone(),
             cp_id: settings.cp_id.as_str().into(),

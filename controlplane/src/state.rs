@@ -6,10 +6,12 @@ mod era;
 pub(crate) mod fleet;
 mod hints;
 mod leading;
+mod learning;
 mod meter;
 mod nodes;
 mod outbox;
 mod quotas;
+mod recalls;
 mod reports;
 mod rotated;
 #[cfg(test)]
@@ -23,12 +25,15 @@ pub(crate) use era::Era;
 pub(crate) use fleet::Fleet;
 pub(crate) use hints::{Hints, News, REMEMBERED, is_configured};
 pub(crate) use leading::{Leading, Term};
+pub(crate) use learning::Learning;
 pub(crate) use meter::{Meter, TargetKey};
 pub(crate) use nodes::{Node, Nodes, Refusal};
 pub(crate) use outbox::{Outbox, evidence};
 pub(crate) use quotas::{Quotas, Used};
+pub(crate) use recalls::Recalls;
 pub(crate) use reports::{Heard, Reports};
 pub(crate) use rotated::Rotated;
+pub(crate) use spending::Spending;
 pub(crate) use traffic::Traffic;
 
 use arc_swap::ArcSwapOption;
@@ -80,6 +85,10 @@ pub(crate) struct State {
     pub(crate) leading: Leading,
     /// What the other replicas are to be told.
     pub(crate) outbox: Outbox,
+    /// The streams by which nodes claim limits.
+    pub(crate) recalls: Arc<Recalls>,
+    /// Whether what nodes hold of limits is to be heard before more is granted.
+    pub(crate) learning: Learning,
     /// What was heard of providers and not judged yet.
     pub(crate) reports: Reports,
     pub(crate) checks: Checks,
@@ -98,6 +107,7 @@ impl State {
         let (version, hints) = store.hints().await?;
         let nodes = store.nodes().await?;
         let traffic = running_minute(&*store, clock.wall()).await?;
+        let learning = Learning::new(clock.now());
         Ok(Self {
             clock,
             calendar,
@@ -114,6 +124,8 @@ impl State {
             ledger: tokio::sync::Mutex::default(),
             leading: Leading::default(),
             outbox: Outbox::default(),
+            recalls: Arc::default(),
+            learning,
             reports: Reports::default(),
             checks: Checks::default(),
             rotated: Rotated::default(),
@@ -169,6 +181,8 @@ impl State {
         *self.traffic.lock() = traffic;
         self.nodes.remember(nodes);
         self.fleet.begin_era();
+        // Before anybody goes by the new history: what it forgot must not be granted again.
+        self.learning.begin(self.clock.now());
         self.eras.begin(history);
         Ok(())
     }

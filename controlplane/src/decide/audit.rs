@@ -48,14 +48,25 @@ impl Ids {
         provider: &ProviderName,
         reason: impl Into<String>,
     ) -> AuditEntry {
+        self.about(action, Some(provider.clone()), provider.to_string(), reason)
+    }
+
+    /// Begins an entry of the control plane's own about anything else.
+    pub(crate) fn about(
+        &self,
+        action: &str,
+        provider: Option<ProviderName>,
+        subject: String,
+        reason: impl Into<String>,
+    ) -> AuditEntry {
         AuditEntry {
             id: self.next(),
             at: self.clock.wall(),
             actor: SYSTEM.to_owned(),
             from: String::new(),
             action: action.to_owned(),
-            provider: Some(provider.clone()),
-            subject: provider.to_string(),
+            provider,
+            subject,
             reason: reason.into(),
             before: String::new(),
             after: String::new(),

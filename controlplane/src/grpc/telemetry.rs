@@ -69,7 +69,11 @@ type Down<T> = mpsc::Sender<Result<T, Status>>;
 
 /// Runs a stream until it ends, its node is gone or the process ends, and says why. Giving up in the middle is
 /// safe: what was not acknowledged comes again.
-async fn finish<T>(context: &Context, run: impl Future<Output = Result<(), Status>>, down: &Down<T>) {
+pub(super) async fn finish<T>(
+    context: &Context,
+    run: impl Future<Output = Result<(), Status>>,
+    down: &Down<T>,
+) {
     let over = context.over();
     let result = tokio::select! {
         biased;

@@ -8,9 +8,9 @@ use crate::{
     backoff::Backoff,
     state::{ActiveConfig, Used},
 };
-use cliproxy_domain::{Hint, HintKey, LimitSubject, QuotaSignal, WallTime};
+use cliproxy_domain::{BudgetId, Hint, HintKey, LimitSubject, QuotaSignal, WallTime};
 use cliproxy_store::StoreError;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How often what changed is sent.
@@ -22,12 +22,15 @@ const ANEW: Duration = Duration::from_secs(5 * 60);
 /// itself, and these are for people.
 const CLIENTS: usize = 2_000;
 
+/// What the books say of the periods that run.
+type Books = BTreeMap<BudgetId, Used>;
+
 /// Runs until `end`.
 pub(super) async fn run(lead: &Lead, end: &CancellationToken) {
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (mut signals, mut backoff) = (Repeats::default(), Backoff::default());
-    let mut read = lead.state.clock.now();
+    let (mut read, mut books) = (lead.state.clock.now(), Books::new());
     loop {
         tokio::select! {
             biased;
@@ -40,23 +43,31 @@ pub(super) async fn run(lead: &Lead, end: &CancellationToken) {
             lead.state.quotas.forget();
             read = now;
         }
-        match follow(lead, &active).await {
+        match follow(lead, &active, &mut books).await {
             Ok(()) => backoff = Backoff::default(),
             Err(error) => {
                 lead.metrics.store_errors.inc();
                 backoff.report("what is used of budgets waits for the store", &error);
             }
         }
-        send(lead, &mut signals, &active);
+        send(lead, &mut signals, &active, &books);
     }
 }
 
-/// Reads what was used in each period that is not followed yet.
-async fn follow(lead: &Lead, active: &ActiveConfig) -> Result<(), StoreError> {
+/// Reads what the books say, and of budgets that nothing is granted of yet what the ledger counted.
+async fn follow(lead: &Lead, active: &ActiveConfig, books: &mut Books) -> Result<(), StoreError> {
     let (state, snapshot) = (&lead.state, &active.snapshot);
     let now = state.clock.wall();
-    state.quotas.keep(|id| snapshot.budget(id).is_some());
-    for (minutes, ids) in state.quotas.stale(snapshot, now, |_| true) {
+    let runs =
+        state.store.leases(now).await?.windows.into_iter().filter(|window| window.period.contains(&now));
+    let used = runs.map(|window| {
+        let (budget, resets_at) = (window.id, window.period.end);
+        (budget.clone(), Used { budget, used: window.settled, leased: window.outstanding, resets_at })
+    });
+    *books = used.filter(|(id, _)| snapshot.budget(id).is_some()).collect();
+    let unknown = |id: &BudgetId| !books.contains_key(id);
+    state.quotas.keep(|id| unknown(id) && snapshot.budget(id).is_some());
+    for (minutes, ids) in state.quotas.stale(snapshot, now, unknown) {
         let _turn = state.ledger.lock().await;
         let rows = state.store.usage(minutes).await?;
         state.quotas.follow(ids, &rows, snapshot, now);
@@ -65,10 +76,11 @@ async fn follow(lead: &Lead, active: &ActiveConfig) -> Result<(), StoreError> {
 }
 
 /// Sends what changed and repeats the rest.
-fn send(lead: &Lead, signals: &mut Repeats, active: &ActiveConfig) {
+fn send(lead: &Lead, signals: &mut Repeats, active: &ActiveConfig, books: &Books) {
     let now = lead.state.clock.wall();
+    let by_ledger = lead.state.quotas.used().into_iter().filter(|used| !books.contains_key(&used.budget));
     let mut clients = 0;
-    for used in lead.state.quotas.used().into_iter().filter(|used| used.resets_at > now) {
+    for used in books.values().cloned().chain(by_ledger).filter(|used| used.resets_at > now) {
         if matches!(used.budget.subject, LimitSubject::Client(_)) {
             clients += 1;
             if clients > CLIENTS {

@@ -2,6 +2,7 @@
 //! memory with faults on demand, and a clock that the test moves.
 
 mod access;
+mod claimant;
 mod events;
 mod harness;
 mod healing;
@@ -14,6 +15,7 @@ mod node;
 mod observe;
 mod operations;
 mod permits;
+mod quotas;
 mod replicas;
 mod report;
 mod rests;

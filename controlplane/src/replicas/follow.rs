@@ -26,6 +26,8 @@ const BEFORE: u64 = 32;
 const SETTLE: Duration = Duration::from_millis(1_200);
 /// How long hints that are never stored hold without being said again: three times as long as it takes to say them.
 const UNSAID: Duration = Duration::from_secs(15);
+/// Whoever waited so long for what a node holds has claimed again since.
+const STALE: Duration = Duration::from_secs(2);
 /// A break between two looks that is longer than this is one in which others may not have been heard.
 const BREAK: Duration = Duration::from_secs(2);
 
@@ -228,6 +230,7 @@ impl Follow<'_> {
         }
         self.hear_nodes(&posted.replica, &post, sender);
         self.hear_hints(&post);
+        self.hear_recalls(&post);
         self.hear_reports(post).await;
     }
 
@@ -256,6 +259,18 @@ impl Follow<'_> {
             state.hints.merge(hint.clone(), state.clock.wall());
             state.hints.said(hint.key(), now);
             publish.hint_now(hint);
+        }
+    }
+
+    /// Asks nodes that claim here for what others wait for.
+    fn hear_recalls(&self, post: &Post) {
+        let Replicas { state, metrics, .. } = self.replicas;
+        let now = state.clock.wall();
+        for held in &post.recalls {
+            let age = now.since(held.at);
+            if age < STALE && state.recalls.ask(&held.node, held.incarnation, &held.grants, age) {
+                metrics.quota.recalls.inc();
+            }
         }
     }
 

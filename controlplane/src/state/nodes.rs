@@ -10,9 +10,12 @@ use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 use tokio::sync::watch;
 
+/// How long after it was last seen a node counts among those that limits are spread over: it may hold something.
+const LATELY: Duration = Duration::from_secs(5 * 60);
 /// How many nodes are remembered; beyond that, those that are not connected are forgotten.
 const KEEP: usize = 10_000;
 
@@ -96,6 +99,13 @@ impl Nodes {
     /// Gives what is told whenever a node connects or goes.
     pub(crate) fn watch_connections(&self) -> watch::Receiver<u64> {
         self.connections.subscribe()
+    }
+
+    /// Gives the nodes that are connected to any replica at `now`, or were lately, sorted by name.
+    pub(crate) fn lately(&self, now: WallTime) -> Vec<NodeId> {
+        let nodes = self.by_name.lock();
+        let was_here = |node: &Node| node.is_connected() || now.since(node.record.last_seen) < LATELY;
+        nodes.iter().filter(|(_, node)| was_here(node)).map(|(name, _)| name.clone()).collect()
     }
 
     /// Gives all nodes, sorted by name.

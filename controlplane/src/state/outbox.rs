@@ -1,10 +1,11 @@
 //! What this replica's nodes said, until the other replicas are told.
 
 use cliproxy_domain::{
-    Batch, Hint, HintKey, LedgerRow, ProbeReport, ProviderName, UrgentEvent, UsageKey, WallTime,
+    Batch, Hint, HintKey, Incarnation, LedgerRow, NodeGrants, NodeId, ProbeReport, ProviderName, UrgentEvent,
+    UsageKey, WallTime,
 };
 use cliproxy_engine::health::Evidence;
-use cliproxy_proto::convert::replica::{HeardTraffic, Post, WindowSums};
+use cliproxy_proto::convert::replica::{HeardTraffic, HeldElsewhere, Post, WindowSums};
 use cliproxy_store::ledger::minute_of;
 use parking_lot::Mutex;
 use std::{
@@ -19,6 +20,8 @@ const EVENTS: usize = 2_000;
 const SUMS: usize = 20_000;
 /// How many observations of each kind may wait; of more the oldest are dropped.
 const HEARD: usize = 5_000;
+/// How many nodes may be asked for what others wait for; those who wait claim again.
+const RECALLS: usize = 1_000;
 /// How many hints may wait; there are hardly more of those that are never stored.
 const PASSING: usize = 5_000;
 
@@ -40,6 +43,8 @@ struct Waiting {
     traffic: VecDeque<HeardTraffic>,
     probes: VecDeque<(ProbeReport, WallTime)>,
     passing: BTreeMap<HintKey, Hint>,
+    /// By the process that holds it; the newest word.
+    recalls: BTreeMap<(NodeId, Incarnation), HeldElsewhere>,
     dropped: u64,
 }
 
@@ -93,6 +98,20 @@ impl Outbox {
         });
     }
 
+    /// Takes what a node holds that others wait for, and that does not claim here.
+    pub(crate) fn recall(&self, node: &NodeId, incarnation: Incarnation, grants: &NodeGrants, now: WallTime) {
+        self.change(|waiting| {
+            let key = (node.clone(), incarnation);
+            if waiting.recalls.len() < RECALLS || waiting.recalls.contains_key(&key) {
+                let held = HeldElsewhere { node: node.clone(), incarnation, grants: grants.clone(), at: now };
+                waiting.recalls.insert(key, held);
+            } else {
+                waiting.dropped += 1;
+            }
+        });
+        self.urgent.notify_one();
+    }
+
     /// Says that this replica gave up to lead.
     pub(crate) fn resigned(&self) {
         self.change(|waiting| waiting.resigned = true);
@@ -107,6 +126,7 @@ impl Outbox {
         post.traffic = waiting.traffic.into();
         post.probes = waiting.probes.into();
         post.passing = waiting.passing.into_values().collect();
+        post.recalls = waiting.recalls.into_values().collect();
         for ((minute, second, _), row) in waiting.sums {
             let end = WallTime(second.saturating_mul(1_000));
             match post.usage.last_mut() {

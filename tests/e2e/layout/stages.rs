@@ -29,7 +29,7 @@ const BESIDE_THE_STAGES: [(&str, &[&str]); 11] = [
 
 /// What the modules of the control plane may name: a fact travels from `grpc` or `http` inwards, and `plane`
 /// puts them together.
-const CONTROL_PLANE: [(&str, &[&str]); 16] = [
+const CONTROL_PLANE: [(&str, &[&str]); 17] = [
     ("backoff", &[]),
     ("certificates", &["state"]),
     ("error", &[]),
@@ -40,11 +40,12 @@ const CONTROL_PLANE: [(&str, &[&str]); 16] = [
     ("decide", &["backoff", "metrics", "publish", "state"]),
     ("lead", &["backoff", "decide", "metrics", "publish", "state"]),
     ("ingest", &["backoff", "decide", "metrics", "state"]),
+    ("grant", &["backoff", "decide", "metrics", "state"]),
     ("configurations", &["Applied", "error"]),
     ("replicas", &["configurations", "decide", "metrics", "publish", "state"]),
     ("operations", &["certificates", "configurations", "decide", "error", "state"]),
     ("http", &["operations", "settings", "state"]),
-    ("grpc", &["decide", "ingest", "metrics", "operations", "publish", "state"]),
+    ("grpc", &["decide", "grant", "ingest", "metrics", "operations", "publish", "state"]),
     ("plane", ANY),
 ];
 

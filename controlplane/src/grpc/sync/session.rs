@@ -97,6 +97,9 @@ impl Session {
             db_ok: *context.state.database.borrow(),
             proto: cliproxy_proto::VERSION,
         })));
+        if !session.node.history.0.is_empty() && !session.same_history() {
+            context.state.learning.met_a_stranger(now);
+        }
         session.register();
         session
     }

@@ -330,6 +330,14 @@ pub(super) async fn open_events(channel: Channel) -> Talk<v1::UrgentEvent, v1::E
     Talk { up, down }
 }
 
+/// Opens a stream for claims.
+pub(super) async fn open_lease(channel: Channel) -> Talk<v1::LeaseUp, v1::LeaseDown> {
+    let (up, messages) = pipe();
+    let mut client = v1::quota_client::QuotaClient::new(channel);
+    let down = within(client.lease(messages)).await.unwrap().into_inner();
+    Talk { up, down }
+}
+
 /// Opens a subscription without saying hello.
 pub(super) async fn open_sync(channel: Channel) -> Talk<v1::SyncUp, v1::SyncDown> {
     let (up, messages) = pipe();

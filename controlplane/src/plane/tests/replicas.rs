@@ -15,18 +15,18 @@ use cliproxy_store::MemoryStore;
 use std::sync::Arc;
 
 /// Two replicas on one database, which go by the same clock. The first leads.
-struct Pair {
-    a: Plane,
-    b: Plane,
-    store: MemoryStore,
+pub(super) struct Pair {
+    pub(super) a: Plane,
+    pub(super) b: Plane,
+    pub(super) store: MemoryStore,
 }
 
 impl Pair {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::configured_with(snapshot()).await
     }
 
-    async fn configured_with(snapshot: Snapshot) -> Self {
+    pub(super) async fn configured_with(snapshot: Snapshot) -> Self {
         Self::on(shared(), snapshot).await
     }
 
@@ -44,7 +44,7 @@ impl Pair {
     }
 
     /// Connects a node to each.
-    async fn with_nodes(self) -> (Self, TestNode, TestNode) {
+    pub(super) async fn with_nodes(self) -> (Self, TestNode, TestNode) {
         let one = TestNode::connect(&self.a, "node-1").await;
         let two = TestNode::connect(&self.b, "node-2").await;
         for plane in [&self.a, &self.b] {
@@ -53,7 +53,7 @@ impl Pair {
         (self, one, two)
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.b.stop().await;
         self.a.stop().await;
     }
