@@ -118,7 +118,7 @@ fn a_late_claim_is_not_answered_and_the_same_one_is_answered_alike() {
 fn a_store_that_lost_commits_writes_down_what_nodes_hold_and_answers_nobody() {
     let mut books = RateBooks::new();
     let terms = Terms { learning: true, ..TERMS };
-    assert_eq!(lease(&mut books, &terms, &asker("a", 1, 9), &says(30, 60), NOW), None);
+    assert_eq!(lease(&mut books, &terms, &asker("a", 1, 9), &says(30, 10), NOW), None);
     assert_eq!(share(&mut books, &asker("b", 1, 1), &says(0, 100), NOW), 70);
 }
 
