@@ -50,6 +50,14 @@ pub struct BudgetClaim {
     pub closing: bool,
 }
 
+impl BudgetClaim {
+    /// Gives the period that the sums are of, when `running` is the one that runs: a process that is gone has not heard
+    /// of what it was given there, and spent nothing of it.
+    pub fn settles_in(&self, running: Option<WallTime>) -> Option<WallTime> {
+        if self.closing { self.period.or(running) } else { self.period }
+    }
+}
+
 /// What a node is given of one budget.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BudgetGrant {

@@ -95,9 +95,7 @@ impl Store {
         if self.variant == Variant::RefundOnExpiry {
             self.refund(at, running);
         }
-        // A process that is gone has spent nothing of what it did not hear of: that is of the period that runs.
-        let unheard = claim.closing.then_some(running);
-        let of = claim.period.map(|period| period.0 as u64).or(unheard);
+        let of = claim.settles_in(Some(WallTime(running as i64))).map(|period| period.0 as u64);
         let (asker, limit) = (claims.incarnation, self.limit);
         let listens = self.listens(at, escrow::LEARNING);
         let windows = &mut self.books.windows;

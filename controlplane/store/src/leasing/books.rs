@@ -56,7 +56,8 @@ impl Wanted {
         let mut wanted = Self::default();
         for claims in &leasing.claims {
             for claim in &claims.budgets {
-                if let Some(period) = claim.period {
+                let running = leasing.terms.budgets.get(&claim.id).map(|terms| terms.period.start);
+                if let Some(period) = claim.settles_in(running) {
                     wanted.add(WindowKey { id: claim.id.clone(), period }, &claims.node, claim.holder);
                 }
                 if let Some(terms) = leasing.terms.budgets.get(&claim.id) {

@@ -90,7 +90,8 @@ impl Desk<'_> {
 
     /// Books what a claim says, where its period is known.
     fn book(&mut self, claims: &NodeClaims, claim: &BudgetClaim) {
-        let Some(period) = claim.period else { return };
+        let running = self.terms.budgets.get(&claim.id).map(|terms| terms.period.start);
+        let Some(period) = claim.settles_in(running) else { return };
         let key = WindowKey { id: claim.id.clone(), period };
         self.with(key, &claims.node, claim.holder, |window, holder| {
             escrow::settle(window, holder, claims.incarnation, claim);
@@ -248,3 +249,6 @@ impl Settled {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
