@@ -43,7 +43,8 @@ fn limits() -> Limits {
         let purse = Purse::new(id.clone(), Incarnation(1), Arc::clone(&journal), now);
         let (ends_in, leased) = (Duration::from_secs(86_400), PLENTY);
         let (period, granted, limit) = (WallTime(0), PLENTY, PLENTY);
-        purse.apply(&BudgetGrant { id, period, ends_in, granted, limit, used: 0, leased, recall: false }, now);
+        purse
+            .apply(&BudgetGrant { id, period, ends_in, granted, limit, used: 0, leased, recall: false }, now);
         purse
     };
     let rate = |kind| Rate::alone(RateId { subject: subject.clone(), kind }, PLENTY, PLENTY, now);
