@@ -24,11 +24,24 @@ pub fn masked(text: &str) -> String {
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let content = line.trim_end_matches(['\n', '\r']);
-        shown.push_str(&mask::masked_line(&source, start..start + content.len()));
+        shown.push_str(&with_digests(content, mask::masked_line(&source, start..start + content.len())));
         shown.push_str(&line[content.len()..]);
         start += line.len();
     }
     shown
+}
+
+/// Puts the hashes of `line` back into what is shown of it: who changes the text gives them back, and cannot make them
+/// anew. In reports, which go to logs, they stay hidden.
+fn with_digests(line: &str, shown: String) -> String {
+    let digests = mask::digests(line);
+    if digests.is_empty() {
+        return shown;
+    }
+    // What is shown has a character for each.
+    let characters = line.char_indices().zip(shown.chars());
+    let back = |((at, c), hidden)| if digests.iter().any(|digest| digest.contains(&at)) { c } else { hidden };
+    characters.map(back).collect()
 }
 
 /// Refuses values that [`masked`] has hidden: whoever changes the text that he was shown would lose his keys.

@@ -151,14 +151,16 @@ async fn no_key_is_ever_shown() {
     let (gateway, client) = connected(&mock).await;
     let config = with_model(&mock, "after")
         .provider("other", "openai", &mock.base_url())
-        .set(&["providers", "other", "api_key"], "${OTHER:-sk-by-default}");
+        .set(&["providers", "other", "api_key"], "${OTHER:-sk-by-default}")
+        .set(&["server", "allow_anonymous"], true)
+        .set(&["clients"], serde_json::json!([{"name": "ci", "keys": [{"key": "correct-horse-battery"}]}]));
     assert_eq!(put(&client, "", &config.text()).await.status, 200);
     let operators = Client::new(gateway.operators().await);
     for asked in [&client, &operators] {
         for path in ["", "/history"] {
             let answer = asked.get(&format!("{CONFIG}{path}")).await;
             assert_eq!(answer.status, 200, "{path}");
-            for key in [upstream_key("openai").as_str(), "sk-by-default"] {
+            for key in [upstream_key("openai").as_str(), "sk-by-default", "correct-horse-battery"] {
                 assert!(!answer.text().contains(key), "{path}: {}", answer.text());
             }
         }
@@ -170,7 +172,9 @@ async fn no_key_is_ever_shown() {
     let again = put(&client, "", shown["text"].as_str().unwrap()).await;
     assert_eq!(again.status, 400);
     assert!(again.text().contains("where a secret was hidden"), "{}", again.text());
-    assert!(!gateway.log_lines().iter().any(|line| line.to_string().contains("sk-by-default")));
+    for key in ["sk-by-default", "correct-horse-battery"] {
+        assert!(!gateway.log_lines().iter().any(|line| line.to_string().contains(key)), "{key}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,6 +55,21 @@ async fn without_any_variable_it_starts_and_says_that_there_is_no_provider() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_data_plane_alone_does_not_start_on_a_budget_that_nobody_would_keep() {
+    let config = |on_loss: &str| {
+        let quota = serde_json::json!({"limit": 5, "reset": "daily", "on_loss": on_loss});
+        Config::new().provider("up", "openai", "http://127.0.0.1:1").set(&["providers", "up", "quota"], quota)
+    };
+    let refused = Launch::new(CLIPROXY, "dataplane").config(config("strict")).run().await;
+    assert_eq!(refused.status.code(), Some(1));
+    let expected = "`providers.up.quota`: a data plane without a control plane cannot keep it";
+    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+    let checked = Launch::new(CLIPROXY, "config check").config(config("strict")).run().await;
+    assert!(checked.status.success(), "`serve` keeps it: {}", checked.stderr);
+    Launch::new(CLIPROXY, "dataplane").config(config("optimistic")).ready().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_data_plane_alone_follows_its_file() {
     let mock = provider("up", Script::default());
     let config =

@@ -307,6 +307,10 @@ fn a_hash_is_shown_so_that_the_text_can_be_changed_and_given_back() {
     let text = format!("clients: [{{name: ci, keys: [{{sha256: '{ABC}'}}]}}]\n");
     assert_eq!(masked(&text), text);
     load_text("body", &masked(&text), &Load { environment: environment(), ..request() }).unwrap();
+    let long = format!("clients: [{{name: ci, keys: [{{sha256: {ABC}0}}, {{sha256: {ABC}-x}}]}}]\n");
+    assert!(!masked(&long).contains(&ABC[..60]), "{}", masked(&long));
+    let report = refuse(&format!("clients: [{{nam: ci, keys: [{{sha256: '{ABC}'}}]}}]\n"));
+    assert!(!report.contains(&ABC[..20]), "reports go to logs: {report}");
 }
 
 #[test]
