@@ -31,6 +31,10 @@ impl Harness for OnServer {
         Self { store: Arc::new(store), database: self.database }
     }
 
+    async fn another(&self) -> Arc<PostgresStore> {
+        Arc::new(PostgresStore::open(&self.database.url()).await.unwrap())
+    }
+
     async fn event_ids(&self) -> Vec<String> {
         self.store.event_ids().await.unwrap()
     }

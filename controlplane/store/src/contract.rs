@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, reason = "a case fails by panicking, as the test does that it becomes")]
 
 pub mod audit;
+pub mod budgets;
 pub mod changes;
 pub mod checks;
 pub mod config;
@@ -21,12 +22,14 @@ pub mod leases;
 pub mod ledger;
 pub mod nodes;
 pub mod posts;
+pub mod rates;
 pub mod requests;
 pub mod tidy;
 pub mod usage;
 pub mod usage_by;
 pub mod usage_of;
 
+pub(crate) mod claims;
 mod sample;
 #[cfg(test)]
 mod tests;
@@ -47,6 +50,12 @@ pub trait Harness: Sized + Send {
 
     /// Closes the store and opens its database again, as a restart does.
     fn reopen(self) -> impl Future<Output = Self> + Send;
+
+    /// Opens the same database once more, as another replica does, where it can be; gives the open store where not.
+    fn another(&self) -> impl Future<Output = Arc<Self::Store>> + Send {
+        let store = Arc::clone(self.store());
+        async move { store }
+    }
 
     /// Gives the ids of the recorded events, sorted.
     fn event_ids(&self) -> impl Future<Output = Vec<String>> + Send;
@@ -80,6 +89,28 @@ macro_rules! contract_tests {
                 entries_of_many_tasks_are_all_there_once
                 filters_hold_alone_and_together
                 entries_are_forgotten_after_their_time
+            }
+            budgets {
+                a_claim_is_granted_a_slice_of_what_is_left
+                a_lost_grant_creates_no_budget
+                claims_that_come_late_or_twice_change_nothing
+                what_one_gives_back_another_gets_at_once
+                who_waits_in_vain_has_others_recalled
+                many_at_once_never_pass_the_limit
+                another_limit_holds_at_once
+                a_period_begins_with_what_was_spent_before
+                a_period_that_nobody_counted_is_not_begun
+                a_period_that_is_over_is_settled_and_not_granted_of
+                a_budget_that_is_no_more_is_settled
+                what_a_dead_process_left_comes_back_by_the_word_of_the_next
+                a_grant_that_nobody_heard_of_comes_back
+                a_store_that_learns_writes_down_and_grants_nothing
+                a_part_of_the_limit_is_told_once_when_it_is_spent
+                one_of_many_is_told_of_a_part_of_the_limit
+                an_operator_takes_back_what_a_node_holds
+                nonsense_neither_wraps_nor_grants
+                slices_survive_reopening
+                periods_are_forgotten_after_their_time
             }
             changes {
                 a_change_writes_hints_audit_and_outcome
@@ -230,6 +261,18 @@ macro_rules! contract_tests {
                 posts_of_many_tasks_have_contiguous_numbers
                 whoever_follows_posts_misses_none
                 posts_that_are_forgotten_are_not_skipped
+            }
+            rates {
+                a_rate_is_shared_by_what_is_needed
+                a_claim_of_a_rate_that_comes_late_is_not_answered
+                who_has_more_than_it_needs_is_recalled
+                many_at_once_never_share_more_than_the_limit
+                a_providers_word_bounds_a_rate
+                a_store_that_learns_answers_no_rates
+                a_rate_that_is_no_more_is_not_answered
+                limits_are_told_apart
+                numbers_of_rates_beyond_the_signed_range_are_kept
+                shares_survive_reopening
             }
             requests {
                 a_record_is_found_by_its_id

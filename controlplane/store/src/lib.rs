@@ -209,8 +209,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Books what nodes say that they spent and gave back of budgets and what they hold of rates, and grants them what they
     /// claim, by the terms, all in one transaction: of a budget never more than what is left of its limit. Nothing of it
-    /// is to be told before it is committed. Safe to repeat: the same claims are granted the same, in whatever order they
-    /// come; after [`StoreError::CommitUnknown`] the next claims tell. Shares of rates go by the store's own clock.
+    /// is to be told before it is committed. Safe to repeat: what was granted and not heard of is in the next answer again,
+    /// and counts as given; after [`StoreError::CommitUnknown`] the next claims tell. Shares of rates go by the store's own clock.
     fn lease(&self, leasing: Leasing) -> StoreFuture<'_, Leased>;
 
     /// Gives what is granted at `now`: the periods of budgets that have not ended, each with all who hold or held

@@ -1,4 +1,5 @@
 mod faults;
+mod limits;
 
 use super::*;
 use crate::{Outcome, contract::Harness};
@@ -25,6 +26,10 @@ impl Harness for InMemory {
 
     async fn reopen(self) -> Self {
         Self(Arc::new(self.0.connect()))
+    }
+
+    async fn another(&self) -> Arc<MemoryStore> {
+        Arc::new(self.0.connect())
     }
 
     async fn event_ids(&self) -> Vec<String> {
