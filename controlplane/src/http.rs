@@ -21,6 +21,7 @@ mod load_balancing_status;
 mod metrics;
 mod nodes;
 mod parameters;
+mod prices;
 mod providers_status;
 mod quotas;
 mod ready;
@@ -71,6 +72,7 @@ fn of_operations(operations: Operations) -> Router {
         .route("/v0/operations/clients/{client}/keys/{id}/rotate", post(key_change::rotate))
         .route("/v0/operations/clients/{client}/keys/{id}/revoke", post(key_change::revoke))
         .route("/v0/operations/usage", get(usage::get))
+        .route("/v0/operations/prices", get(prices::get))
         .route("/v0/operations/config", get(config::get).put(config::put))
         .route("/v0/operations/config/check", post(config_check::post))
         .route("/v0/operations/config/history", get(config_history::get))

@@ -11,6 +11,7 @@ mod error;
 mod explain;
 mod keys;
 mod nodes;
+mod prices;
 mod providers;
 mod quotas;
 mod remembered;

@@ -86,6 +86,10 @@ impl operations_server::Operations for OpsService {
         Ok(Response::new(wire::usage_to_wire(&self.0.usage_status(asked).await.map_err(status)?)))
     }
 
+    async fn list_prices(&self, _: Request<v1::ListPricesRequest>) -> Answer<v1::ListPricesResponse> {
+        Ok(Response::new(wire::prices_to_wire(&self.0.prices_status().map_err(status)?)))
+    }
+
     async fn list_alerts(&self, _: Request<v1::ListAlertsRequest>) -> Answer<v1::ListAlertsResponse> {
         Ok(Response::new(wire::alerts_to_wire(&self.0.alerts_status())))
     }

@@ -12,7 +12,7 @@ mod usage;
 pub use body::{Body, Given};
 pub use keys::{KeyOrder, KeyVerb, KeyWanted, LONGEST_LIFETIME, LONGEST_OVERLAP, Lifetime, USUAL_OVERLAP};
 pub use question::{Question, single};
-pub use usage::{USUAL_SUMS, UsageAsked};
+pub use usage::{MOST_LINES, USUAL_SUMS, UsageAsked, UsageFormat};
 
 use crate::{
     cooldown::{CooldownKey, Scope},

@@ -3,6 +3,7 @@
 
 mod clients;
 mod limits;
+mod prices;
 mod usage;
 
 pub use clients::{
@@ -13,6 +14,7 @@ pub use limits::{
     BudgetStatus, HolderStatus, QuotaStatus, QuotasStatus, RateStatus, ReleaseStatus, ReleasedStatus,
     ShareStatus,
 };
+pub use prices::{PriceStatus, PricesStatus, ProviderPrices};
 pub use usage::{UsageAttempts, UsageCounts, UsageEntry, UsageStatus, UsageTokens};
 
 use crate::{

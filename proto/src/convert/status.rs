@@ -7,6 +7,7 @@ mod cluster;
 mod configuring;
 mod decision;
 mod limits;
+mod prices;
 mod providers;
 #[cfg(test)]
 mod tests;
@@ -22,5 +23,6 @@ pub use cluster::{alerts_to_wire, audit_to_wire, nodes_to_wire};
 pub use configuring::{applied_to_wire, check_to_wire, config_to_wire, configs_to_wire};
 pub use decision::{explanation_to_wire, request_to_wire};
 pub use limits::{quotas_to_wire, release_to_wire};
+pub use prices::prices_to_wire;
 pub use providers::{change_to_wire, cooldowns_to_wire, providers_to_wire};
 pub use usage::{usage_asked_from_wire, usage_to_wire};

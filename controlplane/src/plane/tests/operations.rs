@@ -3,6 +3,7 @@
 mod change;
 mod cluster;
 mod config;
+mod costs;
 mod explain;
 mod keys;
 mod page;

@@ -2,12 +2,14 @@
 
 use super::Source;
 use crate::{
-    name::{CredentialName, ModelName, ProviderName},
+    name::{ClientName, CredentialName, ModelName, ProviderName},
     period::UsagePeriod,
+    price::PriceVersion,
     time::WallTime,
     usage::{AttemptCounts, TokenUsage},
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
 
 /// What was used, by period.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -47,6 +49,14 @@ pub struct UsageEntry {
     /// Of which model, as the provider knows it; absent where all are summed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelName>,
+    /// For which client; absent where all are summed, and where nobody said who asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientName>,
+    /// At which price; absent where all are summed, and where none was known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<PriceVersion>,
+    /// For clients with which tags, by the configuration in force: those that were asked for, by their names.
+    pub tags: BTreeMap<String, String>,
     /// What was used.
     #[serde(flatten)]
     pub counts: UsageCounts,
@@ -59,13 +69,26 @@ pub struct UsageCounts {
     pub attempts: UsageAttempts,
     /// The tokens they took.
     pub tokens: UsageTokens,
+    /// What they cost, in billionths of a US dollar; shown in US dollars.
+    #[serde(rename = "cost_usd", serialize_with = "in_dollars")]
+    pub cost_nanos: u64,
 }
 
 impl UsageCounts {
     /// Shows counters. What passes the type stays at its end.
-    pub fn of(attempts: &AttemptCounts, tokens: &TokenUsage) -> Self {
-        Self { attempts: UsageAttempts::of(attempts), tokens: UsageTokens::of(tokens) }
+    pub fn of(attempts: &AttemptCounts, tokens: &TokenUsage, cost_nanos: u64) -> Self {
+        Self { attempts: UsageAttempts::of(attempts), tokens: UsageTokens::of(tokens), cost_nanos }
     }
+
+    /// Gives the cost in US dollars.
+    pub fn cost_usd(&self) -> f64 {
+        self.cost_nanos as f64 / 1e9
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands in a reference to the field")]
+fn in_dollars<S: Serializer>(nanos: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(*nanos as f64 / 1e9)
 }
 
 /// How calls of providers ended, each counted in exactly one from `ok` to `cancelled`.

@@ -14,8 +14,8 @@ use cliproxy_domain::{
 /// [`OrderError`] when a word is none of those there are.
 pub fn usage_asked_from_wire(wire: v1::GetUsageRequest) -> Result<UsageAsked, OrderError> {
     let usual = UsageAsked::default();
-    let by = match wire.by.as_slice() {
-        [] => usual.by,
+    let (by, tags) = match wire.by.as_slice() {
+        [] => (usual.by, usual.tags),
         words => UsageAsked::read_by(words.iter().map(String::as_str))?,
     };
     let period = if wire.period.is_empty() { usual.period } else { UsageAsked::read_period(&wire.period)? };
@@ -24,9 +24,12 @@ pub fn usage_asked_from_wire(wire: v1::GetUsageRequest) -> Result<UsageAsked, Or
         to: wire.to_ms.map(WallTime),
         period,
         by,
+        tags,
         provider: wire.provider.map(Into::into),
         model: wire.model.map(Into::into),
+        client: wire.client.map(Into::into),
         limit: wire.limit.unwrap_or(USUAL_SUMS),
+        format: usual.format,
     })
 }
 
@@ -53,11 +56,19 @@ fn entry(entry: &UsageEntry) -> v1::UsageEntry {
         model: entry.model.as_ref().map(ToString::to_string),
         attempts: Some(attempts(&entry.counts.attempts)),
         tokens: Some(tokens(&entry.counts.tokens)),
+        client: entry.client.as_ref().map(ToString::to_string),
+        price: entry.price.as_ref().map(ToString::to_string),
+        tags: entry.tags.clone(),
+        cost_usd: entry.counts.cost_usd(),
     }
 }
 
 fn counts(counts: &UsageCounts) -> v1::UsageCounts {
-    v1::UsageCounts { attempts: Some(attempts(&counts.attempts)), tokens: Some(tokens(&counts.tokens)) }
+    v1::UsageCounts {
+        attempts: Some(attempts(&counts.attempts)),
+        tokens: Some(tokens(&counts.tokens)),
+        cost_usd: counts.cost_usd(),
+    }
 }
 
 fn attempts(attempts: &UsageAttempts) -> v1::UsageAttempts {

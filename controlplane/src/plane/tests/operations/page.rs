@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 const PAGE: &str = include_str!("../../../../../docs/reference/operations.md");
 
 /// Each method with the section that describes its answer, and the messages that have a table of their own.
-const SECTIONS: [(&str, &str, &[&str]); 22] = [
+const SECTIONS: [(&str, &str, &[&str]); 23] = [
     ("GetProviderStatus", "How providers are doing", &[]),
     ("ListCooldowns", "What rests", &["Rest"]),
     ("ForceCooldown", "Letting a provider rest, and recovering it", &[]),
@@ -25,6 +25,7 @@ const SECTIONS: [(&str, &str, &[&str]); 22] = [
     ("RotateClientKey", CHANGING_KEYS, &[]),
     ("RevokeClientKey", CHANGING_KEYS, &[]),
     ("GetUsage", "Usage", &["UsageAttempts", "UsageTokens"]),
+    ("ListPrices", "Prices", &[]),
     ("ListAlerts", "Alerts", &[]),
     ("ListAudit", "Audit log", &[]),
     ("GetConfig", "The configuration in force", &[]),

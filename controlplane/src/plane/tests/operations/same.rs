@@ -166,10 +166,18 @@ async fn ask_all(plane: &Plane, grpc: &mut OperationsClient<Channel>) -> BTreeSe
         provider: Some("claude".into()),
         model: None,
         limit: Some(1),
+        client: None,
     };
     let path = "usage?from=2026-02-19T22:40:30Z&to=2026-02-19T23:00:30Z&period=minute&by=credential,model&\
                 provider=claude&limit=1";
     compare!("GetUsage", get_usage, one, get(path));
+    let by_tag = v1::GetUsageRequest {
+        by: vec!["client".into(), "tag:team".into()],
+        client: Some("ci".into()),
+        ..Default::default()
+    };
+    compare!("GetUsage", get_usage, by_tag, get("usage?by=client,tag:team&client=ci"));
+    compare!("ListPrices", list_prices, v1::ListPricesRequest {}, get("prices"));
     compare!("ListAlerts", list_alerts, v1::ListAlertsRequest {}, get("alerts"));
     let query = v1::ListAuditRequest {
         provider: Some("claude".into()),

@@ -101,6 +101,7 @@ async fn parameters_that_mean_nothing_are_refused_everywhere() {
         "alerts?x=1",
         "quotas?x=1",
         "usage?since=1h",
+        "prices?x=1",
         "clients?x=1",
         "clients/ci/keys?x=1",
     ] {

@@ -18,7 +18,7 @@ fn used(provider: &str, credential: &str, model: &str, input: u64) -> LedgerRow 
 }
 
 /// Has the ledger take, at `now`, a batch of a window that began at `began_at`.
-async fn report(
+pub(super) async fn report(
     plane: &Plane,
     node: &str,
     seq: u64,
@@ -105,11 +105,12 @@ async fn usage_tells_calls_and_tokens_by_kind_with_totals_and_what_came_late() {
         "to": "2026-02-19T22:50:30Z",
         "period": "hour",
         "usage": [{
-            "at": "2026-02-19T21:00:00Z", "provider": "openai", "attempts": attempts(1), "tokens": tokens(10, 1)
+            "at": "2026-02-19T21:00:00Z", "provider": "openai", "tags": {}, "attempts": attempts(1),
+            "tokens": tokens(10, 1), "cost_usd": 0.0
         }],
         "truncated": false,
-        "total": {"attempts": attempts(1), "tokens": tokens(10, 1)},
-        "late": {"attempts": attempts(1), "tokens": tokens(2, 1)}
+        "total": {"attempts": attempts(1), "tokens": tokens(10, 1), "cost_usd": 0.0},
+        "late": {"attempts": attempts(1), "tokens": tokens(2, 1), "cost_usd": 0.0}
     });
     assert_eq!(answer, expected);
     plane.stop().await;
@@ -145,7 +146,7 @@ async fn what_a_question_for_usage_means_is_checked_parameter_by_parameter() {
     let plane = Plane::start().await;
     for (query, part) in [
         ("period=week", "period is \"week\"; give one of minute, hour, day"),
-        ("by=zone", "by is \"zone\"; give some of provider, credential and model"),
+        ("by=zone", "by is \"zone\"; give some of provider, credential, model, client, price and tag:NAME"),
         ("limit=2001", "limit is 2001; give a whole number from 1 to 2000"),
         ("from=tomorrow", "from is \"tomorrow\"; give a time as"),
         ("from=1h&to=2h", "give an earlier time than"),
