@@ -1,5 +1,12 @@
 //! The command line.
 
+mod ctl;
+
+pub use ctl::{
+    Answered, Asked, Certificates, Change, ClientKeys, ClientsCtl, CreateKey, Ctl, Quotas, QuotasCtl,
+    Release, RevokeKey, RotateKey, Usage,
+};
+
 use clap::{Args, Parser, Subcommand};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -84,39 +91,6 @@ pub enum Config {
     Check(Clients),
     /// Print an example with every key explained
     Example,
-}
-
-/// Looking after a cluster.
-#[derive(Debug, Subcommand)]
-pub enum Ctl {
-    /// Make certificates for the connections between the planes, signed by a CA of the folder's own
-    Certificates(Certificates),
-}
-
-/// What the making of certificates takes.
-#[derive(Clone, Debug, Args)]
-pub struct Certificates {
-    /// The folder; a CA is made in it when it has none
-    #[arg(long, value_name = "DIR", default_value = "./certs")]
-    pub dir: PathBuf,
-    /// A control plane, and what nodes reach it by; may be given more than once
-    #[arg(long, value_name = "NAME[,HOST...]")]
-    pub control_plane: Vec<String>,
-    /// The names of nodes; may be given more than once
-    #[arg(long, value_name = "NAME", num_args = 1..)]
-    pub node: Vec<String>,
-    /// The trust domain of the CA [default: that of the folder's, else cliproxy]
-    #[arg(long, value_name = "DOMAIN")]
-    pub trust_domain: Option<String>,
-    /// How long the certificates hold
-    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    pub days: u32,
-    /// How long a new CA holds
-    #[arg(long, value_name = "DAYS", default_value_t = 3_650, value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    pub ca_days: u32,
-    /// Replace certificates that are there
-    #[arg(long)]
-    pub renew: bool,
 }
 
 /// What a health check takes.

@@ -4,6 +4,7 @@ mod certificates;
 mod config;
 mod configuration;
 mod controlplane;
+mod ctl;
 mod dataplane;
 mod demo;
 mod failover;
@@ -15,7 +16,7 @@ mod setup;
 mod signals;
 mod store;
 
-use crate::cli::{Cli, Command, Ctl};
+use crate::cli::{Cli, Command};
 
 /// Runs what the command line asks for.
 pub async fn run(arguments: Cli) -> anyhow::Result<()> {
@@ -25,7 +26,7 @@ pub async fn run(arguments: Cli) -> anyhow::Result<()> {
         Command::Controlplane(common) => controlplane::run(&common).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
         Command::Config(arguments) => config::run(&arguments),
-        Command::Ctl(Ctl::Certificates(arguments)) => certificates::run(&arguments),
+        Command::Ctl(command) => ctl::run(&command).await,
         Command::Healthcheck(arguments) => healthcheck::run(&arguments).await,
     }
 }

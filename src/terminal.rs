@@ -8,6 +8,12 @@ pub fn say(text: &str) {
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
+/// Prints what stands beside the answer, and a line end, to the standard error: a script reads the answer alone.
+pub fn note(text: &str) {
+    let mut out = std::io::stderr().lock();
+    let _ = writeln!(out, "{text}");
+}
+
 /// Prints an error and a line end to the standard error.
 pub fn error(text: &str) {
     let mut out = std::io::stderr().lock();
