@@ -23,6 +23,7 @@ mod nodes;
 mod parameters;
 mod prices;
 mod providers_status;
+mod quota_release;
 mod quotas;
 mod ready;
 mod recover;
@@ -67,6 +68,7 @@ fn of_operations(operations: Operations) -> Router {
         .route("/v0/operations/nodes", get(nodes::get))
         .route("/v0/operations/alerts", get(alerts::get))
         .route("/v0/operations/quotas", get(quotas::get))
+        .route("/v0/operations/quotas/release", post(quota_release::post))
         .route("/v0/operations/clients", get(clients::get))
         .route("/v0/operations/clients/{client}/keys", get(client_keys::get).post(client_keys::post))
         .route("/v0/operations/clients/{client}/keys/{id}/rotate", post(key_change::rotate))

@@ -10,6 +10,7 @@ mod cooldowns;
 mod error;
 mod explain;
 mod keys;
+mod limits;
 mod nodes;
 mod prices;
 mod providers;

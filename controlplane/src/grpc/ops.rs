@@ -78,7 +78,7 @@ impl operations_server::Operations for OpsService {
     }
 
     async fn list_quotas(&self, _: Request<v1::ListQuotasRequest>) -> Answer<v1::ListQuotasResponse> {
-        Ok(Response::new(wire::quotas_to_wire(&self.0.quotas_status())))
+        Ok(Response::new(wire::quotas_to_wire(&self.0.quotas_status().await)))
     }
 
     async fn get_usage(&self, request: Request<v1::GetUsageRequest>) -> Answer<v1::GetUsageResponse> {
@@ -100,8 +100,17 @@ impl operations_server::Operations for OpsService {
         Ok(Response::new(wire::audit_to_wire(&log)))
     }
 
+    async fn release_quota(
+        &self,
+        request: Request<v1::ReleaseQuotaRequest>,
+    ) -> Answer<v1::ReleaseQuotaResponse> {
+        let actor = actor(&request)?;
+        let asked = wire::release_from_wire(request.into_inner()).map_err(refused)?;
+        Ok(Response::new(wire::release_to_wire(&self.0.release_quota(&actor, asked).await.map_err(status)?)))
+    }
+
     async fn list_clients(&self, _: Request<v1::ListClientsRequest>) -> Answer<v1::ListClientsResponse> {
-        Ok(Response::new(wire::clients_to_wire(&self.0.clients_status().map_err(status)?)))
+        Ok(Response::new(wire::clients_to_wire(&self.0.clients_status().await.map_err(status)?)))
     }
 
     async fn list_client_keys(

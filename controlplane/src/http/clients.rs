@@ -9,5 +9,5 @@ pub(super) async fn get(
     State(operations): State<Operations>,
     _: NoParameters,
 ) -> Result<Json<ClientsStatus>, ApiError> {
-    Ok(Json(operations.clients_status()?))
+    Ok(Json(operations.clients_status().await?))
 }

@@ -5,7 +5,7 @@ use crate::operations::Operations;
 use axum::{Json, extract::State};
 use cliproxy_domain::status::QuotasStatus;
 
-/// Answers from memory.
+/// Answers from the books of leases.
 pub(super) async fn get(State(operations): State<Operations>, _: NoParameters) -> Json<QuotasStatus> {
-    Json(operations.quotas_status())
+    Json(operations.quotas_status().await)
 }

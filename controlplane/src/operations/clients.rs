@@ -2,8 +2,8 @@
 
 use super::{OperationError, Operations};
 use cliproxy_domain::{
-    Client, RateLimits, WallTime,
-    status::{ClientStatus, ClientsStatus, RateLimitStatus, Source},
+    Client, LimitSubject, RateLimits,
+    status::{BudgetStatus, ClientStatus, ClientsStatus, RateLimitStatus, Source},
 };
 
 impl Operations {
@@ -11,7 +11,8 @@ impl Operations {
     ///
     /// # Errors
     /// Fails before a configuration was applied.
-    pub(crate) fn clients_status(&self) -> Result<ClientsStatus, OperationError> {
+    pub(crate) async fn clients_status(&self) -> Result<ClientsStatus, OperationError> {
+        let limits = self.limits().await;
         let (active, now) = (self.active()?, self.state.clock.wall());
         let snapshot = &active.snapshot;
         let known = self.known_keys();
@@ -21,14 +22,18 @@ impl Operations {
             let client = snapshot.clients.get(name);
             let keys = known.of(name, client, now);
             let keys = keys.iter().map(|key| key.status(now)).collect();
-            let told = client.map(|client| told(client, now)).unwrap_or_default();
-            status.clients.insert(name.clone(), ClientStatus { keys, ..told });
+            let budgets = limits.budgets(&active, |subject| *subject == LimitSubject::Client(name.clone()));
+            // Who holds parts of them is told with the quotas.
+            let budgets = budgets.into_iter().map(|budget| BudgetStatus { holders: Vec::new(), ..budget });
+            let told = client.map(told).unwrap_or_default();
+            let budgets = budgets.collect();
+            status.clients.insert(name.clone(), ClientStatus { keys, budgets, ..told });
         }
         Ok(status)
     }
 }
 
-fn told(client: &Client, _now: WallTime) -> ClientStatus {
+fn told(client: &Client) -> ClientStatus {
     ClientStatus {
         configured: true,
         tags: client.tags.clone(),

@@ -5,6 +5,7 @@ mod body;
 mod checked;
 mod keys;
 mod question;
+mod release;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -12,6 +13,7 @@ mod usage;
 pub use body::{Body, Given};
 pub use keys::{KeyOrder, KeyVerb, KeyWanted, LONGEST_LIFETIME, LONGEST_OVERLAP, Lifetime, USUAL_OVERLAP};
 pub use question::{Question, single};
+pub use release::ReleaseAsked;
 pub use usage::{MOST_LINES, USUAL_SUMS, UsageAsked, UsageFormat};
 
 use crate::{

@@ -15,7 +15,7 @@ mod usage;
 
 pub use asked::{
     audit_query_from_wire, create_key_from_wire, force_from_wire, question_from_wire, recover_from_wire,
-    revoke_key_from_wire, rotate_key_from_wire,
+    release_from_wire, revoke_key_from_wire, rotate_key_from_wire,
 };
 pub use balancing::load_balancing_to_wire;
 pub use clients::{client_keys_to_wire, clients_to_wire, key_change_to_wire};

@@ -7,6 +7,7 @@ mod costs;
 mod explain;
 mod keys;
 mod page;
+mod quotas;
 mod relay;
 mod same;
 mod strict;

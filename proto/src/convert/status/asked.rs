@@ -2,8 +2,8 @@
 
 use crate::v1;
 use cliproxy_domain::{
-    AuditQuery, WallTime,
-    operate::{KeyWanted, Lifetime, OrderError, Question, Wait, Wanted},
+    AuditQuery, Incarnation, WallTime,
+    operate::{KeyWanted, Lifetime, OrderError, Question, ReleaseAsked, Wait, Wanted},
 };
 use std::time::Duration;
 
@@ -123,6 +123,15 @@ pub fn revoke_key_from_wire(
         ..KeyWanted::default()
     };
     Ok((wire.client, wire.id, wanted))
+}
+
+/// Reads what is taken back of a budget.
+///
+/// # Errors
+/// [`OrderError`] when nothing is named, or the reason is too long.
+pub fn release_from_wire(wire: v1::ReleaseQuotaRequest) -> Result<ReleaseAsked, OrderError> {
+    let v1::ReleaseQuotaRequest { subject, unit, node, incarnation, reason } = wire;
+    ReleaseAsked { subject, unit, node, incarnation: incarnation.map(Incarnation), reason }.checked()
 }
 
 fn said(word: &str) -> Result<Option<Wait>, OrderError> {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 const PAGE: &str = include_str!("../../../../../docs/reference/operations.md");
 
 /// Each method with the section that describes its answer, and the messages that have a table of their own.
-const SECTIONS: [(&str, &str, &[&str]); 23] = [
+const SECTIONS: [(&str, &str, &[&str]); 24] = [
     ("GetProviderStatus", "How providers are doing", &[]),
     ("ListCooldowns", "What rests", &["Rest"]),
     ("ForceCooldown", "Letting a provider rest, and recovering it", &[]),
@@ -19,6 +19,7 @@ const SECTIONS: [(&str, &str, &[&str]); 23] = [
     ("GetRequest", "Where a request went", &["Decision"]),
     ("ListNodes", "Nodes", &[]),
     ("ListQuotas", "Quotas", &[]),
+    ("ReleaseQuota", "Taking back what is stranded", &[]),
     ("ListClients", "Clients", &["BudgetStatus", "ClientKeyStatus"]),
     ("ListClientKeys", "Keys of a client", &[]),
     ("CreateClientKey", CHANGING_KEYS, &[]),
@@ -106,6 +107,9 @@ fn the_page_names_every_field_of_every_answer() {
 fn the_page_names_every_field_of_the_bodies() {
     let named = listed("Letting a provider rest, and recovering it", "field of the body");
     let taken = cliproxy_domain::operate::Verb::Cooldown.fields();
+    assert_eq!(named, taken.iter().map(|field| (*field).to_owned()).collect());
+    let named = listed("Taking back what is stranded", "field of the body");
+    let taken = cliproxy_domain::operate::ReleaseAsked::FIELDS;
     assert_eq!(named, taken.iter().map(|field| (*field).to_owned()).collect());
     let named = listed(CHANGING_KEYS, "field of the body");
     let taken = cliproxy_domain::operate::KeyVerb::Rotate.fields();

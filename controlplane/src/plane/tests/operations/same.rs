@@ -95,7 +95,7 @@ fn same(method: &str, grpc: Value, rest: &Answer) {
 /// A control plane of which there is something to tell in every answer.
 async fn eventful() -> Plane {
     let plane = Plane::start().await;
-    plane.handle.apply(keys::with_clients(), "file", "start").await.unwrap();
+    plane.handle.apply(quotas::limited(), "file", "start").await.unwrap();
     some_traffic(&plane).await;
     usage::counted(&plane).await;
     rest(&plane, &["main", "spare"]).await;
@@ -272,6 +272,25 @@ async fn ask_of_keys(
         ..Default::default()
     };
     compare!("RevokeClientKey", revoke_client_key, revoke, keys::change(plane, &path, body));
+    quotas::hold(plane, "node-8").await;
+    quotas::hold(plane, "node-9").await;
+    let release = |node: &str| v1::ReleaseQuotaRequest {
+        subject: "client ci".into(),
+        unit: "usd".into(),
+        node: node.into(),
+        ..Default::default()
+    };
+    let refused = grpc.release_quota(release("nobody")).await.unwrap_err();
+    let body = r#"{"subject": "client ci", "unit": "usd", "node": "nobody"}"#;
+    let rest = keys::change(plane, "/v0/operations/quotas/release", body).await;
+    assert_eq!(refused.message(), rest.json["error"]["message"].as_str().unwrap());
+    // What is released once is gone: each way has a node of its own, of which it tells alike.
+    let body = r#"{"subject": "client ci", "unit": "usd", "node": "node-9"}"#;
+    let mut rest = keys::change(plane, "/v0/operations/quotas/release", body).await;
+    rest.json["node"] = json!("node-8");
+    let answer = neutral("ReleaseQuota", grpc.release_quota(release("node-8")).await);
+    same("ReleaseQuota", answer, &rest);
+    asked.insert("ReleaseQuota");
     let one = v1::ListClientKeysRequest { client: "ci".into() };
     compare!("ListClientKeys", list_client_keys, one, plane.get(keys));
     compare!("ListClients", list_clients, v1::ListClientsRequest {}, plane.get("/v0/operations/clients"));
