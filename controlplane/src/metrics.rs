@@ -116,6 +116,7 @@ impl PlaneMetrics {
 
     /// Shows the series.
     pub(crate) fn register(&self, registry: &mut Registry) {
+        self.quota.register_budgets(registry);
         let registry = registry.sub_registry_with_prefix("controlplane");
         let counters = [
             ("nacks", "Configurations that nodes refused", &self.nacks),

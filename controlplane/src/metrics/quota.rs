@@ -1,6 +1,8 @@
 //! What is granted of limits.
 
-use cliproxy_domain::{NodeClaims, NodeGrants};
+use cliproxy_domain::{
+    BudgetId, Hint, NodeClaims, NodeGrants, QuotaSignal, QuotaUnit, Snapshot, WallTime,
+};
 use cliproxy_observe::metrics::prometheus_client::{
     metrics::{
         counter::Counter,
@@ -11,8 +13,18 @@ use cliproxy_observe::metrics::prometheus_client::{
     registry::Registry,
 };
 use cliproxy_store::THRESHOLDS;
+use parking_lot::Mutex;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, atomic::AtomicU64},
+};
 
 type One = [(&'static str, String); 1];
+type Two = [(&'static str, String); 2];
+type Amount = Gauge<f64, AtomicU64>;
+
+/// How many budgets are shown, those of providers and credentials first: clients may be many.
+const SHOWN: usize = 1_000;
 
 /// Handles of the series of limits.
 #[derive(Clone, Debug)]
@@ -30,6 +42,11 @@ pub(crate) struct QuotaMetrics {
     /// 1 while nodes are listened to and nothing new is granted.
     pub(crate) learning: Gauge,
     crossed: Family<One, Counter>,
+    limit: Family<Two, Amount>,
+    used: Family<Two, Amount>,
+    leased: Family<Two, Amount>,
+    /// The budgets that are shown.
+    shown: Arc<Mutex<BTreeSet<BudgetId>>>,
 }
 
 impl QuotaMetrics {
@@ -43,6 +60,10 @@ impl QuotaMetrics {
             commit_seconds: Histogram::new(exponential_buckets(0.0005, 2.0, 14)),
             learning: Gauge::default(),
             crossed: Family::default(),
+            limit: Family::default(),
+            used: Family::default(),
+            leased: Family::default(),
+            shown: Arc::default(),
         };
         // A series that is not there until something happens hides that nothing did.
         THRESHOLDS.iter().for_each(|percent| drop(metrics.crossed.get_or_create(&of(*percent))));
@@ -88,6 +109,45 @@ impl QuotaMetrics {
         );
     }
 
+    /// Shows what the budgets are whose series are named without a plane, as they are the cluster's.
+    pub(super) fn register_budgets(&self, registry: &mut Registry) {
+        let families = [
+            ("quota_limit", "Limit of a budget, in tokens, requests or US dollars", &self.limit),
+            ("quota_used", "What is spent of a budget in the period that runs", &self.used),
+            ("quota_leased", "What nodes hold of a budget and have not spent", &self.leased),
+        ];
+        for (name, help, family) in families {
+            registry.register(name, help, family.clone());
+        }
+    }
+
+    /// Sets what is shown of budgets at `now`, by what all nodes are told, and forgets those that are configured no more.
+    pub(crate) fn budgets(&self, snapshot: &Snapshot, hints: &[Hint], now: WallTime) {
+        let told: BTreeMap<&BudgetId, &QuotaSignal> = hints
+            .iter()
+            .filter_map(|hint| match hint {
+                Hint::Quota(told) if told.resets_at > now => Some((&told.budget, told)),
+                _ => None,
+            })
+            .collect();
+        let mut shown = BTreeSet::new();
+        for (id, quota) in snapshot.budgets().take(SHOWN) {
+            let (used, leased) = told.get(&id).map_or((0, 0), |told| (told.used, told.leased));
+            let labels = of_budget(&id);
+            for (family, amount) in [(&self.limit, quota.limit), (&self.used, used), (&self.leased, leased)] {
+                family.get_or_create(&labels).set(amount_of(amount, id.unit));
+            }
+            shown.insert(id);
+        }
+        let before = std::mem::replace(&mut *self.shown.lock(), shown.clone());
+        for gone in before.difference(&shown) {
+            let labels = of_budget(gone);
+            for family in [&self.limit, &self.used, &self.leased] {
+                family.remove(&labels);
+            }
+        }
+    }
+
     /// Counts claims that were answered.
     pub(crate) fn answered(&self, claims: &[NodeClaims], grants: &[NodeGrants]) {
         self.answered.inc_by(claims.len() as u64);
@@ -107,6 +167,18 @@ impl QuotaMetrics {
     /// Counts a part of a limit that was spent.
     pub(crate) fn crossed(&self, percent: u8) {
         self.crossed.get_or_create(&of(percent)).inc();
+    }
+}
+
+fn of_budget(id: &BudgetId) -> Two {
+    [("subject", id.subject.to_string()), ("unit", id.unit.as_str().to_owned())]
+}
+
+/// Gives an amount as people reckon it: of money in dollars.
+fn amount_of(amount: u64, unit: QuotaUnit) -> f64 {
+    match unit {
+        QuotaUnit::Usd => amount as f64 / 1e9,
+        QuotaUnit::Tokens | QuotaUnit::Requests => amount as f64,
     }
 }
 

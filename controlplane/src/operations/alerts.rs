@@ -1,5 +1,6 @@
 //! What needs somebody's attention now.
 
+mod budgets;
 mod models;
 
 use super::{Operations, providers::judged};
@@ -28,6 +29,7 @@ impl Operations {
                 severity: CRITICAL,
                 provider: None,
                 since: None,
+                budget: None,
                 message: "the store does not answer; nodes go on by what they know, and nothing is kept"
                     .to_owned(),
             });
@@ -38,6 +40,7 @@ impl Operations {
                 severity: CRITICAL,
                 provider: None,
                 since: None,
+                budget: None,
                 message: format!(
                     "configuration {config} cannot be made by the control plane that answers, and its nodes are offered \
                      none: {why}"
@@ -46,6 +49,9 @@ impl Operations {
         }
         alerts.extend(providers(&self.state.outlook(), now));
         alerts.extend(models::unavailable(&self.load_balancing_status()));
+        if let Some(active) = self.state.active() {
+            alerts.extend(budgets::spent(&active.snapshot, &self.state.hints.passing(), now));
+        }
         alerts.extend(self.refusals());
         alerts.extend(self.shared_names());
         alerts.extend(self.certificates(now));
@@ -64,6 +70,7 @@ impl Operations {
                 severity: WARNING,
                 provider: None,
                 since: Some(refusal.at),
+                budget: None,
                 message: of_refusal(&node.record.node, &refusal),
             });
         }
@@ -79,6 +86,7 @@ impl Operations {
                 severity: WARNING,
                 provider: None,
                 since: None,
+                budget: None,
                 message: format!(
                     "{count} processes are connected as node {name}: the usage of each is counted, and only one of them is \
                      shown and told what it alone is to do; give each a certificate or `--node-name` and a data directory \
@@ -98,6 +106,7 @@ impl Operations {
             severity: WARNING,
             provider: None,
             since: None,
+                budget: None,
             message: format!("the control plane goes on by its certificates of before: {why}"),
         }));
         alerts
@@ -139,7 +148,7 @@ fn of_certificate(expiring: &Expiring, now: WallTime) -> Alert {
             ("certificate_expiring", severity, format!("{whose} expires in {hours} h; renew it"))
         }
     };
-    Alert { name, severity, provider: None, since: None, message }
+    Alert { name, severity, provider: None, since: None, budget: None, message }
 }
 
 /// Tells of providers that do not answer, or that take none of their credentials.
@@ -163,7 +172,7 @@ fn of_provider(provider: &ProviderOutlook, now: WallTime) -> Option<Alert> {
     } else {
         format!("{provider}: {why}")
     };
-    Some(Alert { name, severity: CRITICAL, provider: Some(provider), since, message })
+    Some(Alert { name, severity: CRITICAL, provider: Some(provider), since, budget: None, message })
 }
 
 /// Gives when the last of a provider's credentials was refused.

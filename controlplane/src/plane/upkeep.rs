@@ -49,7 +49,7 @@ pub(super) async fn run(state: Arc<State>, decide: Decide, metrics: PlaneMetrics
     }
 }
 
-/// Counts what rests, by provider and scope.
+/// Counts what rests, by provider and scope, and tells what is left of budgets.
 fn set_gauges(state: &State, metrics: &PlaneMetrics) {
     let Some(active) = state.active() else { return };
     let now = state.clock.wall();
@@ -59,6 +59,7 @@ fn set_gauges(state: &State, metrics: &PlaneMetrics) {
         *counts.entry((rest.key.provider.clone(), rest.key.scope.as_str())).or_default() += 1;
     }
     metrics.resting(&active.snapshot, &counts);
+    metrics.quota.budgets(&active.snapshot, &state.hints.passing(), now);
 }
 
 fn keys_of(active: &ActiveConfig) -> Keys {

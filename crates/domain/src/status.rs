@@ -19,7 +19,7 @@ pub use usage::{UsageAttempts, UsageCounts, UsageEntry, UsageStatus, UsageTokens
 
 use crate::{
     audit::AuditEntry,
-    balancing::Strategy,
+    balancing::{QuotaUnit, Strategy},
     cooldown::{Cooldown, CooldownCause},
     decision::{Decision, RequestRecord},
     health::HealthState,
@@ -327,7 +327,7 @@ pub struct AlertsStatus {
 }
 
 /// Something that needs somebody's attention.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Alert {
     /// A word of a closed set, as `provider_failed`.
     pub name: &'static str,
@@ -339,8 +339,28 @@ pub struct Alert {
     /// Since when, as far as that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<WallTime>,
+    /// The budget that it is about, when it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<SpentBudget>,
     /// For people: what is wrong.
     pub message: String,
+}
+
+/// A budget of which a good part is spent. Amounts are in tokens, requests or US dollars.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SpentBudget {
+    /// Whose it is, as `provider claude`, `credential claude/main` or `client ci`.
+    pub subject: String,
+    /// What is counted.
+    pub unit: QuotaUnit,
+    /// The part that is spent, in percent: 50, 80 or 95.
+    pub level: u32,
+    /// What was spent in the period that runs.
+    pub used: f64,
+    /// All of it.
+    pub limit: f64,
+    /// When the period ends.
+    pub resets_at: WallTime,
 }
 
 /// The answer of `GET /v0/operations/nodes`.

@@ -12,6 +12,7 @@ pub(super) fn unavailable(status: &LoadBalancingStatus) -> Vec<Alert> {
         severity: CRITICAL,
         provider: None,
         since: None,
+        budget: None,
         message: format!(
             "no target of the model {name} takes requests; GET /v0/operations/explain?model={name} says why and until \
              when, and POST /v0/operations/providers/{{provider}}/recover ends the rests of a provider that is back"

@@ -2,7 +2,7 @@
 
 use super::super::word::Word;
 use crate::v1;
-use cliproxy_domain::status::{AlertsStatus, AuditLog, NodesStatus};
+use cliproxy_domain::status::{AlertsStatus, AuditLog, NodesStatus, SpentBudget};
 
 /// Turns the nodes' states into their message.
 pub fn nodes_to_wire(status: &NodesStatus) -> v1::ListNodesResponse {
@@ -34,11 +34,23 @@ pub fn alerts_to_wire(status: &AlertsStatus) -> v1::ListAlertsResponse {
         provider: alert.provider.as_ref().map(ToString::to_string),
         since_ms: alert.since.map(|since| since.0),
         message: alert.message.clone(),
+        budget: alert.budget.as_ref().map(spent_to_wire),
     });
     v1::ListAlertsResponse {
         source: status.source.word().to_owned(),
         as_of_ms: status.as_of.0,
         alerts: alerts.collect(),
+    }
+}
+
+fn spent_to_wire(spent: &SpentBudget) -> v1::SpentBudget {
+    v1::SpentBudget {
+        subject: spent.subject.clone(),
+        unit: spent.unit.word().to_owned(),
+        level: spent.level,
+        used: spent.used,
+        limit: spent.limit,
+        resets_at_ms: spent.resets_at.0,
     }
 }
 
