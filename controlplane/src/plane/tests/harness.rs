@@ -201,7 +201,7 @@ impl Plane {
     /// Reads one series of `/metrics`.
     pub(super) fn metric(&self, name: &str) -> f64 {
         let text = self.metrics.encode();
-        let line = text.lines().find(|line| line.split(' ').next() == Some(name));
+        let line = text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(series, _)| series == name));
         let line = line.unwrap_or_else(|| panic!("no series {name} in:\n{text}"));
         line.rsplit(' ').next().unwrap().parse().unwrap()
     }
