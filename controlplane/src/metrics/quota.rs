@@ -1,8 +1,6 @@
 //! What is granted of limits.
 
-use cliproxy_domain::{
-    BudgetId, Hint, NodeClaims, NodeGrants, QuotaSignal, QuotaUnit, Snapshot, WallTime,
-};
+use cliproxy_domain::{BudgetId, Hint, NodeClaims, NodeGrants, QuotaSignal, QuotaUnit, Snapshot, WallTime};
 use cliproxy_observe::metrics::prometheus_client::{
     metrics::{
         counter::Counter,

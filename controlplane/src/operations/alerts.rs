@@ -106,7 +106,7 @@ impl Operations {
             severity: WARNING,
             provider: None,
             since: None,
-                budget: None,
+            budget: None,
             message: format!("the control plane goes on by its certificates of before: {why}"),
         }));
         alerts

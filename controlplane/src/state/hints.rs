@@ -1,8 +1,8 @@
 //! What is on the hint line now.
 
 use cliproxy_domain::{
-    BudgetId, ConfigId, Cooldown, CooldownKey, Health, Hint, HintKey, HintVersion, KeyRecord, LedgerKey, ProviderName,
-    QuotaSignal, Snapshot, WallTime,
+    BudgetId, ConfigId, Cooldown, CooldownKey, Health, Hint, HintKey, HintVersion, KeyRecord, LedgerKey,
+    ProviderName, QuotaSignal, Snapshot, WallTime,
 };
 use cliproxy_engine::{Outlook, cooldown::RISE};
 use cliproxy_store::{HintChange, hints::settled_at};

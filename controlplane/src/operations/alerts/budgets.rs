@@ -24,9 +24,8 @@ pub(super) fn spent(snapshot: &Snapshot, hints: &[Hint], now: WallTime) -> Vec<A
 }
 
 fn of_budget(told: &QuotaSignal, limit: u64) -> Option<Alert> {
-    let is_spent = |percent: &&u8| {
-        limit > 0 && u128::from(told.used) * 100 >= u128::from(limit) * u128::from(**percent)
-    };
+    let is_spent =
+        |percent: &&u8| limit > 0 && u128::from(told.used) * 100 >= u128::from(limit) * u128::from(**percent);
     let level = *THRESHOLDS.iter().rev().find(is_spent)?;
     let (used, limit) = (shown(told.used, told.budget.unit), shown(limit, told.budget.unit));
     let (subject, unit, resets_at) = (told.budget.subject.to_string(), told.budget.unit, told.resets_at);
