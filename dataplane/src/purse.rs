@@ -38,6 +38,9 @@ use waiting::Waiting;
 /// What the node holds is sized by the demand of so many seconds, and goes back after as many without any.
 const LATELY: u64 = 5;
 
+/// Periods that are over and whose sums are kept.
+const REMEMBERED: usize = 64;
+
 /// What the node has of one budget.
 #[derive(Debug)]
 pub struct Purse {
@@ -49,6 +52,8 @@ pub struct Purse {
     pocket: ArcSwapOption<Pocket>,
     /// Of periods that are over, until the control plane has their last word.
     over: Mutex<Vec<Arc<Pocket>>>,
+    /// Of which it has, the last ones last: what was given and spent is not forgotten, as a period may run again.
+    closed: Mutex<Vec<(WallTime, Sums)>>,
     demand: Seconds<8>,
     waiting: Waiting,
     told: Told,
@@ -122,6 +127,7 @@ impl Purse {
             origin: now,
             pocket: ArcSwapOption::empty(),
             over: Mutex::default(),
+            closed: Mutex::default(),
             demand: Seconds::default(),
             waiting: Waiting::default(),
             told: Told::default(),
@@ -155,8 +161,13 @@ impl Purse {
         let sent = self.since(sent_at);
         let known = self.pocket.load_full();
         let pocket = match known {
-            Some(known) if known.period > grant.period => return,
             Some(known) if known.period == grant.period => known,
+            // A late word. The last one counts, also if its period began earlier: the quota is reset otherwise now.
+            Some(known)
+                if sent < self.told.asked.load(Relaxed) || grant.recall && known.period > grant.period =>
+            {
+                return;
+            }
             known => self.turn_over(known, grant.period),
         };
         if sent >= self.told.asked.load(Relaxed) {
@@ -183,7 +194,11 @@ impl Purse {
             .over
             .lock()
             .iter()
-            .map(|pocket| pocket.claim(&self.id, self.holder, pocket.sums().open == 0))
+            .map(|pocket| {
+                let closing = pocket.sums().open == 0;
+                pocket.sweep_over();
+                pocket.claim(&self.id, self.holder, closing)
+            })
             .collect();
         claims.push(self.claim(now));
         claims
@@ -193,7 +208,14 @@ impl Purse {
     pub fn heard(&self, claim: &BudgetClaim) {
         if claim.closing && claim.holder == self.holder {
             let heard = |pocket: &mut Arc<Pocket>| Some(pocket.period) == claim.period;
-            self.over.lock().extract_if(.., heard).for_each(|pocket| pocket.forget());
+            for pocket in self.over.lock().extract_if(.., heard) {
+                pocket.forget();
+                let mut closed = self.closed.lock();
+                closed.push((pocket.period, pocket.sums()));
+                if closed.len() > REMEMBERED {
+                    closed.remove(0);
+                }
+            }
         }
     }
 
@@ -283,9 +305,14 @@ impl Purse {
         BudgetClaim { want, least, ..pocket.claim(&self.id, self.holder, false) }
     }
 
-    /// Begins a period. What was held of the one before is settled and closed.
+    /// Begins a period, or goes on with one that was left. What was held of the one before is settled and closed.
     fn turn_over(&self, known: Option<Arc<Pocket>>, period: WallTime) -> Arc<Pocket> {
-        let pocket = Arc::new(Pocket::new(period, 0, self.journal.slot(&self.id, period)));
+        let left = self.over.lock().extract_if(.., |pocket| pocket.period == period).next();
+        let pocket = left.inspect(|pocket| pocket.revive()).unwrap_or_else(|| {
+            let closed = |(of, _): &mut (WallTime, Sums)| *of == period;
+            let sums = self.closed.lock().extract_if(.., closed).next().map(|(_, sums)| sums);
+            Arc::new(Pocket::new(period, sums.unwrap_or_default(), self.journal.slot(&self.id, period)))
+        });
         self.pocket.store(Some(Arc::clone(&pocket)));
         if let Some(known) = known {
             known.end();

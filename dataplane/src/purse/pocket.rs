@@ -39,7 +39,7 @@ pub(super) struct Pocket {
 }
 
 /// A pocket's sums.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sums {
     pub(super) granted: u64,
     pub(super) spent: u64,
@@ -49,8 +49,8 @@ pub(super) struct Sums {
 }
 
 impl Pocket {
-    /// Makes an empty one. Where nothing is written nobody learns what a process that was killed had not spent.
-    pub(super) fn new(period: WallTime, ends: u64, place: Place) -> Self {
+    /// Makes one that ends at once, empty or with the sums of before. Where nothing is written nobody learns what a process that was killed had not spent.
+    pub(super) fn new(period: WallTime, before: Sums, place: Place) -> Self {
         let (slot, ceiling) = match place {
             Place::Written(slot) => (Some(slot), 0),
             Place::None => (None, u64::MAX),
@@ -58,12 +58,16 @@ impl Pocket {
         };
         Self {
             period,
-            ends: AtomicU64::new(ends),
-            granted: AtomicU64::new(0),
-            balance: AtomicI64::new(0),
-            spent: AtomicU64::new(0),
-            returned: AtomicU64::new(0),
-            committed: AtomicU64::new(0),
+            ends: AtomicU64::new(0),
+            granted: AtomicU64::new(before.granted),
+            balance: AtomicI64::new(
+                signed(before.granted)
+                    .saturating_sub(signed(before.spent))
+                    .saturating_sub(signed(before.returned)),
+            ),
+            spent: AtomicU64::new(before.spent),
+            returned: AtomicU64::new(before.returned),
+            committed: AtomicU64::new(before.spent),
             ceiling: AtomicU64::new(ceiling),
             slot: slot.map(Mutex::new),
             open: AtomicU64::new(0),
@@ -133,9 +137,33 @@ impl Pocket {
         back
     }
 
-    /// Ends the pocket: nothing can be reserved any more, and what is open settles.
+    /// Ends the pocket: nothing can be reserved any more, what is left goes back, and what is open settles.
     pub(super) fn end(&self) {
-        self.balance.fetch_add(OVER, SeqCst);
+        let left = self.balance.swap(OVER, SeqCst);
+        self.sweep(left);
+    }
+
+    /// Gives back what settled since the end.
+    pub(super) fn sweep_over(&self) {
+        let left = self.balance.swap(OVER, SeqCst) - OVER;
+        self.sweep(left);
+    }
+
+    fn sweep(&self, left: i64) {
+        match u64::try_from(left) {
+            Ok(left) => {
+                self.returned.fetch_add(left, SeqCst);
+            }
+            // What answers took beyond what was given stays owed.
+            Err(_) => {
+                self.balance.fetch_add(left, SeqCst);
+            }
+        }
+    }
+
+    /// Goes on after an [end](Pocket::end).
+    pub(super) fn revive(&self) {
+        self.balance.fetch_sub(OVER, SeqCst);
     }
 
     /// Gives up its place in the journal: its last word was heard.

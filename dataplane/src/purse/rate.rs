@@ -130,7 +130,8 @@ impl Rate {
         RateClaim {
             id: self.id.clone(),
             // Read after what is used: a share that shrinks between the two is told too high.
-            held: self.capacity.kept(at).max(used),
+            // Who goes without a limit meanwhile goes by it again with the answer.
+            held: self.capacity.kept(at).min(self.capacity.limit()).max(used),
             demand: self.demand(at, used),
             waiting: self.waiting.sum().least,
             upstream,

@@ -166,7 +166,7 @@ fn a_period_ends_by_the_time_that_passes_and_is_settled_in_itself() {
     open.settle(25);
     assert!(story.purse.is_due());
     let claims = story.purse.claims(over);
-    assert_eq!((claims[0].spent, claims[0].closing), (25, true));
+    assert_eq!((claims[0].spent, claims[0].returned, claims[0].closing), (25, 75, true));
     assert_eq!(claims[1].spent, 0);
     story.purse.heard(&claims[0]);
     assert_eq!(story.purse.claims(over).len(), 1);
@@ -187,10 +187,43 @@ fn nothing_is_reserved_of_a_period_after_it_was_closed() {
     let story = Story::begins();
     story.granted(TODAY, 100);
     let mut open = story.purse.reserve(10, story.start).unwrap();
-    story.purse.apply(&grant(TOMORROW, 0), story.start);
+    story.purse.apply(&grant(TOMORROW, 0), story.at(1));
     assert!(!open.top_up(1, story.start));
     story.granted(TODAY, 900);
     assert!(story.purse.reserve(1, story.start).is_err(), "a late grant of the old period gives nothing");
+}
+
+#[test]
+fn a_period_that_began_earlier_counts_once_it_is_the_last_word() {
+    let story = Story::begins();
+    story.purse.apply(&grant(TOMORROW, 100), story.at(1));
+    // A quota by the day was made one by the month.
+    story.purse.apply(&grant(TODAY, 70), story.at(2));
+    assert_eq!(story.balance(), 70);
+    story.purse.apply(&BudgetGrant { recall: true, ..grant(TOMORROW, 200) }, story.at(1));
+    assert_eq!(story.balance(), 70, "a late word");
+}
+
+#[test]
+fn a_period_that_runs_again_goes_on_with_its_sums() {
+    for heard in [false, true] {
+        let story = Story::begins();
+        story.granted(TODAY, 100);
+        story.purse.reserve(60, story.start).unwrap().settle(60);
+        story.purse.apply(&grant(TOMORROW, 10), story.at(1));
+        let closing = story.purse.claims(story.at(1)).remove(0);
+        assert!(closing.closing);
+        if heard {
+            story.purse.heard(&closing);
+        }
+        story.purse.apply(&grant(TODAY, 100), story.at(2));
+        assert_eq!(story.balance(), 0, "what was spent stays spent, and the rest went back");
+        let claim = story.claim(2);
+        assert_eq!((claim.period, claim.spent, claim.returned), (Some(TODAY), 60, 40));
+        assert!(!claim.closing);
+        story.purse.apply(&grant(TODAY, 125), story.at(3));
+        assert_eq!(story.balance(), 25);
+    }
 }
 
 #[test]

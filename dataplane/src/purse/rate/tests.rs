@@ -151,6 +151,9 @@ fn a_node_that_hears_nobody_goes_by_its_safe_share_and_rises_to_it_when_others_k
     let mut story = Story::of(RateKind::RequestsPerMinute, LossMode::Optimistic);
     story.granted(5, 0);
     assert_eq!(story.takes(10_000), 1_000);
+    let story = Story::of(RateKind::RequestsPerMinute, LossMode::Optimistic);
+    story.rate.set_cut_off(true);
+    assert_eq!(story.rate.claim(1, story.start).held, 100, "the limit holds again with the answer");
 }
 
 #[test]
