@@ -7,6 +7,7 @@ mod fixture;
 mod traffic;
 
 mod balancing;
+mod callers;
 mod clients_own;
 mod cut_off;
 mod explained;

@@ -48,6 +48,11 @@ async fn operating_it_does_what_it_says() {
 }
 
 #[tokio::test]
+async fn clients_do_what_it_says() {
+    follow("docs/guide/clients.md").await;
+}
+
+#[tokio::test]
 async fn certificates_does_what_it_says() {
     follow("docs/guide/certificates.md").await;
 }
@@ -71,6 +76,7 @@ fn every_page_of_the_guide_is_followed() {
         names,
         [
             "certificates.md",
+            "clients.md",
             "cluster.md",
             "coding-agents.md",
             "failover.md",

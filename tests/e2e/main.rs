@@ -13,6 +13,7 @@ mod load;
 
 mod agents;
 mod bad_input;
+mod callers;
 mod capacity;
 mod clients;
 mod cluster;
