@@ -43,12 +43,15 @@ impl Subscriber {
             }
             tracing::info!(%config, "the last known good configuration is in force");
         }
-        for hint in saved_hints {
-            match hint {
-                Hint::Health(word) => self.health.heard(word, now),
-                other => self.live.hint(other, now),
-            };
+        let of_health = |hint: &Hint| matches!(hint, Hint::Health(_));
+        let (words, others): (Vec<_>, Vec<_>) = saved_hints.into_iter().partition(of_health);
+        for hint in words {
+            if let Hint::Health(word) = hint {
+                self.health.heard(word, now);
+            }
         }
+        // All at once: each word on a key has the index of keys built anew.
+        self.live.hint_all(others, now);
         self.have = Have { history, config, entries, hints };
         true
     }
