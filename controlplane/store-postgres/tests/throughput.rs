@@ -1,12 +1,12 @@
-//! How many rows a second are taken, and how many changes. Run it by hand, in a release build for numbers that mean something:
+//! How many rows a second are taken, how many changes, and how many claims of limits. Run it by hand, in a release build for numbers that mean something:
 //! `cargo test --release -p cliproxy-store-postgres --test throughput -- --ignored --nocapture`.
 #![expect(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
 
 use cliproxy_domain::{
-    AttemptCounts, Batch, Health, HealthState, Hint, Incarnation, LedgerKey, LedgerRow, Seq, TokenUsage,
-    WallTime,
+    AttemptCounts, Batch, BudgetClaim, BudgetId, Health, HealthState, Hint, Incarnation, LedgerKey,
+    LedgerRow, LimitSubject, NodeClaims, QuotaUnit, RateClaim, RateId, RateKind, Seq, TokenUsage, WallTime,
 };
-use cliproxy_store::{Change, NodeBatches, Store};
+use cliproxy_store::{BudgetTerms, Change, Leasing, NodeBatches, RateTerms, Store, Terms};
 use cliproxy_store_postgres::PostgresStore;
 use cliproxy_testkit::Postgres;
 use std::{
@@ -46,6 +46,45 @@ fn group(first: u64, nodes: u64, seq: u64) -> Vec<NodeBatches> {
         }],
     };
     (first..first + nodes).map(report).collect()
+}
+
+const CLAIMANTS: u64 = 64;
+const TRANSACTIONS: u64 = 20;
+
+/// What each of 64 nodes claims of five budgets and ten rates, and the terms.
+fn leasing(req: u64) -> Leasing {
+    let subject = |number: u64| LimitSubject::Client(format!("client {number}").into());
+    let budget = |number| BudgetId { subject: subject(number), unit: QuotaUnit::Tokens };
+    let rate = |number| RateId { subject: subject(number), kind: RateKind::RequestsPerMinute };
+    let claim = |number| BudgetClaim {
+        id: budget(number),
+        holder: Incarnation(1),
+        period: Some(NOW),
+        granted: 0,
+        spent: 0,
+        returned: 0,
+        want: 1_000 * req,
+        least: 10 * req,
+        closing: false,
+    };
+    let asks = |number| RateClaim { id: rate(number), held: 0, demand: req % 7, waiting: 0, upstream: None };
+    let claims = (0..CLAIMANTS).map(|node| NodeClaims {
+        node: format!("node {node}").into(),
+        incarnation: Incarnation(1),
+        req,
+        budgets: (0..5).map(claim).collect(),
+        rates: (0..10).map(asks).collect(),
+    });
+    let period = NOW..NOW.plus(Duration::from_secs(3_600));
+    let of_budget = BudgetTerms { limit: 1 << 40, period, settled_before: Some(0) };
+    let terms = Terms {
+        budgets: (0..5).map(|number| (budget(number), of_budget.clone())).collect(),
+        rates: (0..10).map(|number| (rate(number), RateTerms { limit: 6_000, safe_share: 80 })).collect(),
+        nodes: 64,
+        ttl: Duration::from_secs(10),
+        ..Terms::default()
+    };
+    Leasing { claims: claims.collect(), terms: Arc::new(terms), now: NOW }
 }
 
 /// A server that waits for the disk, as one that keeps what it was given.
@@ -126,4 +165,21 @@ async fn changes_per_second() {
         let rate = (writers * CHANGES) as f64 / seconds;
         println!("{writers} writers: {rate:.0} changes/s, the slowest took {slowest:?}");
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a stopwatch is what this is for")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement, for a quiet machine"]
+async fn claims_of_limits_per_second() {
+    let (_postgres, store) = store().await;
+    let (started, mut slowest) = (Instant::now(), Duration::ZERO);
+    for req in 1..=TRANSACTIONS {
+        let began = Instant::now();
+        let leased = store.lease(leasing(req)).await.unwrap();
+        slowest = slowest.max(began.elapsed());
+        assert!(leased.grants.iter().all(|grants| grants.budgets.len() == 5 && grants.rates.len() == 10));
+    }
+    let mean = started.elapsed().as_secs_f64() / TRANSACTIONS as f64;
+    let rate = CLAIMANTS as f64 / mean;
+    println!("{CLAIMANTS} claims took {:.1} ms, {slowest:?} at most: {rate:.0} claims/s", mean * 1e3);
 }
