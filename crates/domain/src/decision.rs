@@ -24,6 +24,8 @@ pub enum Exclusion {
     Unhealthy,
     /// What may be used of it is used.
     QuotaExhausted,
+    /// As much is used of it as may be within a minute, or at the same time.
+    RateLimited,
     /// It has no key.
     NoCredential,
     /// Its rest is past its end, and another request is finding out whether it goes on.
@@ -36,11 +38,12 @@ pub enum Exclusion {
 
 impl Exclusion {
     /// All reasons.
-    pub const ALL: [Exclusion; 8] = [
+    pub const ALL: [Exclusion; 9] = [
         Exclusion::Disabled,
         Exclusion::Cooldown,
         Exclusion::Unhealthy,
         Exclusion::QuotaExhausted,
+        Exclusion::RateLimited,
         Exclusion::NoCredential,
         Exclusion::CircuitHalfOpenBusy,
         Exclusion::Capability,
@@ -59,6 +62,7 @@ impl Exclusion {
             Exclusion::Cooldown => "cooldown",
             Exclusion::Unhealthy => "unhealthy",
             Exclusion::QuotaExhausted => "quota_exhausted",
+            Exclusion::RateLimited => "rate_limited",
             Exclusion::NoCredential => "no_credential",
             Exclusion::CircuitHalfOpenBusy => "circuit_half_open_busy",
             Exclusion::Capability => "capability",
@@ -156,6 +160,12 @@ pub struct AttemptRecord {
     /// The price that the cost is reckoned by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<PriceVersion>,
+    /// The tokens that were reserved for it; absent where no limit applies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_tokens: Option<u64>,
+    /// Those that limits were charged for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent_tokens: Option<u64>,
     /// What was decided next, for people: `the answer went to the client`, `next choice`, `gave up: no choice is
     /// left`.
     pub then: String,

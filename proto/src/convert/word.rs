@@ -53,6 +53,7 @@ words!(Exclusion {
     Cooldown => "cooldown",
     Unhealthy => "unhealthy",
     QuotaExhausted => "quota_exhausted",
+    RateLimited => "rate_limited",
     NoCredential => "no_credential",
     CircuitHalfOpenBusy => "circuit_half_open_busy",
     Capability => "capability",
