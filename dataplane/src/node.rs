@@ -3,18 +3,19 @@
 use crate::{
     account::{Accounts, Ledger, Records},
     admit::Gate,
-    attempt::Attempter,
+    attempt::{Attempter, ToldBudgets},
     authenticate::Admission,
     decode::BodyLimits,
-    failover::{CONNECT, Failover, FailoverParts, FailoverSettings},
+    failover::{CONNECT, Failover, FailoverParts, FailoverSettings, Way},
     listen,
-    live::Live,
+    live::{Ground, LeaseWatch, LimitMetrics, Live},
     ops::{AdminToken, Ops, OpsParts, Recent},
     pipeline::Pipeline,
     probe::{Judge, ProbeMetrics, Prober},
+    purse::{Journal, Opened},
     sync::{
-        ControlLink, HealthWords, Identity, IdentityError, Observer, Offered, Reporter, Sync, SyncMetrics,
-        SyncParts,
+        ControlLink, HealthWords, Identity, IdentityError, LeaseParts, Leases, Observer, Offered, Reporter,
+        Sync, SyncMetrics, SyncParts,
     },
     upstream::{PoolError, UpstreamError, Upstreams},
 };
@@ -116,6 +117,7 @@ pub struct DataPlane {
     tls: Option<Arc<Tls>>,
     /// There is no control plane to report to.
     alone: bool,
+    leases: Arc<Leases>,
     failover: Arc<Failover>,
 }
 
@@ -148,7 +150,22 @@ impl DataPlane {
         let first_ticket = xxh3_64(identity.node.as_str().as_bytes());
         let upstreams = Upstreams::new(Arc::clone(&net))?;
         let to_gateways = upstreams.pool(CONNECT);
-        let live = Arc::new(Live::new(upstreams, first_ticket));
+        let alone = settings.endpoints.is_empty();
+        let nodes = nodes(settings.failover.as_ref());
+        let Opened { journal, left, unwritten, disbelieved } =
+            Journal::open(Arc::clone(&disk), identity.incarnation);
+        if let Some(error) = unwritten {
+            tracing::warn!(%error, "what is held of quotas is not written down: what a killed process holds comes back with the period's end");
+        }
+        if disbelieved > 0 {
+            tracing::info!(
+                disbelieved,
+                "what earlier processes wrote of quotas is of another run of the machine"
+            );
+        }
+        let ground =
+            Ground { holder: identity.incarnation, journal, clock: Arc::clone(&clock), nodes: nodes.into() };
+        let live = Arc::new(Live::new(upstreams, first_ticket).on(ground));
         let (urgent, urgent_events) = mpsc::channel(URGENT_QUEUE);
         let ledger = Arc::new(Ledger::default());
         let sync_metrics = SyncMetrics::registered(&metrics);
@@ -162,7 +179,6 @@ impl DataPlane {
         if let Some(tls) = &settings.tls {
             metrics.register(|registry| tls.metrics().register(registry));
         }
-        let alone = settings.endpoints.is_empty();
         let link = Arc::new(ControlLink::new(!alone));
         let failover = Arc::new(Failover::new(FailoverParts {
             settings: settings.failover,
@@ -189,12 +205,21 @@ impl DataPlane {
             entropy.clone(),
         );
         let accounts = Arc::new(accounts.cut_by(settings.serve.cut.clone()));
+        let leases = Arc::new(LeaseWatch::new(alone));
+        let limit_metrics = Arc::new(LimitMetrics::registered(&metrics));
+        {
+            let metrics = Arc::clone(&limit_metrics);
+            live.on_adopt(move |snapshot| metrics.retain(snapshot));
+        }
         let attempter = Arc::new(Attempter {
             witness: accounts.clone(),
             live: Arc::clone(&live),
             clock: Arc::clone(&clock),
             entropy: entropy.clone(),
             node: identity.node.clone(),
+            leases: Arc::clone(&leases),
+            limits: Arc::clone(&limit_metrics),
+            told: ToldBudgets::default(),
         });
         let observer = Arc::new(Observer::new(Arc::clone(&clock), sync_metrics.clone()));
         let health = Arc::new(HealthWords::new(Arc::clone(&live)));
@@ -235,6 +260,15 @@ impl DataPlane {
             clock: Arc::clone(&clock),
             entropy: entropy.clone(),
         };
+        let leases = Arc::new(Leases::new(LeaseParts {
+            live: Arc::clone(&live),
+            left: Some(left),
+            watch: leases,
+            nodes,
+            metrics: limit_metrics,
+            clock: Arc::clone(&clock),
+            entropy: entropy.clone(),
+        }));
         let sync = Sync::build(SyncParts {
             endpoints: settings.endpoints,
             identity,
@@ -246,6 +280,7 @@ impl DataPlane {
             records: record_queue,
             observer,
             health,
+            leases: Arc::clone(&leases),
             link,
             metrics: sync_metrics,
             tls: settings.tls.clone(),
@@ -273,6 +308,7 @@ impl DataPlane {
             recent,
             tls: settings.tls,
             alone,
+            leases,
             failover,
         })
     }
@@ -339,13 +375,16 @@ impl DataPlane {
         let _ = failing_over.await;
         // All requests have ended: what they used goes up before the session does.
         self.reporter.close_last_window(&self.recent);
+        self.leases.close();
         let settled = async {
-            while !self.reporter.is_settled() {
+            while !(self.reporter.is_settled() && self.leases.is_closed()) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         if !self.alone && tokio::time::timeout(LAST_REPORT, settled).await.is_err() {
-            tracing::warn!("the last usage was not acknowledged before the node stopped");
+            tracing::warn!(
+                "the last usage, or what was held of limits, was not acknowledged before the node stopped"
+            );
         }
         stop_sync.cancel();
         stop_metrics.cancel();
@@ -355,6 +394,15 @@ impl DataPlane {
             let _ = task.await;
         }
         cut
+    }
+}
+
+/// Gives between how many nodes limits are divided, as far as the configuration of this one tells.
+fn nodes(failover: Option<&FailoverSettings>) -> u32 {
+    match failover.map(|settings| &settings.way) {
+        Some(Way::Equals { peers }) => u32::try_from(peers.len()).unwrap_or(u32::MAX).saturating_add(1),
+        // Of a pair, one serves.
+        Some(Way::Pair { .. }) | None => 1,
     }
 }
 

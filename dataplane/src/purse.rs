@@ -18,7 +18,7 @@ mod tests;
 mod waiting;
 
 pub use journal::{Journal, Left, Opened};
-pub use rate::{Full, Rate, RateState, Taken};
+pub use rate::{Full, Rate, RateState, Taken, WaitsForRate};
 pub use reservation::Reservation;
 
 use arc_swap::ArcSwapOption;

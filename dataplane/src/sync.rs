@@ -13,6 +13,7 @@ mod guard;
 mod health;
 mod identity;
 mod last_known_good;
+mod leases;
 mod link;
 mod metrics;
 mod moving;
@@ -30,6 +31,7 @@ mod way;
 
 pub use health::{HealthWords, Judgement};
 pub use identity::{Identity, IdentityError};
+pub use leases::{LeaseParts, Leases};
 pub use link::{ControlLink, Relayed};
 pub use metrics::SyncMetrics;
 pub use observe::Observer;
@@ -75,6 +77,8 @@ pub struct SyncParts {
     pub observer: Arc<Observer>,
     /// The words on the health of providers.
     pub health: Arc<HealthWords>,
+    /// What is claimed of limits.
+    pub leases: Arc<Leases>,
     /// What operators see of the connection.
     pub link: Arc<ControlLink>,
     /// What metrics show of it.
@@ -106,13 +110,14 @@ pub struct Sync {
     records: mpsc::Receiver<RequestRecord>,
     observer: Arc<Observer>,
     health: Arc<HealthWords>,
+    leases: Arc<Leases>,
 }
 
 impl Sync {
     /// Prepares the node's side, and puts the last known good configuration in force when the disk holds one.
     pub fn build(parts: SyncParts) -> Self {
         let SyncParts { endpoints, identity, live, reporter, urgent, records, observer, .. } = parts;
-        let SyncParts { health, link, metrics, tls, net, clock, entropy, .. } = parts;
+        let SyncParts { health, leases, link, metrics, tls, net, clock, entropy, .. } = parts;
         let pace = Arc::new(Pace::new(Arc::clone(&clock), metrics.patient.clone()));
         let ways = Ways {
             standby: Standby::new(metrics.clone()),
@@ -146,6 +151,7 @@ impl Sync {
             records,
             observer,
             health,
+            leases,
             clock,
         }
     }
@@ -164,7 +170,7 @@ impl Sync {
     /// window as well.
     pub async fn run(self, shutdown: CancellationToken, recent: Arc<Recent>, judge: Arc<Judge>) {
         let Self { reporter, clock, live, link, metrics, observer, health, urgent, records, .. } = self;
-        let (outbox, ways) = (self.outbox, self.ways);
+        let (outbox, ways, leases) = (self.outbox, self.ways, self.leases);
         let mut sessions = Sessions {
             identity: self.identity,
             subscriber: self.subscriber,
@@ -174,6 +180,7 @@ impl Sync {
             reporter: Arc::clone(&reporter),
             observer: Arc::clone(&observer),
             outbox: &outbox,
+            leases: Arc::clone(&leases),
         };
         tokio::select! {
             biased;
@@ -184,6 +191,7 @@ impl Sync {
             () = sessions.keep() => {}
             () = ways.standby.keep(&ways) => {}
             () = ways.places.follow() => {}
+            () = leases.look_after() => {}
             () = follow_silence(&link, &live, &health, &metrics, &*clock) => {}
         }
         sessions.subscriber.end().await;

@@ -4,6 +4,7 @@ use super::{
     ControlLink, Identity, Observer, Reporter, SyncMetrics,
     connect::{SessionError, Uplink},
     events::Outbox,
+    leases::Leases,
     metrics::Moved,
     moving::Ways,
     pace::Backoff,
@@ -29,6 +30,7 @@ pub(super) struct Sessions<'a> {
     pub(super) reporter: Arc<Reporter>,
     pub(super) observer: Arc<Observer>,
     pub(super) outbox: &'a Outbox,
+    pub(super) leases: Arc<Leases>,
 }
 
 /// How a session was lost.
@@ -114,7 +116,8 @@ impl Sessions<'_> {
             let followed = tokio::select! {
                 biased;
                 followed = self.subscriber.follow(&mut opened, &self.ways) => followed,
-                error = self.outbox.run(channel) => Followed::Lost(error),
+                error = self.outbox.run(channel.clone()) => Followed::Lost(error),
+                error = self.leases.keep(channel, &self.identity) => Followed::Lost(error),
                 () = bulk => continue,
             };
             match followed {

@@ -1,0 +1,198 @@
+//! One round of claims: when it is due, what is said in it, and what its answer changes.
+
+use super::{Leases, Open, TICK};
+use crate::{live::Limits, purse::Purse, sync::Identity};
+use cliproxy_domain::{BudgetClaim, NodeClaims, NodeGrants, RateClaim};
+use cliproxy_proto::convert::quota::MAX_ENTRIES;
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+use tokio::time;
+
+/// How often the node claims its shares of rates, more or less.
+const RATES: Duration = Duration::from_secs(3);
+/// More or less by this part.
+const JITTER: f64 = 0.2;
+/// Requests that begin to wait within this time are claimed for together.
+pub(super) const COALESCE: Duration = Duration::from_millis(2);
+
+/// What is said in one claim.
+pub(super) struct Claims {
+    budgets: Vec<BudgetClaim>,
+    rates: Vec<RateClaim>,
+    /// They are of earlier processes: what is granted in answer is nothing of this one's.
+    of_others: bool,
+}
+
+impl Claims {
+    pub(super) fn of_node(&self, identity: &Identity, req: u64) -> NodeClaims {
+        NodeClaims {
+            node: identity.node.clone(),
+            incarnation: identity.incarnation,
+            req,
+            budgets: self.budgets.clone(),
+            rates: self.rates.clone(),
+        }
+    }
+}
+
+/// When the next claim is due.
+pub(super) struct Due {
+    next: Option<time::Instant>,
+    rates: Option<time::Instant>,
+    /// What is left to say of this round, after a first message that was full.
+    rest: Vec<BudgetClaim>,
+}
+
+impl Due {
+    pub(super) fn at_once() -> Self {
+        Self { next: None, rates: None, rest: Vec::new() }
+    }
+
+    /// Waits until it is: at the next tick, or when somebody waits.
+    pub(super) async fn wait(&mut self, leases: &Leases) {
+        let Some(next) = self.next.filter(|_| self.rest.is_empty()) else { return };
+        let until = self.rates.map_or(next, |rates| rates.min(next));
+        tokio::select! {
+            biased;
+            () = leases.parts.live.lease_news().wanted() => time::sleep(COALESCE).await,
+            () = time::sleep_until(until) => {}
+        }
+    }
+
+    /// Makes the next claim due at once where something came up meanwhile.
+    pub(super) fn look_again(&mut self, leases: &Leases) {
+        let limits = leases.parts.live.limits();
+        let waits = limits.budgets().any(|purse| purse.is_due()) || limits.rates().any(|rate| rate.is_due());
+        if waits {
+            self.next = None;
+        }
+    }
+
+    fn said(&mut self, leases: &Leases, with_rates: bool) {
+        let now = time::Instant::from_std(leases.parts.clock.now());
+        self.next = Some(now + TICK);
+        if with_rates {
+            let part = 1.0 - JITTER + 2.0 * JITTER * leases.parts.entropy.fraction();
+            self.rates = Some(now + RATES.mul_f64(part));
+        }
+    }
+}
+
+impl Leases {
+    /// Gives what is to be said now; none when nothing changed.
+    pub(super) fn next(&self, due: &mut Due, req: u64, now: Instant) -> Option<Claims> {
+        if let Some(left) = self.parts.left.as_ref().filter(|left| !left.is_empty() && due.next.is_none()) {
+            let mut budgets = left.claims();
+            budgets.truncate(MAX_ENTRIES);
+            due.said(self, false);
+            // Its own word follows at once.
+            due.next = Some(time::Instant::from_std(self.parts.clock.now()));
+            return Some(Claims { budgets, rates: Vec::new(), of_others: true });
+        }
+        let limits = self.parts.live.limits();
+        let timer = time::Instant::from_std(self.parts.clock.now());
+        let mut budgets = std::mem::take(&mut due.rest);
+        if budgets.is_empty() {
+            budgets = self.of_budgets(&limits, now);
+        }
+        let waits = limits.rates().any(|rate| rate.is_due());
+        let with_rates = waits || due.rates.is_none_or(|rates| rates <= timer);
+        let with_rates = with_rates && limits.rates().next().is_some() && !self.closing.load(Relaxed);
+        let changed = *self.said.lock() != budgets;
+        due.said(self, with_rates);
+        if !changed && !with_rates {
+            return None;
+        }
+        if budgets.len() > MAX_ENTRIES {
+            due.rest = budgets.split_off(MAX_ENTRIES);
+        }
+        let rates = limits.rates().filter(|_| with_rates).take(MAX_ENTRIES).map(|rate| rate.claim(req, now));
+        Some(Claims { budgets, rates: rates.collect(), of_others: false })
+    }
+
+    fn of_budgets(&self, limits: &Limits, now: Instant) -> Vec<BudgetClaim> {
+        let closing = self.closing.load(Relaxed);
+        let mut claims = Vec::new();
+        for purse in limits.budgets() {
+            if closing {
+                last_words(purse, now, &mut claims);
+            } else {
+                claims.extend(purse.claims(now));
+            }
+        }
+        let closed = self.closed.lock();
+        for purse in limits.leaving().filter(|purse| !closed.contains(purse.id())) {
+            last_words(purse, now, &mut claims);
+        }
+        claims
+    }
+
+    /// Takes the answer to a claim of this node.
+    pub(super) fn answered(&self, open: &Open, grants: &NodeGrants) {
+        if open.claims.of_others {
+            if let Some(left) = &self.parts.left {
+                open.claims.budgets.iter().for_each(|claim| left.heard(claim));
+            }
+            return;
+        }
+        let limits = self.parts.live.limits();
+        for claim in &open.claims.budgets {
+            let Some(purse) = limits.budget(&claim.id) else { continue };
+            purse.heard(claim);
+            let current =
+                purse.state(self.parts.clock.passed()).is_none_or(|state| claim.period == Some(state.period));
+            if claim.closing && current {
+                self.closed.lock().insert(claim.id.clone());
+            }
+        }
+        self.said.lock().clone_from(&open.claims.budgets);
+        for grant in &grants.budgets {
+            if let Some(purse) = limits.budget(&grant.id) {
+                purse.apply(grant, open.sent_at);
+            }
+        }
+        for grant in &grants.rates {
+            if let Some(rate) = limits.rate(&grant.id) {
+                rate.apply(grant, open.req);
+                if grant.recall {
+                    rate.recall(self.parts.clock.passed());
+                }
+            }
+        }
+    }
+
+    /// Takes what the control plane says unasked, or to a claim that was given up.
+    pub(super) fn told(&self, grants: &NodeGrants, last_sent: Instant) {
+        let limits = self.parts.live.limits();
+        for grant in &grants.budgets {
+            if let Some(purse) = limits.budget(&grant.id) {
+                purse.apply(grant, last_sent);
+            }
+        }
+        for grant in grants.rates.iter().filter(|grant| grant.recall) {
+            if let Some(rate) = limits.rate(&grant.id) {
+                rate.recall(self.parts.clock.passed());
+            }
+        }
+    }
+
+    /// Tells rates whether anybody can be asked, and shows in metrics what is held.
+    pub(super) fn look_around(&self) {
+        let limits = self.parts.live.limits();
+        let away = self.parts.watch.is_away(self.parts.live.is_cut_off(), self.parts.clock.now());
+        limits.rates().for_each(|rate| rate.set_cut_off(away));
+        self.parts.metrics.show(&limits, self.parts.clock.passed());
+    }
+}
+
+/// Gives what is left of a budget back, and says so. The last word is said once nothing of it is reserved.
+fn last_words(purse: &Arc<Purse>, now: Instant, claims: &mut Vec<BudgetClaim>) {
+    purse.give_back();
+    let Some(state) = purse.state(now) else { return };
+    for claim in purse.claims(now) {
+        let is_last = claim.period == Some(state.period) && state.open == 0;
+        claims.push(BudgetClaim { want: 0, least: 0, closing: claim.closing || is_last, ..claim });
+    }
+}
