@@ -3,6 +3,7 @@
 //! The commit point is the first semantic event of a stream, or a whole answer that is what it says it is. Until
 //! then any failure may go to the next choice; afterwards the answer is the client's.
 
+mod charge;
 mod course;
 mod half_open;
 mod in_flight;
@@ -19,13 +20,19 @@ mod translated;
 mod translation;
 mod try_once;
 
+pub use charge::ToldBudgets;
 pub use half_open::ProbeResult;
 pub use in_flight::{AttemptOutcome, Attempted, InFlight, Took, Witness};
 pub use legs::Legs;
 pub use race::HedgeResult;
 pub use source::{Source, StreamSource, WholeSource};
 
-use crate::{decode::Call, live::Live, refusal::Refusal, route::Route};
+use crate::{
+    decode::Call,
+    live::{LeaseWatch, LimitMetrics, Live},
+    refusal::Refusal,
+    route::Route,
+};
 use bytes::Bytes;
 use cliproxy_dialects::form::Refused;
 use cliproxy_domain::{AttemptError, Cooldown, LedgerKey, NodeId, Target, WallTime};
@@ -46,6 +53,12 @@ pub struct Attempter {
     pub entropy: Entropy,
     /// The node's name: permits are granted to it.
     pub node: NodeId,
+    /// Whether anybody grants parts of limits.
+    pub leases: Arc<LeaseWatch>,
+    /// What metrics show of limits.
+    pub limits: Arc<LimitMetrics>,
+    /// Which budgets the log has told of.
+    pub told: ToldBudgets,
 }
 
 /// An answer that has begun.
@@ -100,11 +113,13 @@ pub struct UpstreamAnswer {
 pub(crate) struct Failed {
     pub(crate) error: AttemptError,
     pub(crate) answer: Option<UpstreamAnswer>,
+    /// The provider never heard of it.
+    pub(crate) unreached: bool,
 }
 
 impl From<AttemptError> for Failed {
     fn from(error: AttemptError) -> Self {
-        Self { error, answer: None }
+        Self { error, answer: None, unreached: false }
     }
 }
 
@@ -124,6 +139,11 @@ impl Attempter {
         legs: Legs,
     ) -> Result<Reply, Exhausted> {
         Course { attempter: self, call, route, legs }.run().await
+    }
+
+    /// Tells whether nobody grants parts of limits now.
+    fn is_lease_away(&self) -> bool {
+        self.leases.is_away(self.live.is_cut_off(), self.clock.now())
     }
 
     /// Asks for the permit to find out about a rest that is past its end, at most once a second.

@@ -2,6 +2,7 @@
 
 use super::{
     Attempted, Attempter, Exhausted, Failed, InFlight, Legs, Reply,
+    charge::Charge,
     half_open::HalfOpen,
     legs::Then,
     prepared::Prepared,
@@ -45,7 +46,7 @@ impl Course {
         self.route.decided.known.budgets().earn();
         self.look_around();
         let mut progress = Progress::default();
-        let mut found = match progress.search.next(&self.attempter, &self.call, &self.route) {
+        let mut found = match progress.search.next(&self.attempter, &self.call, &self.route, true).await {
             Some(found) => found,
             None => match self.await_verdict(&mut progress).await {
                 Some(found) => found,
@@ -57,7 +58,7 @@ impl Course {
                 Ok(reply) => return Ok(Reply { attempts: progress.attempts, ..reply }),
                 Err(fell) => fell,
             };
-            let next = progress.search.next(&self.attempter, &self.call, &self.route);
+            let next = progress.search.next(&self.attempter, &self.call, &self.route, true).await;
             let verdict = self.verdict(&fell, &progress, next.is_some());
             self.attempter.witness.retried(word(verdict));
             self.legs.then(fell.number, then(verdict));
@@ -65,10 +66,12 @@ impl Course {
             let said = Told::of(failed, &tried.prepared).or_earlier(progress.told.take());
             found = match (verdict, next) {
                 (Verdict::NextChoice, Some(next)) => next,
-                (Verdict::SameAfter(pause), _) => {
+                (Verdict::SameAfter(pause), next) => {
+                    // What was reserved for it is for others meanwhile.
+                    drop(next);
                     tokio::time::sleep(pause).await;
                     // It may rest for longer by now, or another request is finding out about it.
-                    match progress.search.again(&self.attempter, &self.route, tried) {
+                    match progress.search.again(&self.attempter, &self.call, &self.route, tried).await {
                         Some(again) => again,
                         None => {
                             self.legs.then(number, Then::RestsLonger);
@@ -84,12 +87,12 @@ impl Course {
 
     /// Makes one attempt, up to its commit point.
     pub(super) async fn one(&self, found: Found, number: u32) -> Result<Reply, Fell> {
-        let Found { prepared, half_open } = found;
+        let Found { prepared, half_open, charge } = found;
         let (now, attempter, decided) = (self.attempter.clock.now(), &self.attempter, &self.route.decided);
         let open = decided.known.open_call(prepared.slot, prepared.pick.credential);
         let attempted = self.attempted(&prepared, half_open.as_ref(), number, now);
         let (witness, clock) = (Arc::clone(&attempter.witness), Arc::clone(&attempter.clock));
-        let mut in_flight = InFlight::begin(attempted, open, self.legs.clone(), witness, clock);
+        let mut in_flight = InFlight::begin(attempted, open, self.legs.clone(), witness, clock, charge);
         let limit = self.limit(&prepared);
         let attempt = try_once::try_once(&self.call, &prepared, &in_flight, &attempter.clock);
         let tried = match tokio::time::timeout(limit.left, attempt).await {
@@ -114,11 +117,15 @@ impl Course {
                 })
             }
             Err(failed) => {
-                let goes_on = in_flight.failed_early(&failed.error);
+                let goes_on = in_flight.failed_early(&failed.error, failed.unreached);
                 if let Some(half_open) = half_open {
                     half_open.failed(goes_on);
                 }
-                Err(Fell { found: Found { prepared, half_open: None }, number, failed })
+                Err(Fell {
+                    found: Found { prepared, half_open: None, charge: Charge::default() },
+                    number,
+                    failed,
+                })
             }
         }
     }
@@ -174,7 +181,7 @@ impl Course {
             self.route = route(&attempter.live, &self.call, &attempter.node, now).ok()?;
             progress.search = Search::default();
             self.look_around();
-            let found = progress.search.next(&attempter, &self.call, &self.route);
+            let found = progress.search.next(&attempter, &self.call, &self.route, true).await;
             if found.is_none() && Arc::ptr_eq(&first.known, &self.route.decided.known) && last {
                 // The request's record tells of the decision that it began with.
                 first.nothing_tried(progress.search.left_out().to_vec());
@@ -358,7 +365,7 @@ impl Told {
 
     /// `soonest` is when the first of what rests is back.
     fn exhausted(self, attempts: u32, soonest: Option<Duration>) -> Exhausted {
-        let Failed { error, answer } = self.failed;
+        let Failed { error, answer, .. } = self.failed;
         Exhausted { error, answer, target: self.target, attempts, refused: None, unavailable: None, soonest }
     }
 }

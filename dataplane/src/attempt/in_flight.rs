@@ -2,6 +2,7 @@
 
 use super::{
     ProbeResult,
+    charge::{Charge, Metered, Reached, Settled},
     legs::{GONE, Leg, Legs, OUTRUN, SUCCESS},
 };
 use crate::{
@@ -122,6 +123,9 @@ pub struct InFlight {
     to_first_event: Option<Duration>,
     /// The tokens of what came before the commit point.
     so_far: Mutex<TokenUsage>,
+    charge: Charge,
+    /// What it came to, where limits apply.
+    settled: Option<Settled>,
 }
 
 impl InFlight {
@@ -132,9 +136,35 @@ impl InFlight {
         legs: Legs,
         witness: Arc<dyn Witness>,
         clock: Arc<dyn Clock>,
+        charge: Charge,
     ) -> Self {
         let open = Some((witness.began(&attempted), call));
-        Self { attempted, witness, clock, legs, open, to_first_event: None, so_far: Mutex::default() }
+        charge.sent();
+        let (to_first_event, so_far) = (None, Mutex::default());
+        Self { attempted, witness, clock, legs, open, to_first_event, so_far, charge, settled: None }
+    }
+
+    /// Tells whether what its answer takes is counted while it comes.
+    pub(super) fn is_metered(&self) -> bool {
+        self.charge.is_metered()
+    }
+
+    /// Tells whether its answer may have to be ended from our side.
+    pub(super) fn may_end_early(&self) -> bool {
+        self.charge.may_end_early()
+    }
+
+    /// Counts what its answer has taken so far; tells whether it may go on.
+    pub(super) fn meter(&mut self, usage: &TokenUsage) -> Metered {
+        self.charge.meter(usage, self.clock.passed())
+    }
+
+    /// Its answer was ended from our side.
+    pub(super) fn ended_early(&self) {
+        self.charge.ended_early();
+        tracing::info!(request_id = %self.attempted.request, provider = %self.attempted.choice.target.provider,
+            model = %self.attempted.choice.target.model,
+            "an answer was ended as one that has reached its maximum of tokens: no more of a quota was to be had");
     }
 
     pub(super) fn first_event(&mut self) {
@@ -161,9 +191,13 @@ impl InFlight {
         self.end(AttemptOutcome::Failed(error), usage);
     }
 
-    /// Ends an attempt that failed before its commit point. Tells whether a rest that it found out about goes on.
-    pub(super) fn failed_early(mut self, error: &AttemptError) -> bool {
+    /// Ends an attempt that failed before its commit point, `unreached` if the provider never heard of it. Tells whether a
+    /// rest that it found out about goes on.
+    pub(super) fn failed_early(mut self, error: &AttemptError, unreached: bool) -> bool {
         let usage = *self.so_far.lock();
+        if unreached {
+            self.settle(&usage, Reached::Nobody);
+        }
         self.end(AttemptOutcome::Failed(error), usage)
     }
 
@@ -184,8 +218,22 @@ impl InFlight {
             return false;
         }
         let took = Took { all: self.took(), to_first_event: self.to_first_event };
+        self.settle(
+            &usage,
+            match outcome {
+                AttemptOutcome::Answered => Reached::Answered,
+                AttemptOutcome::Failed(error) => Reached::of(error, &usage),
+                AttemptOutcome::Cancelled | AttemptOutcome::Outrun => Reached::GivenUp,
+            },
+        );
         self.remember(outcome, took.all, &usage);
         self.witness.ended(&self.attempted, outcome, usage, took)
+    }
+
+    fn settle(&mut self, usage: &TokenUsage, reached: Reached) {
+        let provider = &self.attempted.choice.target.provider;
+        let settled = self.charge.settle(provider, usage, reached, self.clock.passed());
+        self.settled = settled.or(self.settled);
     }
 
     fn remember(&self, outcome: AttemptOutcome<'_>, took: Duration, usage: &TokenUsage) {
@@ -198,7 +246,7 @@ impl InFlight {
                 AttemptOutcome::Cancelled => Leg::plain(*number, choice, *started, took, GONE),
                 AttemptOutcome::Outrun => Leg::plain(*number, choice, *started, took, OUTRUN),
             };
-            Leg { cost: cost(), ..leg }
+            Leg { cost: cost(), settled: self.settled, ..leg }
         };
         self.legs.ended(leg, matches!(outcome, AttemptOutcome::Answered));
     }

@@ -1,5 +1,6 @@
 //! What is remembered of a request's attempts until it has ended.
 
+use super::charge::Settled;
 use cliproxy_domain::{AttemptError, AttemptRecord, PriceVersion};
 use cliproxy_engine::{Choice, Why};
 use parking_lot::Mutex;
@@ -35,6 +36,7 @@ pub(super) struct Leg {
     pub(super) hint: Option<Duration>,
     /// In billionths of a US dollar, by which price; none where none is known.
     pub(super) cost: Option<(u64, PriceVersion)>,
+    pub(super) settled: Option<Settled>,
 }
 
 /// What was decided after an attempt.
@@ -102,6 +104,8 @@ impl Legs {
             hint_ms: leg.hint.map(millis),
             cost_usd: leg.cost.as_ref().map(|(nanos, _)| *nanos as f64 / 1e9),
             price: leg.cost.as_ref().map(|(_, version)| version.clone()),
+            reserved_tokens: leg.settled.map(|settled| settled.reserved),
+            spent_tokens: leg.settled.map(|settled| settled.spent),
             then: tell(leg.outcome, memory.then.iter().rfind(|(number, _)| *number == leg.number)),
         };
         memory.legs.iter().map(record).collect()
@@ -126,6 +130,7 @@ impl Leg {
             http_status: None,
             hint: None,
             cost: None,
+            settled: None,
         }
     }
 

@@ -112,6 +112,11 @@ impl Prepared {
         }
     }
 
+    /// Gives the body that is sent with its dialect, where it is not the client's own.
+    pub(super) fn written(&self) -> Option<(Dialect, &Bytes)> {
+        self.written.as_ref().map(|written| (written.dialect, &written.body))
+    }
+
     /// Tells whether the body is our own work: then a provider that finds fault with it may be wrong for it, and
     /// another right.
     pub(super) fn is_written(&self) -> bool {

@@ -60,16 +60,18 @@ impl Course {
         if let Ok(ended) = tokio::time::timeout(hedge.after, &mut first).await {
             return ended;
         }
-        let Some(second) = self.second(progress) else { return first.await };
+        let Some(second) = self.second(progress).await else { return first.await };
         progress.attempts += 1;
         let second: Attempt<'_> = Box::pin(self.one(second, progress.attempts));
         self.beside(first, second).await
     }
 
     /// Finds what the second call goes to.
-    fn second(&self, progress: &mut Progress) -> Option<Found> {
+    async fn second(&self, progress: &mut Progress) -> Option<Found> {
         let attempter = &self.attempter;
-        let Some(found) = progress.search.next(attempter, &self.call, &self.route) else {
+        // The first goes on meanwhile, and is not to wait.
+        let found = progress.search.next(attempter, &self.call, &self.route, false).await;
+        let Some(found) = found else {
             attempter.witness.hedged(HedgeResult::NoChoice);
             return None;
         };

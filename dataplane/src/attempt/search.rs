@@ -2,6 +2,7 @@
 
 use super::{
     Attempter,
+    charge::{Charge, Shortage, Till},
     half_open::HalfOpen,
     prepared::{Pen, Prepared},
 };
@@ -23,6 +24,9 @@ pub(super) struct Search {
     left_out: Vec<Excluded>,
     /// Why the first of the targets that could not take the request could not.
     refused: Option<Refused>,
+    /// The limits that stood in the way.
+    short: Vec<Shortage>,
+    till: Till,
 }
 
 /// A choice that can be tried now.
@@ -30,19 +34,30 @@ pub(super) struct Found {
     pub(super) prepared: Prepared,
     /// There when this attempt finds out whether a rest goes on.
     pub(super) half_open: Option<HalfOpen>,
+    /// What is reserved for it.
+    pub(super) charge: Charge,
 }
 
 /// Why a choice cannot be tried now.
 struct Out {
     reason: Exclusion,
-    cause: CooldownCause,
-    until: WallTime,
+    cause: Option<CooldownCause>,
+    until: Option<WallTime>,
 }
 
 impl Search {
     /// Finds the next choice. A credential may have been sent away since the decision, by an attempt of this very
-    /// request.
-    pub(super) fn next(&mut self, attempter: &Attempter, call: &Call, route: &Route) -> Option<Found> {
+    /// request. Where a limit has too little for it in hand it waits a little, unless something goes on meanwhile.
+    pub(super) async fn next(
+        &mut self,
+        attempter: &Attempter,
+        call: &Call,
+        route: &Route,
+        may_wait: bool,
+    ) -> Option<Found> {
+        if self.is_barred() {
+            return None;
+        }
         while let Some(pick) = route.decided.order.picks.get(self.at).copied() {
             self.at += 1;
             let half_open = match admitted(attempter, route, pick) {
@@ -53,7 +68,15 @@ impl Search {
                 }
             };
             match prepared(attempter, call, route, pick) {
-                Some(Ok(prepared)) => return Some(Found { prepared, half_open }),
+                Some(Ok(prepared)) => {
+                    match self.till.charge(attempter, call, &prepared, may_wait).await {
+                        Ok(charge) => return Some(Found { prepared, half_open, charge }),
+                        Err(shortage) => self.lacks(pick, shortage),
+                    }
+                    if self.is_barred() {
+                        return None;
+                    }
+                }
                 Some(Err(refused)) => {
                     self.refused.get_or_insert(refused);
                     self.left_out.push(Excluded {
@@ -71,12 +94,25 @@ impl Search {
     }
 
     /// Finds the same choice again; none when it rests by now, or another request is finding out about it.
-    pub(super) fn again(&mut self, attempter: &Attempter, route: &Route, found: Found) -> Option<Found> {
+    pub(super) async fn again(
+        &mut self,
+        attempter: &Attempter,
+        call: &Call,
+        route: &Route,
+        found: Found,
+    ) -> Option<Found> {
         let Found { prepared, .. } = found;
-        match admitted(attempter, route, prepared.pick) {
-            Ok(half_open) => Some(Found { prepared, half_open }),
+        let half_open = match admitted(attempter, route, prepared.pick) {
+            Ok(half_open) => half_open,
             Err(out) => {
                 self.leave_out(prepared.pick, out);
+                return None;
+            }
+        };
+        match self.till.charge(attempter, call, &prepared, true).await {
+            Ok(charge) => Some(Found { prepared, half_open, charge }),
+            Err(shortage) => {
+                self.lacks(prepared.pick, shortage);
                 None
             }
         }
@@ -97,6 +133,9 @@ impl Search {
     /// are out for now.
     pub(super) fn nothing(self, call: &Call, route: &Route, now: WallTime) -> Nothing {
         let excluded = route.decided.nothing_tried(self.left_out);
+        if let Some(refusal) = of_limits(self.short, excluded) {
+            return Nothing::Unavailable(refusal);
+        }
         let passes = excluded.iter().any(|excluded| !excluded.reason.is_lasting());
         match self.refused {
             Some(refused) if !passes => Nothing::Refused(refused),
@@ -109,10 +148,35 @@ impl Search {
             candidate: pick.candidate,
             credential: Some(pick.credential),
             reason: out.reason,
-            cause: Some(out.cause),
-            until: Some(out.until),
+            cause: out.cause,
+            until: out.until,
         });
     }
+
+    /// Leaves a pick out that a limit has too little for.
+    fn lacks(&mut self, pick: Pick, shortage: Shortage) {
+        let Shortage { reason, until, .. } = shortage;
+        self.leave_out(pick, Out { reason, cause: None, until });
+        self.short.push(shortage);
+    }
+
+    /// Tells whether a limit of the caller's own stands in the way of every target.
+    fn is_barred(&self) -> bool {
+        self.short.last().is_some_and(|shortage| shortage.is_callers)
+    }
+}
+
+/// Gives what the client is told where limits alone keep it from every target: of its own one, else of the one that has
+/// room first.
+fn of_limits(mut short: Vec<Shortage>, excluded: &[Excluded]) -> Option<Refusal> {
+    if let Some(own) = short.pop_if(|shortage| shortage.is_callers) {
+        return Some(own.refusal);
+    }
+    let others = excluded.iter().filter(|excluded| !excluded.reason.is_lasting()).count();
+    if short.len() < others {
+        return None;
+    }
+    short.into_iter().min_by_key(|shortage| shortage.until).map(|shortage| shortage.refusal)
 }
 
 /// Why nothing could be tried.
@@ -160,7 +224,7 @@ fn admitted(attempter: &Attempter, route: &Route, pick: Pick) -> Result<Option<H
         Some((rest, Stage::Resting)) => {
             let spent = rest.cause == CooldownCause::QuotaExhausted;
             let reason = if spent { Exclusion::QuotaExhausted } else { Exclusion::Cooldown };
-            Err(Out { reason, cause: rest.cause, until: rest.until })
+            Err(Out { reason, cause: Some(rest.cause), until: Some(rest.until) })
         }
         Some((rest, Stage::HalfOpen(_))) => {
             let subject = LedgerKey {
@@ -173,7 +237,7 @@ fn admitted(attempter: &Attempter, route: &Route, pick: Pick) -> Result<Option<H
             }
             attempter.want_permit(rest, subject, now);
             let (reason, until) = (Exclusion::CircuitHalfOpenBusy, now.plus(VERDICT));
-            Err(Out { reason, cause: rest.cause, until })
+            Err(Out { reason, cause: Some(rest.cause), until: Some(until) })
         }
         _ => Ok(None),
     }

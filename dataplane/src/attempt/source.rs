@@ -1,8 +1,8 @@
 //! The bytes of an answer that has begun, and what is learnt of them while they pass.
 
 use super::{
-    InFlight, course::TimeLimit, opened::Relay, partial::Partial, tail::Tail, translation::Translation,
-    try_once,
+    InFlight, charge::Metered, course::TimeLimit, opened::Relay, partial::Partial, tail::Tail,
+    translation::Translation, try_once,
 };
 use crate::upstream::Place;
 use bytes::Bytes;
@@ -95,6 +95,8 @@ pub struct StreamSource {
     quiet: Pin<Box<Sleep>>,
     last_piece: Instant,
     error: Option<AttemptError>,
+    /// It was ended from our side, as one that has reached its maximum of tokens.
+    ended_early: bool,
     /// The provider told the client of the error itself.
     told: bool,
     request_bytes: usize,
@@ -125,6 +127,7 @@ impl StreamSource {
             quiet: Box::pin(tokio::time::sleep(relay.idle)),
             last_piece: in_flight.now(),
             error: None,
+            ended_early: false,
             told: false,
             request_bytes,
             in_flight: Some(in_flight),
@@ -149,6 +152,7 @@ impl StreamSource {
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Ok(chunk) = frame.into_data() {
                         self.observe(chunk);
+                        self.meter();
                     }
                 }
                 Poll::Ready(Some(Err(_))) => self.stop(try_once::broken()),
@@ -238,11 +242,40 @@ impl StreamSource {
         self.partial.pass(chunk, whole, &mut self.held);
     }
 
+    /// Counts what the answer has taken so far, and ends it where nothing more is to be had for it.
+    fn meter(&mut self) {
+        if self.error.is_some() || !self.in_flight.as_ref().is_some_and(InFlight::is_metered) {
+            return;
+        }
+        let usage = self.usage();
+        if self.in_flight.as_mut().is_some_and(|in_flight| in_flight.meter(&usage) == Metered::Spent) {
+            self.end_early(&usage);
+        }
+    }
+
+    /// Ends the answer as one that has reached its maximum of tokens. Half an event cannot be followed by anything, nor
+    /// can a large answer in one piece: they go on, and what they take is counted.
+    fn end_early(&mut self, usage: &TokenUsage) {
+        let end = match &mut self.tap {
+            Tap::Events(observer) if !self.partial.is_flowing() => observer.end_early(usage),
+            Tap::Translated(translation) => translation.end_early(usage),
+            Tap::Events(_) | Tap::Tail(_) => None,
+        };
+        let Some(end) = end else { return };
+        self.partial.discard();
+        self.held.push(end);
+        self.rest = None;
+        self.ended_early = true;
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.ended_early();
+        }
+    }
+
     /// Takes note that the provider has closed its answer. An event that lacks its blank line passes where the answer
     /// is whole with it, as upstreams leave the last one out. Else it is cut, and nothing may follow half an event.
     fn end(&mut self) {
         self.rest = None;
-        if self.error.is_none() {
+        if self.error.is_none() && !self.ended_early {
             self.error = self.check();
         }
         if self.error.is_none() || self.told {
@@ -282,7 +315,7 @@ impl StreamSource {
     /// Goes on with the provider's next part, if it paused. Tells whether there is one, or news of it.
     fn poll_next_part(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let Tap::Translated(translation) = &mut self.tap else { return Poll::Ready(false) };
-        if self.error.is_some() {
+        if self.error.is_some() || self.ended_early {
             return Poll::Ready(false);
         }
         match translation.poll_next_part(cx) {
@@ -319,7 +352,7 @@ impl StreamSource {
     /// Ends the attempt, once, and tells how it went.
     fn finish(&mut self) -> Option<Result<Bytes, AttemptError>> {
         let in_flight = self.in_flight.take()?;
-        if self.error.is_none() {
+        if self.error.is_none() && !self.ended_early {
             self.error = self.check();
         }
         let usage = self.usage();

@@ -2,6 +2,7 @@
 
 use super::resume::{NextPart, Resumer};
 use crate::upstream::Place;
+use bytes::Bytes;
 use cliproxy_dialects::{Framing, StreamState, translate::StreamTranslator};
 use cliproxy_domain::{AttemptError, TokenUsage};
 use hyper::body::Incoming;
@@ -39,6 +40,12 @@ impl Translation {
         let mut out = Vec::new();
         let error = self.translator.finish(&mut out).err();
         Fed { out, error, cut: false }
+    }
+
+    /// Ends the answer as one that has reached its maximum of tokens; none where nothing can follow.
+    pub(super) fn end_early(&mut self, usage: &TokenUsage) -> Option<Bytes> {
+        let mut out = Vec::new();
+        self.translator.end_early(usage, &mut out).then(|| out.into())
     }
 
     /// Gives the next part's bytes when the provider has paused; none when the answer is over.

@@ -69,7 +69,10 @@ pub(super) async fn ask(
     let sent = tokio::time::timeout(timeouts.first_byte, upstream.pool.send(request)).await;
     let (response, place) = match sent {
         Err(_) => return Err(first_byte_timeout(timeouts.first_byte).into()),
-        Ok(Err(error)) => return Err(SendError::describe(&error).into()),
+        Ok(Err(error)) => {
+            let unreached = error.is_before_sending();
+            return Err(Failed { unreached, ..SendError::describe(&error).into() });
+        }
         Ok(Ok(answer)) => answer,
     };
     if !response.status().is_success() {
@@ -105,6 +108,9 @@ async fn stream(
     place: Place,
 ) -> Result<Opened, Failed> {
     let mut observer = Observer::new(call.dialect, call.operation, framing);
+    if in_flight.may_end_early() {
+        observer.follow();
+    }
     let (mut held, mut partial) = (HeldChunks::default(), Partial::default());
     let (rest, failing) = loop {
         let Some(mut chunk) = next_chunk(&mut body, idle).await? else {
@@ -218,7 +224,7 @@ async fn refused(
     // A page of a load balancer is not what the client's SDK reads; an envelope of its dialect is.
     let answer = (complete && as_said && prepared.dialect(call) == call.dialect && has_error_envelope(&body))
         .then_some(UpstreamAnswer { status: head.status, headers: head.headers, body });
-    Failed { error, answer }
+    Failed { error, answer, unreached: false }
 }
 
 fn has_error_envelope(body: &[u8]) -> bool {

@@ -99,6 +99,11 @@ impl SendError {
         AttemptError::new(failure, self.between("the provider"))
     }
 
+    /// Tells whether no connection came about, so that nothing of the request was sent.
+    pub fn is_before_sending(&self) -> bool {
+        self.0.is_connect() || self.timed_out().is_some()
+    }
+
     /// Says what happened on the way to `whom`.
     pub fn between(&self, whom: &str) -> String {
         match self.timed_out() {

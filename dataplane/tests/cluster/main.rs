@@ -13,5 +13,6 @@ mod probing;
 mod provider;
 mod quotas;
 mod replicas;
+mod spending;
 mod starts;
 mod telling;

@@ -19,6 +19,7 @@ mod never_counted;
 mod node;
 mod peers;
 mod profiles;
+mod quotas;
 mod records;
 mod replies;
 mod requests;

@@ -5,8 +5,8 @@ use cliproxy_dataplane::{
     DataPlane, FailoverSettings, Seams, Settings, authenticate::Admission, decode::BodyLimits, live::Live,
 };
 use cliproxy_domain::{
-    Alias, AliasTarget, ConfigId, Cooldown, CooldownDurations, Credential, HealthCheck, Hint, ModelName,
-    Provider, ProviderKind, Secret, Snapshot, Target, Timeouts, WallTime,
+    Alias, AliasTarget, BudgetId, ConfigId, Cooldown, CooldownDurations, Credential, HealthCheck, Hint,
+    ModelName, Provider, ProviderKind, Secret, Snapshot, Target, Timeouts, WallTime,
 };
 use cliproxy_host::{Clock, Entropy, MemoryDisk, ServeOptions, SystemClock};
 use cliproxy_observe::{access_log::AccessLog, metrics::Metrics};
@@ -192,6 +192,13 @@ impl Node {
         let text = self.metrics.encode();
         let line = text.lines().find_map(|line| line.strip_prefix(series));
         line.map_or(0, |value| value.trim().parse().expect("a number"))
+    }
+
+    /// Gives what is spent of a budget, and what of it is left in hand.
+    pub fn spent(&self, id: &BudgetId) -> (u64, i64) {
+        let limits = self.live.limits();
+        let purse = limits.budget(id).expect("the budget is configured");
+        purse.state(SystemClock.passed()).map_or((0, 0), |state| (state.spent, state.balance))
     }
 
     /// Gives all metrics as they are shown.

@@ -1,0 +1,197 @@
+//! What an attempt may take of limits: reserved before it is sent, counted while it is answered, settled at its end.
+//!
+//! A budget is debited for the most that the attempt can take, and has back what it did not. An attempt that is dropped
+//! settles for what was counted of it: a client that hangs up costs what it heard.
+
+mod amount;
+mod shortage;
+mod till;
+
+pub(super) use shortage::Shortage;
+pub use shortage::ToldBudgets;
+pub(super) use till::Till;
+
+use crate::{
+    live::LimitMetrics,
+    purse::{Reservation, Taken},
+};
+use amount::Amount;
+use cliproxy_domain::{AttemptError, Failure, ProviderName, QuotaUnit, RateKind, SpentPolicy, TokenUsage};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+/// What an attempt has reserved and taken.
+#[derive(Default)]
+pub(super) struct Charge {
+    budgets: Vec<Reserved>,
+    rates: Vec<Taken>,
+    /// The most that it was believed to take, in tokens.
+    estimate: TokenUsage,
+    /// The request is on its way.
+    sent: AtomicBool,
+    metrics: Option<Arc<LimitMetrics>>,
+    /// When it was made; none of one that is empty.
+    since: Option<Instant>,
+}
+
+/// A part of one budget.
+struct Reserved {
+    reservation: Reservation,
+    amount: Amount,
+    policy: SpentPolicy,
+}
+
+/// Whether an answer may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Metered {
+    /// It may.
+    On,
+    /// It has used what there was for it, and has to end.
+    Spent,
+}
+
+/// What became of an attempt, as far as its costs go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// The provider never heard of it: it costs nothing.
+    Nobody,
+    /// The provider refused it, or failed: it costs a call, and the tokens that were told.
+    Refused,
+    /// It was given up before the provider told what it costs: the prompt was read, at least.
+    GivenUp,
+    /// It was answered, in part or whole.
+    Answered,
+}
+
+/// What an attempt came to, in tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub(super) reserved: u64,
+    pub(super) spent: u64,
+}
+
+impl Reached {
+    /// Tells it of an attempt that failed.
+    pub(super) fn of(error: &AttemptError, usage: &TokenUsage) -> Self {
+        match error.failure {
+            _ if usage.total() > 0 => Self::Answered,
+            // It was sent, and what became of it is not known.
+            Failure::Timeout(_)
+            | Failure::ConnectFailed
+            | Failure::StreamBroken
+            | Failure::MalformedReply => Self::GivenUp,
+            _ => Self::Refused,
+        }
+    }
+}
+
+impl Charge {
+    /// Tells whether there is anything to settle.
+    fn is_empty(&self) -> bool {
+        self.budgets.is_empty() && self.rates.is_empty()
+    }
+
+    /// Notes that the request is on its way: from here on it costs a call.
+    pub(super) fn sent(&self) {
+        self.sent.store(true, Relaxed);
+    }
+
+    /// Tells whether anything of it is counted while the answer comes.
+    pub(super) fn is_metered(&self) -> bool {
+        self.budgets.iter().any(|part| part.amount.grows())
+    }
+
+    /// Tells whether the answer may have to be ended from our side.
+    pub(super) fn may_end_early(&self) -> bool {
+        self.budgets.iter().any(|part| part.amount.grows() && part.policy == SpentPolicy::Stop)
+    }
+
+    /// Counts what the answer has taken so far. Where that comes near to what is reserved, more is asked for: before it is
+    /// used up, so that more can come in time.
+    pub(super) fn meter(&mut self, usage: &TokenUsage, now: Instant) -> Metered {
+        let (mut metered, metrics) = (Metered::On, self.metrics.as_deref());
+        for part in self.budgets.iter_mut().filter(|part| part.amount.grows()) {
+            let (taken, reserved) = (part.amount.of(usage), part.reservation.reserved());
+            let chunk = part.amount.chunk(reserved);
+            let near = taken.saturating_add(chunk / 2) > reserved;
+            let more = taken.saturating_add(chunk).saturating_sub(reserved);
+            if near && !part.reservation.top_up(more, now) && taken >= reserved {
+                if part.policy == SpentPolicy::Stop {
+                    metered = Metered::Spent;
+                }
+                overdrawn(metrics, part.amount.unit(), taken - reserved);
+            }
+            part.reservation.meter(taken);
+        }
+        metered
+    }
+
+    /// Counts a stream that was ended from our side.
+    pub(super) fn ended_early(&self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.ended_early();
+        }
+    }
+
+    /// Settles for what the attempt took in the end; afterwards there is nothing left to settle.
+    pub(super) fn settle(
+        &mut self,
+        provider: &ProviderName,
+        usage: &TokenUsage,
+        reached: Reached,
+        now: Instant,
+    ) -> Option<Settled> {
+        if self.is_empty() {
+            return None;
+        }
+        let reached = if self.sent.load(Relaxed) { reached } else { Reached::Nobody };
+        let prompt = TokenUsage {
+            input: self.estimate.input,
+            estimated: self.estimate.input,
+            ..TokenUsage::default()
+        };
+        let usage = match reached {
+            Reached::Nobody => TokenUsage::default(),
+            Reached::GivenUp if usage.total() == 0 => prompt,
+            Reached::GivenUp | Reached::Refused | Reached::Answered => *usage,
+        };
+        for part in std::mem::take(&mut self.budgets) {
+            let calls = u64::from(reached != Reached::Nobody);
+            let taken = if part.amount.is_of_calls() { calls } else { part.amount.of(&usage) };
+            let beyond = taken.saturating_sub(part.reservation.reserved());
+            overdrawn(self.metrics.as_deref(), part.amount.unit(), beyond);
+            part.reservation.settle(taken);
+        }
+        for mut taken in std::mem::take(&mut self.rates) {
+            match (taken.rate().id().kind, reached) {
+                (_, Reached::Nobody) => taken.undo(now),
+                (RateKind::TokensPerMinute, _) => taken.settle(usage.total(), now),
+                (RateKind::RequestsPerMinute | RateKind::ConcurrentRequests, _) => drop(taken),
+            }
+        }
+        if let Some(metrics) = self.metrics.as_ref().filter(|_| reached == Reached::Answered) {
+            metrics.estimated(provider, self.estimate.total(), usage.total());
+        }
+        Some(Settled { reserved: self.estimate.total(), spent: usage.total() })
+    }
+}
+
+fn overdrawn(metrics: Option<&LimitMetrics>, unit: QuotaUnit, amount: u64) {
+    if let Some(metrics) = metrics {
+        metrics.overdrawn(unit, amount);
+    }
+}
+
+/// What was never sent costs nothing.
+impl Drop for Charge {
+    fn drop(&mut self) {
+        if let Some(since) = self.since.filter(|_| !self.sent.load(Relaxed)) {
+            self.rates.drain(..).for_each(|taken| taken.undo(since));
+        }
+    }
+}

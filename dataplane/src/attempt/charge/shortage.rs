@@ -1,0 +1,96 @@
+//! Why an attempt could not have what it needs of a limit, and what the client is told of it.
+
+use crate::{
+    live::{Budget, HeldRate},
+    purse::{Full, Short},
+    refusal::Refusal,
+};
+use cliproxy_domain::{BudgetId, Exclusion, WallTime};
+use parking_lot::Mutex;
+use std::{collections::BTreeMap, time::Duration};
+
+/// The wait that is named where nobody can tell when a rate has room.
+const SOON: Duration = Duration::from_secs(1);
+/// Budgets at most whose first refusal is remembered.
+const MOST_TOLD: usize = 4_096;
+
+/// A limit that stands in the way of an attempt.
+#[derive(Clone, Debug)]
+pub(in crate::attempt) struct Shortage {
+    /// The word for the target that is left out.
+    pub(in crate::attempt) reason: Exclusion,
+    /// When it may be there again, as far as that is known.
+    pub(in crate::attempt) until: Option<WallTime>,
+    /// What the client is told where nothing else can be tried.
+    pub(in crate::attempt) refusal: Refusal,
+    /// It is the caller's own: no other target is of use.
+    pub(in crate::attempt) is_callers: bool,
+}
+
+impl Shortage {
+    /// Of a budget.
+    pub(super) fn of_budget(budget: &Budget, short: Short, is_away: bool, now: WallTime) -> Self {
+        let id = budget.purse.id();
+        let (until, refusal) = match short {
+            Short::UsedUp(left) => {
+                // To the second: the period's end is reckoned by another clock.
+                let at = rounded(now.plus(left));
+                (Some(at), Refusal::spent(id, &budget.quota, Some(at), now))
+            }
+            Short::Unknown | Short::Lacking => {
+                let refusal = Refusal::not_in_hand(id, &budget.quota, is_away);
+                (refusal.retry_after.map(|wait| now.plus(wait)), refusal)
+            }
+        };
+        Self { reason: Exclusion::QuotaExhausted, until, refusal, is_callers: false }
+    }
+
+    /// Of a rate.
+    pub(super) fn of_rate(held: &HeldRate, full: Full, now: WallTime) -> Self {
+        let wait = match full {
+            Full::Share(wait) => wait.unwrap_or(SOON),
+            Full::Never | Full::Unknown => SOON,
+        };
+        let refusal = Refusal::too_fast(held.rate.id(), held.limit, wait);
+        Self { reason: Exclusion::RateLimited, until: Some(now.plus(wait)), refusal, is_callers: false }
+    }
+}
+
+/// Rounds to the nearest second.
+fn rounded(at: WallTime) -> WallTime {
+    WallTime(at.0.saturating_add(500).div_euclid(1_000).saturating_mul(1_000))
+}
+
+/// Remembers which budgets were told to be used up, so that the log has one line for each period.
+#[derive(Default)]
+pub struct ToldBudgets(Mutex<BTreeMap<BudgetId, WallTime>>);
+
+impl ToldBudgets {
+    /// Logs the first refusal of a budget in a period; by when that began the next refusals are known.
+    pub(super) fn refused(&self, budget: &Budget, short: Short, now: WallTime) {
+        let Short::UsedUp(left) = short else { return };
+        let (id, ends) = (budget.purse.id(), now.plus(left));
+        let mut told = self.0.lock();
+        if told.get(id).is_some_and(|until| *until > now) {
+            return;
+        }
+        told.retain(|_, until| *until > now);
+        if told.len() < MOST_TOLD {
+            told.insert(id.clone(), ends);
+        }
+        drop(told);
+        tracing::warn!(quota = %id, limit = budget.quota.limit, until = %rounded(ends),
+            "a quota is used up: requests that need it are refused or go elsewhere");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_period_is_told_to_the_second() {
+        assert_eq!(rounded(WallTime(1_000_004)), WallTime(1_000_000));
+        assert_eq!(rounded(WallTime(999_996)), WallTime(1_000_000));
+    }
+}

@@ -1,0 +1,252 @@
+//! Takes of limits what the attempts of one request need: of all that apply, or of none.
+
+use super::{
+    Charge, Reserved, Shortage,
+    amount::{Amount, estimate},
+};
+use crate::{
+    attempt::{Attempter, prepared::Prepared},
+    decode::Call,
+    live::{Budget, Held, HeldRate, MOST_WAIT, Reserved as Outcome},
+    purse::{Full, Short, Taken, Waits, WaitsForRate},
+};
+use cliproxy_dialects::{Weight, weigh};
+use cliproxy_domain::{LossMode, ModelTraits, Quota, RateKind, SpentPolicy, TokenUsage};
+use std::{sync::Arc, time::Duration};
+
+/// Takes of limits for one request.
+pub(in crate::attempt) struct Till {
+    /// What the request's own body weighs, once that was of interest.
+    weight: Option<Weight>,
+    /// How much longer the request may wait, over all its attempts.
+    patience: Duration,
+}
+
+impl Default for Till {
+    fn default() -> Self {
+        Self { weight: None, patience: MOST_WAIT }
+    }
+}
+
+/// All that one attempt needs.
+struct Need<'n> {
+    budgets: Vec<NeededBudget<'n>>,
+    rates: Vec<NeededRate<'n>>,
+    estimate: TokenUsage,
+    percent: u64,
+    is_away: bool,
+}
+
+struct NeededBudget<'n> {
+    budget: &'n Budget,
+    amount: Amount,
+    most: u64,
+    is_callers: bool,
+}
+
+struct NeededRate<'n> {
+    held: &'n HeldRate,
+    amount: u64,
+}
+
+/// What stands in the way, by its place among what is needed.
+#[derive(Clone, Copy)]
+enum Obstacle {
+    Budget(usize, Short),
+    Rate(usize, Full),
+}
+
+/// A note at a purse or a rate that something waits.
+enum Wish {
+    Budget(#[expect(dead_code, reason = "counts for as long as it is there")] Waits),
+    Rate(#[expect(dead_code, reason = "counts for as long as it is there")] WaitsForRate),
+}
+
+impl Till {
+    /// Takes what an attempt at `prepared` needs; where too little is there and more may come, it waits a little, unless
+    /// something else goes on meanwhile.
+    pub(in crate::attempt) async fn charge(
+        &mut self,
+        attempter: &Attempter,
+        call: &Call,
+        prepared: &Prepared,
+        may_wait: bool,
+    ) -> Result<Charge, Shortage> {
+        let limits = attempter.live.limits();
+        let (provider, credential) = (&prepared.choice.target.provider, &prepared.choice.credential);
+        let callers = call.caller.name().and_then(|client| limits.of_client(client));
+        let own = [limits.of_provider(provider), limits.of_credential(provider, credential)]
+            .map(|held| held.map(|held| &**held));
+        if callers.is_none_or(|held| held.budgets.is_empty()) && own.iter().all(Option::is_none) {
+            return Ok(Charge::default());
+        }
+        let need = self.need(attempter, call, prepared, callers.map(|held| &**held), own);
+        let metrics = &attempter.limits;
+        match need.take(attempter) {
+            Ok(charge) => {
+                metrics.reserved(Outcome::Granted);
+                return Ok(charge);
+            }
+            Err(obstacle) if !may_wait || self.patience.is_zero() || !need.may_come(obstacle, attempter) => {
+                return Err(need.shortage(obstacle, attempter));
+            }
+            Err(_) => {}
+        }
+        let began = attempter.clock.now();
+        let mut wishes = Vec::new();
+        let got = attempter.live.lease_news().retry(self.patience, || {
+            need.take(attempter).inspect_err(|obstacle| need.wish(*obstacle, &mut wishes))
+        });
+        let got = got.await;
+        let waited = attempter.clock.now().saturating_duration_since(began);
+        self.patience = self.patience.saturating_sub(waited);
+        metrics.waited(waited);
+        match got {
+            Ok(charge) => {
+                metrics.reserved(Outcome::Waited);
+                Ok(charge)
+            }
+            Err(obstacle) => Err(need.shortage(obstacle, attempter)),
+        }
+    }
+
+    fn need<'n>(
+        &mut self,
+        attempter: &Attempter,
+        call: &Call,
+        prepared: &Prepared,
+        callers: Option<&'n Held>,
+        own: [Option<&'n Held>; 2],
+    ) -> Need<'n> {
+        let weight = match prepared.written() {
+            // What the provider reads is another body than the client's.
+            Some((dialect, body)) => weigh(dialect, body),
+            None => *self.weight.get_or_insert_with(|| weigh(call.dialect, &call.body)),
+        };
+        let provider = &prepared.upstream.provider;
+        let model = prepared.choice.target.model.as_str();
+        let longest = ModelTraits::of(model, &provider.traits).max_output;
+        let price = provider.price_of(model).map(|entry| entry.price);
+        let of = |policy, output| estimate(call.operation, &weight, policy, output, longest);
+        let needed = |budget: &'n Budget, is_callers| {
+            let amount = Amount::new(&budget.quota, price);
+            let most = amount.most(&of(budget.quota.policy, budget.quota.reserve_output));
+            NeededBudget { budget, amount, most, is_callers }
+        };
+        // The caller's own first: without it nothing else is of use.
+        let of_caller = callers.into_iter().flat_map(|held| &held.budgets).map(|budget| needed(budget, true));
+        let of_target =
+            own.into_iter().flatten().flat_map(|held| &held.budgets).map(|budget| needed(budget, false));
+        let budgets: Vec<_> = of_caller.chain(of_target).collect();
+        let outputs =
+            budgets.iter().map(|needed| (needed.budget.quota.policy, needed.budget.quota.reserve_output));
+        let all = outputs.map(|(policy, output)| of(policy, output));
+        let estimate = all
+            .max_by_key(TokenUsage::total)
+            .unwrap_or_else(|| of(SpentPolicy::default(), Quota::RESERVE_OUTPUT));
+        let rates = own.into_iter().flatten().flat_map(|held| &held.rates).map(|held| NeededRate {
+            held,
+            amount: if held.rate.id().kind == RateKind::TokensPerMinute { estimate.total() } else { 1 },
+        });
+        let rates = rates.collect();
+        let percent = call.caller.priority().share_percent();
+        Need { budgets, rates, estimate, percent, is_away: attempter.is_lease_away() }
+    }
+}
+
+impl Need<'_> {
+    /// Takes all of it, or nothing: what was taken before something was short goes back.
+    fn take(&self, attempter: &Attempter) -> Result<Charge, Obstacle> {
+        let now = attempter.clock.passed();
+        let mut budgets = Vec::with_capacity(self.budgets.len());
+        for (place, needed) in self.budgets.iter().enumerate() {
+            let reservation = match needed.budget.purse.reserve(needed.most, now) {
+                Ok(reservation) => reservation,
+                Err(short) if !self.holds(needed) => {
+                    attempter.limits.reserved(Outcome::Unlimited);
+                    // Counted all the same, where the period is known.
+                    match needed.budget.purse.reserve(0, now) {
+                        Ok(reservation) => reservation,
+                        Err(_) if matches!(short, Short::Unknown | Short::Lacking | Short::UsedUp(_)) => {
+                            continue;
+                        }
+                        Err(short) => return Err(Obstacle::Budget(place, short)),
+                    }
+                }
+                Err(short) => return Err(Obstacle::Budget(place, short)),
+            };
+            let policy = if self.holds(needed) { needed.budget.quota.policy } else { SpentPolicy::Finish };
+            budgets.push(Reserved { reservation, amount: needed.amount, policy });
+        }
+        let mut rates: Vec<Taken> = Vec::with_capacity(self.rates.len());
+        for (place, needed) in self.rates.iter().enumerate() {
+            match needed.held.rate.take(needed.amount, self.percent, now) {
+                Ok(taken) => rates.push(taken),
+                Err(full) => {
+                    rates.into_iter().for_each(|taken| taken.undo(now));
+                    return Err(Obstacle::Rate(place, full));
+                }
+            }
+        }
+        let metrics = Some(Arc::clone(&attempter.limits));
+        let (estimate, since) = (self.estimate, Some(now));
+        Ok(Charge { budgets, rates, estimate, sent: Default::default(), metrics, since })
+    }
+
+    /// Tells whether a budget holds now: some do not while no control plane answers.
+    fn holds(&self, needed: &NeededBudget<'_>) -> bool {
+        !(self.is_away && needed.budget.quota.on_loss == LossMode::Optimistic)
+    }
+
+    /// Tells whether a grant may bring what is lacking.
+    fn may_come(&self, obstacle: Obstacle, attempter: &Attempter) -> bool {
+        if self.is_away {
+            return false;
+        }
+        match obstacle {
+            Obstacle::Budget(_, Short::UsedUp(_)) | Obstacle::Rate(_, Full::Never) => false,
+            Obstacle::Budget(_, Short::Unknown | Short::Lacking) | Obstacle::Rate(_, Full::Unknown) => true,
+            Obstacle::Rate(place, Full::Share(_)) => self.rates.get(place).is_some_and(|needed| {
+                needed.held.rate.state(attempter.clock.passed()).share < needed.held.limit
+            }),
+        }
+    }
+
+    /// Says at the purse or the rate that something waits, once.
+    fn wish(&self, obstacle: Obstacle, wishes: &mut Vec<(bool, usize, Wish)>) {
+        let (is_budget, place) = match obstacle {
+            Obstacle::Budget(place, _) => (true, place),
+            Obstacle::Rate(place, _) => (false, place),
+        };
+        if wishes.iter().any(|(of_budget, at, _)| (*of_budget, *at) == (is_budget, place)) {
+            return;
+        }
+        let wish = if is_budget {
+            self.budgets.get(place).map(|needed| Wish::Budget(needed.budget.purse.wait(needed.most)))
+        } else {
+            self.rates.get(place).map(|needed| Wish::Rate(needed.held.rate.wait(needed.amount)))
+        };
+        wishes.extend(wish.map(|wish| (is_budget, place, wish)));
+    }
+
+    fn shortage(&self, obstacle: Obstacle, attempter: &Attempter) -> Shortage {
+        let now = attempter.clock.wall();
+        match obstacle {
+            Obstacle::Budget(place, short) => {
+                let result = match short {
+                    Short::UsedUp(_) => Outcome::Exhausted,
+                    Short::Unknown | Short::Lacking => Outcome::Unavailable,
+                };
+                attempter.limits.reserved(result);
+                let needed = &self.budgets[place];
+                attempter.told.refused(needed.budget, short, now);
+                let shortage = Shortage::of_budget(needed.budget, short, self.is_away, now);
+                Shortage { is_callers: needed.is_callers, ..shortage }
+            }
+            Obstacle::Rate(place, full) => {
+                attempter.limits.reserved(Outcome::RateLimited);
+                Shortage::of_rate(self.rates[place].held, full, now)
+            }
+        }
+    }
+}

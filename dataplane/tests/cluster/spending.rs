@@ -1,0 +1,198 @@
+//! What a node spends of limits that its control plane grants, and what it does while that one is away.
+
+use crate::{
+    control::{Control, ENDPOINT},
+    network::MemoryNet,
+    node::{Node, configuration, pass, until},
+    provider::Provider,
+};
+use cliproxy_domain::{
+    BudgetId, LimitSubject, LossMode, Quota, QuotaReset, QuotaUnit, RateGrant, RateId, RateKind, RateLimits,
+    Snapshot,
+};
+use cliproxy_host::MemoryDisk;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// What the provider says that every answer took.
+const EACH: u64 = 2;
+
+fn tokens() -> BudgetId {
+    BudgetId { subject: LimitSubject::Provider("a".into()), unit: QuotaUnit::Tokens }
+}
+
+fn limited(limit: u64, on_loss: LossMode) -> Snapshot {
+    let mut snapshot = configuration(&["a"]);
+    let provider = snapshot.providers.get_mut("a").expect("the provider");
+    provider.quota = Some(Quota { on_loss, ..Quota::new(limit, QuotaUnit::Tokens, QuotaReset::Daily) });
+    provider.health_check.enabled = false;
+    snapshot
+}
+
+async fn node_of(net: &MemoryNet, disk: &MemoryDisk, snapshot: Snapshot) -> (Control, Node) {
+    let control = Control::new(net, snapshot);
+    control.begin();
+    let node = Node::start(net, disk, &[ENDPOINT], None).await;
+    until("the configuration", || node.live.known().is_some() && !node.live.is_cut_off()).await;
+    (control, node)
+}
+
+async fn ask(node: &Node, max_tokens: u64) -> (u16, String) {
+    let body =
+        format!(r#"{{"model":"m","max_tokens":{max_tokens},"messages":[{{"role":"user","content":"hi"}}]}}"#);
+    node.request("POST", "/v1/chat/completions", &body).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_gets_its_slice_while_it_waits_and_what_it_spent_is_told_within_seconds() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let a = Provider::play(&net, "a");
+    let (control, node) = node_of(&net, &disk, limited(1_000, LossMode::Strict)).await;
+    control.has_budget(&tokens(), 1_000, DAY);
+    assert_eq!(ask(&node, 20).await.0, 200);
+    until("it is told", || control.booked(&tokens()).0 == EACH).await;
+    assert_eq!(a.asked().iter().filter(|asked| asked.starts_with("POST")).count(), 1);
+    assert_eq!(node.metric("cliproxy_quota_reservations_total{result=\"waited\"}"), 1);
+    node.stop().await;
+    assert_eq!(control.booked(&tokens()), (EACH, 0), "what was left went back with the node");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_requests_at_once_take_no_more_than_the_control_plane_has() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let a = Provider::play(&net, "a");
+    let (control, node) = node_of(&net, &disk, limited(100, LossMode::Strict)).await;
+    control.has_budget(&tokens(), 100, DAY);
+    for _ in 0..5 {
+        let asked = (0..30).map(|_| ask(&node, 10));
+        let answers = futures_util::future::join_all(asked).await;
+        assert!(answers.iter().all(|(status, _)| matches!(status, 200 | 429)), "{answers:?}");
+    }
+    let served = a.asked().iter().filter(|asked| asked.starts_with("POST")).count() as u64;
+    assert!(served * EACH <= 100 && served > 5, "{served}");
+    until("all of it is told", || control.booked(&tokens()).0 == served * EACH).await;
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_control_plane_is_away_what_is_held_is_spent_and_nothing_beyond() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let a = Provider::play(&net, "a");
+    let (control, node) = node_of(&net, &disk, limited(100, LossMode::Strict)).await;
+    control.has_budget(&tokens(), 100, DAY);
+    assert_eq!(ask(&node, 10).await.0, 200);
+    control.end();
+    until("the loss", || node.live.is_cut_off()).await;
+    let mut served = 1;
+    let refused = loop {
+        let (status, body) = ask(&node, 10).await;
+        if status != 200 {
+            break (status, body);
+        }
+        served += 1;
+        assert!(served * EACH <= 100);
+    };
+    assert_eq!(refused.0, 429);
+    assert!(
+        refused.1.contains("quota_unavailable") && refused.1.contains("no control plane"),
+        "{}",
+        refused.1
+    );
+    assert!(served > 1, "what it held was there to be spent");
+    assert_eq!(a.asked().iter().filter(|asked| asked.starts_with("POST")).count() as u64, served);
+    control.begin();
+    until("the connection", || !node.live.is_cut_off()).await;
+    until("what was spent is told", || control.booked(&tokens()).0 == served * EACH).await;
+    assert_eq!(ask(&node, 10).await.0, 200);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_control_plane_without_its_store_keeps_nobody_from_what_is_held_and_lets_nothing_else_through() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let _a = Provider::play(&net, "a");
+    let (control, node) = node_of(&net, &disk, limited(1_000, LossMode::Strict)).await;
+    control.has_budget(&tokens(), 1_000, DAY);
+    assert_eq!(ask(&node, 10).await.0, 200);
+    control.quotas(|quotas| quotas.hold = true);
+    assert_eq!(ask(&node, 10).await.0, 200, "that much is held");
+    let (status, body) = ask(&node, 900).await;
+    assert_eq!(status, 429);
+    assert!(body.contains("quota_unavailable"), "{body}");
+    control.quotas(|quotas| quotas.hold = false);
+    pass(Duration::from_secs(4)).await;
+    assert_eq!(ask(&node, 700).await.0, 200);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_optimistic_quota_holds_nobody_back_while_the_control_plane_is_away() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let _a = Provider::play(&net, "a");
+    let (control, node) = node_of(&net, &disk, limited(50, LossMode::Optimistic)).await;
+    control.has_budget(&tokens(), 50, DAY);
+    assert_eq!(ask(&node, 500).await.0, 429, "it holds while somebody grants");
+    control.end();
+    until("the loss", || node.live.is_cut_off()).await;
+    assert_eq!(ask(&node, 500).await.0, 200);
+    assert!(node.metric("cliproxy_quota_reservations_total{result=\"unlimited\"}") > 0);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recall_is_answered_at_once() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let _a = Provider::play(&net, "a");
+    let (control, node) = node_of(&net, &disk, limited(1_000, LossMode::Strict)).await;
+    control.has_budget(&tokens(), 1_000, DAY);
+    assert_eq!(ask(&node, 100).await.0, 200);
+    assert!(control.booked(&tokens()).1 > 0);
+    let began = tokio::time::Instant::now();
+    control.recalls(&tokens());
+    until("it went back", || control.booked(&tokens()).1 == 0).await;
+    assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_killed_node_held_comes_back_with_its_next_start() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let _a = Provider::play(&net, "a");
+    let (control, node) = node_of(&net, &disk, limited(1_000, LossMode::Strict)).await;
+    control.has_budget(&tokens(), 1_000, DAY);
+    assert_eq!(ask(&node, 500).await.0, 200);
+    until("it is told", || control.booked(&tokens()).0 == EACH).await;
+    let held = control.booked(&tokens()).1;
+    assert!(held > 400, "{held}");
+    node.die();
+    let node = Node::start(&net, &disk, &[ENDPOINT], None).await;
+    until("it is back", || control.booked(&tokens()).1 == 0).await;
+    let spent = control.booked(&tokens()).0;
+    assert!((EACH..60).contains(&spent), "next to nothing is stranded: {spent}");
+    assert_eq!(ask(&node, 500).await.0, 200);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_at_its_requests_per_minute_is_left_out_and_told() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let _a = Provider::play(&net, "a");
+    let mut snapshot = configuration(&["a"]);
+    let provider = snapshot.providers.get_mut("a").expect("the provider");
+    provider.credentials[0].rate_limit = RateLimits { requests_per_minute: Some(3), ..RateLimits::default() };
+    let (control, node) = node_of(&net, &disk, snapshot).await;
+    let subject = LimitSubject::Credential("a".into(), "main".into());
+    let id = RateId { subject, kind: RateKind::RequestsPerMinute };
+    let ttl = Duration::from_secs(10);
+    control.has_rate(RateGrant { id, share: 3, ttl, safe_share: 1, limit: 3, recall: false });
+    // Callers without a class of their own may use 95 % of it, rounded up.
+    for _ in 0..3 {
+        assert_eq!(ask(&node, 10).await.0, 200);
+    }
+    let (status, body) = ask(&node, 10).await;
+    assert_eq!(status, 429);
+    assert!(body.contains("rate_limit_exceeded") && body.contains("3 requests per minute"), "{body}");
+    pass(Duration::from_secs(62)).await;
+    assert_eq!(ask(&node, 10).await.0, 200);
+    node.stop().await;
+}
