@@ -216,8 +216,7 @@ async fn what_is_reserved_for_a_request_without_a_maximum_is_the_most_where_noth
 
 #[tokio::test(start_paused = true)]
 async fn the_record_of_a_request_tells_what_was_reserved_and_spent() {
-    let (node, _) =
-        node_with(daily(1_000, QuotaUnit::Tokens), vec![refused("500 Oh", ""), chat()]).await;
+    let (node, _) = node_with(daily(1_000, QuotaUnit::Tokens), vec![refused("500 Oh", ""), chat()]).await;
     let answer = node.ask(PATH, r#"{"model":"m","max_tokens":50}"#).await;
     assert_eq!(answer.status, 200);
     let request = answer.headers["x-request-id"].to_str().expect("text");

@@ -147,6 +147,11 @@ impl Leases {
                 self.closed.lock().insert(claim.id.clone());
             }
         }
+        let closed = self.closed.lock();
+        if !closed.is_empty() {
+            self.parts.live.forget_budgets(|purse| closed.contains(purse.id()));
+        }
+        drop(closed);
         self.said.lock().clone_from(&open.claims.budgets);
         for grant in &grants.budgets {
             if let Some(purse) = limits.budget(&grant.id) {
