@@ -197,7 +197,9 @@ impl Leases {
         let odd =
             |error| tracing::warn!(%error, "a grant of the control plane means nothing, and is passed over");
         let grants = grants_from_wire(message, odd);
-        match open.take_if(|open| open.req == message.req) {
+        let answered = open.take_if(|open| open.req == message.req);
+        let unasked = answered.is_none();
+        match answered {
             Some(answered) => {
                 self.parts.watch.answered();
                 let took = self.parts.clock.passed().saturating_duration_since(answered.sent_at);
@@ -207,6 +209,6 @@ impl Leases {
             None => self.told(&grants, last_sent),
         }
         self.parts.live.lease_news().granted();
-        due.look_again(self);
+        due.look_again(self, unasked);
     }
 }

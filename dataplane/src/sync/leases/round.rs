@@ -17,6 +17,9 @@ const JITTER: f64 = 0.2;
 /// Requests that begin to wait within this time are claimed for together.
 pub(super) const COALESCE: Duration = Duration::from_millis(2);
 
+/// What was asked for in vain is not asked for again sooner: who waits, tries again with each answer.
+const AGAIN: Duration = Duration::from_millis(5);
+
 /// What is said in one claim.
 pub(super) struct Claims {
     budgets: Vec<BudgetClaim>,
@@ -41,13 +44,15 @@ impl Claims {
 pub(super) struct Due {
     next: Option<time::Instant>,
     rates: Option<time::Instant>,
+    /// Who waits is claimed for again from here on.
+    again: Option<time::Instant>,
     /// What is left to say of this round, after a first message that was full.
     rest: Vec<BudgetClaim>,
 }
 
 impl Due {
     pub(super) fn at_once() -> Self {
-        Self { next: None, rates: None, rest: Vec::new() }
+        Self { next: None, rates: None, again: None, rest: Vec::new() }
     }
 
     /// Waits until it is: at the next tick, or when somebody waits.
@@ -56,17 +61,23 @@ impl Due {
         let until = self.rates.map_or(next, |rates| rates.min(next));
         tokio::select! {
             biased;
-            () = leases.parts.live.lease_news().wanted() => time::sleep(COALESCE).await,
+            () = leases.parts.live.lease_news().wanted() => {
+                time::sleep(COALESCE).await;
+                if let Some(again) = self.again {
+                    time::sleep_until(again).await;
+                }
+            }
             () = time::sleep_until(until) => {}
         }
     }
 
-    /// Makes the next claim due at once where something came up meanwhile.
-    pub(super) fn look_again(&mut self, leases: &Leases) {
+    /// Makes the next claim due soon where something came up meanwhile: at once where nobody had asked, as others wait then.
+    pub(super) fn look_again(&mut self, leases: &Leases, unasked: bool) {
         let limits = leases.parts.live.limits();
-        let waits = limits.budgets().any(|purse| purse.is_due()) || limits.rates().any(|rate| rate.is_due());
-        if waits {
-            self.next = None;
+        let now = time::Instant::from_std(leases.parts.clock.now());
+        self.again = Some(now + AGAIN);
+        if limits.budgets().any(|purse| purse.is_due()) || limits.rates().any(|rate| rate.is_due()) {
+            self.next = Some(if unasked { now } else { now + AGAIN });
         }
     }
 
