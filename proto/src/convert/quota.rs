@@ -123,7 +123,8 @@ fn budget_claim_from_wire(wire: &v1::BudgetClaim) -> Result<BudgetClaim, Convert
         least: amount("BudgetClaim.least", wire.least)?,
         closing: wire.closing,
     };
-    let says_what_was = claim.closing || (claim.granted, claim.spent, claim.returned) != (0, 0, 0);
+    // A process that is gone and never heard of what it was given names none.
+    let says_what_was = (claim.granted, claim.spent, claim.returned) != (0, 0, 0);
     if claim.period.is_none() && says_what_was {
         // It would be taken for sums of the period that runs.
         return Err(ConvertError::Missing { field: "BudgetClaim.period_ms" });
