@@ -34,7 +34,7 @@ pub struct Observer {
     watch: Watch,
     seen: Seen,
     /// There where the stream may have to be ended from our side.
-    follower: Option<Follower>,
+    follower: Option<Box<Follower>>,
     /// The bytes of what the model said; 0 where nobody follows.
     said: usize,
     framing: Framing,
@@ -95,7 +95,7 @@ impl Observer {
     /// Follows the stream from here on so closely that it can be [ended](Observer::end_early). Use it before the first
     /// byte.
     pub fn follow(&mut self) {
-        self.follower = Some(Follower::new(self.dialect));
+        self.follower = Some(Box::new(Follower::new(self.dialect)));
     }
 
     /// Writes what ends the stream as one that has reached its maximum of tokens, for a caller that has passed on whole

@@ -163,7 +163,7 @@ impl Leases {
                     Ok(None) => return SessionError::Closed,
                     Err(status) => return status.into(),
                 },
-                () = time::sleep_until(patience.unwrap_or_else(time::Instant::now)), if patience.is_some() => {
+                () = at(patience) => {
                     self.parts.metrics.unanswered();
                     open = None;
                 }
@@ -210,5 +210,13 @@ impl Leases {
         }
         self.parts.live.lease_news().granted();
         due.look_again(self, unasked);
+    }
+}
+
+/// Waits until then; for ever where there is no such time.
+async fn at(time: Option<time::Instant>) {
+    match time {
+        Some(time) => time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }

@@ -103,6 +103,7 @@ async fn while_the_control_plane_is_away_what_is_held_is_spent_and_nothing_beyon
     control.begin();
     until("the connection", || !node.live.is_cut_off()).await;
     until("what was spent is told", || control.booked(&tokens()).0 == served * EACH).await;
+    control.limits_budget(&tokens(), 300);
     assert_eq!(ask(&node, 10).await.0, 200);
     node.stop().await;
 }

@@ -222,6 +222,7 @@ async fn the_record_of_a_request_tells_what_was_reserved_and_spent() {
     let request = answer.headers["x-request-id"].to_str().expect("text");
     let record = node.get(&format!("/v0/operations/requests/{request}")).await;
     let record: serde_json::Value = serde_json::from_str(&record.body).expect("JSON");
+    let record = &record["request"];
     assert_eq!(record["attempts"][0]["spent_tokens"], 0, "{record}");
     assert_eq!(record["attempts"][1]["spent_tokens"], 5, "{record}");
     assert!(record["attempts"][1]["reserved_tokens"].as_u64() > Some(50), "{record}");

@@ -6,6 +6,7 @@ use crate::{
     refusal::Refusal,
 };
 use cliproxy_domain::{BudgetId, Exclusion, WallTime};
+use cliproxy_engine::quota::period;
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -32,9 +33,9 @@ impl Shortage {
     pub(super) fn of_budget(budget: &Budget, short: Short, is_away: bool, now: WallTime) -> Self {
         let id = budget.purse.id();
         let (until, refusal) = match short {
-            Short::UsedUp(left) => {
-                // To the second: the period's end is reckoned by another clock.
-                let at = rounded(now.plus(left));
+            Short::UsedUp(_) => {
+                // The purse ends its period a little earlier, to be on the safe side.
+                let at = period(&budget.quota, now).ends_at;
                 (Some(at), Refusal::spent(id, &budget.quota, Some(at), now))
             }
             Short::Unknown | Short::Lacking => {
@@ -56,11 +57,6 @@ impl Shortage {
     }
 }
 
-/// Rounds to the nearest second.
-fn rounded(at: WallTime) -> WallTime {
-    WallTime(at.0.saturating_add(500).div_euclid(1_000).saturating_mul(1_000))
-}
-
 /// Remembers which budgets were told to be used up, so that the log has one line for each period.
 #[derive(Default)]
 pub struct ToldBudgets(Mutex<BTreeMap<BudgetId, WallTime>>);
@@ -68,8 +64,8 @@ pub struct ToldBudgets(Mutex<BTreeMap<BudgetId, WallTime>>);
 impl ToldBudgets {
     /// Logs the first refusal of a budget in a period; by when that began the next refusals are known.
     pub(super) fn refused(&self, budget: &Budget, short: Short, now: WallTime) {
-        let Short::UsedUp(left) = short else { return };
-        let (id, ends) = (budget.purse.id(), now.plus(left));
+        let Short::UsedUp(_) = short else { return };
+        let (id, ends) = (budget.purse.id(), period(&budget.quota, now).ends_at);
         let mut told = self.0.lock();
         if told.get(id).is_some_and(|until| *until > now) {
             return;
@@ -79,18 +75,7 @@ impl ToldBudgets {
             told.insert(id.clone(), ends);
         }
         drop(told);
-        tracing::warn!(quota = %id, limit = budget.quota.limit, until = %rounded(ends),
+        tracing::warn!(quota = %id, limit = budget.quota.limit, until = %ends,
             "a quota is used up: requests that need it are refused or go elsewhere");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_end_of_a_period_is_told_to_the_second() {
-        assert_eq!(rounded(WallTime(1_000_004)), WallTime(1_000_000));
-        assert_eq!(rounded(WallTime(999_996)), WallTime(1_000_000));
     }
 }
