@@ -19,6 +19,8 @@ pub(super) fn record(id: &str) -> RequestRecord {
         key: None,
         tags: Default::default(),
         attempts: vec![AttemptRecord {
+            reserved_tokens: None,
+            spent_tokens: None,
             provider: "claude".into(),
             model: "claude-sonnet-4-5".into(),
             credential: "main".into(),
