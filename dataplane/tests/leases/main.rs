@@ -30,10 +30,8 @@ fn holds(plan: Plan) {
 
 /// Looks for a world in which a way to build it passes a limit, from the one on that was the first when this was written.
 fn is_found(from: u64, plan: Plan) {
-    let mut outcomes = (from..from + 1_000).map(|seed| (seed, run(seed, plan)));
-    let found = outcomes.find_map(|(seed, outcome)| Some((seed, outcome.violations.into_iter().next()?)));
-    let (seed, violation) = found.expect("a thousand worlds find a mistake");
-    println!("{:?}: world {seed}: {violation}", plan.variant);
+    let found = (from..from + 1_000).any(|seed| !run(seed, plan).violations.is_empty());
+    assert!(found, "{:?} holds in a thousand worlds from {from}", plan.variant);
 }
 
 #[test]
