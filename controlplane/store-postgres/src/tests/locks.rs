@@ -1,6 +1,8 @@
 //! What other sessions hold, and for how long anyone waits for it.
 
 use super::*;
+use cliproxy_domain::{LimitSubject, NodeClaims, RateClaim, RateId, RateKind};
+use cliproxy_store::{Leasing, RateTerms, Terms};
 use cliproxy_testkit::now;
 
 /// A session outside the store, in a transaction.
@@ -68,4 +70,35 @@ async fn a_deadlock_is_tried_again_and_nobody_hears_of_it() {
     other.execute("ROLLBACK").await.ok();
     assert_eq!(last_of(&reporting.await.unwrap().unwrap()), 2);
     assert_eq!(counted(&opened.store).await, (6, 9));
+}
+
+#[tokio::test]
+async fn nobody_is_granted_anything_while_another_is_at_the_same_limit() {
+    let opened = Opened::new().await;
+    let mut holder = session(
+        &opened.database,
+        "BEGIN; SELECT pg_advisory_xact_lock(601837, number) FROM generate_series(0, 63) AS number",
+    )
+    .await;
+    let claims = || {
+        let subject = LimitSubject::Provider("claude".into());
+        let id = RateId { subject, kind: RateKind::RequestsPerMinute };
+        let rate = RateClaim { id: id.clone(), held: 0, demand: 1, waiting: 0, upstream: None };
+        let (node, incarnation, budgets) = ("a".into(), Incarnation(1), Vec::new());
+        let terms = Terms {
+            rates: [(id, RateTerms { limit: 10, safe_share: 0 })].into(),
+            nodes: 1,
+            ttl: Duration::from_secs(10),
+            ..Terms::default()
+        };
+        let claims = vec![NodeClaims { node, incarnation, req: 1, budgets, rates: vec![rate] }];
+        Leasing { claims, terms: Arc::new(terms), now: NOW }
+    };
+    let refused = opened.store.lease(claims()).await;
+    assert!(
+        matches!(&refused, Err(StoreError::Unavailable(why)) if why.contains("lock timeout")),
+        "{refused:?}"
+    );
+    holder.execute("ROLLBACK").await.unwrap();
+    assert_eq!(opened.store.lease(claims()).await.unwrap().grants[0].rates[0].share, 10);
 }
