@@ -169,7 +169,8 @@ async fn what_a_killed_node_held_comes_back_with_its_next_start() {
     let node = Node::start(&net, &disk, &[ENDPOINT], None).await;
     until("it is back", || control.booked(&tokens()).1 == 0).await;
     let spent = control.booked(&tokens()).0;
-    assert!((EACH..60).contains(&spent), "next to nothing is stranded: {spent}");
+    // The journal is ahead of what is spent by a sixteenth of what is held, or by one request.
+    assert!((EACH..100).contains(&spent), "next to nothing is stranded: {spent}");
     assert_eq!(ask(&node, 500).await.0, 200);
     node.stop().await;
 }
