@@ -246,6 +246,7 @@ impl DataPlane {
             records,
             failover: Arc::clone(&failover),
             node: identity.node.clone(),
+            incarnation: identity.incarnation,
             clock: Arc::clone(&clock),
         });
         let pipeline = Pipeline {

@@ -25,7 +25,7 @@ use access::Access;
 use answer::{Answer, ApiError, document};
 use bytes::Bytes;
 use cliproxy_domain::{
-    NodeId,
+    Incarnation, NodeId,
     operate::{Body as OrderBody, KeyWanted, OrderError, Wait, Wanted},
 };
 use cliproxy_host::{Clock, Peer};
@@ -60,6 +60,8 @@ pub struct OpsParts {
     pub failover: Arc<Failover>,
     /// Its name.
     pub node: NodeId,
+    /// Its process.
+    pub incarnation: Incarnation,
     /// The seams.
     pub clock: Arc<dyn Clock>,
 }
@@ -76,6 +78,7 @@ pub struct Ops {
     records: Arc<Records>,
     failover: Arc<Failover>,
     node: NodeId,
+    incarnation: Incarnation,
     clock: Arc<dyn Clock>,
     remembered: Remembered,
 }
@@ -103,7 +106,19 @@ const ASK_CLUSTER: Duration = Duration::from_secs(7);
 impl Ops {
     /// Answers from what the node knows and what its link to the control plane brings.
     pub fn new(parts: OpsParts) -> Self {
-        let OpsParts { tokens, metrics, live, link, recent, judge, records, failover, node, clock } = parts;
+        let OpsParts {
+            tokens,
+            metrics,
+            live,
+            link,
+            recent,
+            judge,
+            records,
+            failover,
+            node,
+            incarnation,
+            clock,
+        } = parts;
         Self {
             access: Access::new(tokens),
             calls: OpsMetrics::registered(&metrics),
@@ -115,6 +130,7 @@ impl Ops {
             records,
             failover,
             node,
+            incarnation,
             clock,
             remembered: Remembered::default(),
         }
@@ -295,7 +311,7 @@ fn content_type(headers: &HeaderMap) -> String {
 /// Gives how long an answer of the control plane is waited for.
 fn patience(operation: &Operation, body: &[u8]) -> Duration {
     match operation {
-        Operation::Cluster { .. } | Operation::Request(_) => ASK_CLUSTER,
+        Operation::Cluster { .. } | Operation::Request(_) | Operation::Quotas => ASK_CLUSTER,
         // When its database does not answer, it says how far the word holds all the same.
         Operation::Change(..) | Operation::KeyChange(_) => ASK_CLUSTER + waits_for_nodes(operation, body),
         _ => ASK,

@@ -63,6 +63,11 @@ async fn several_nodes_do_what_it_says() {
 }
 
 #[tokio::test]
+async fn limits_do_what_it_says() {
+    follow("docs/guide/quotas.md").await;
+}
+
+#[tokio::test]
 async fn the_reference_of_operations_does_what_it_says() {
     follow("docs/reference/operations.md").await;
 }
@@ -81,7 +86,8 @@ fn every_page_of_the_guide_is_followed() {
             "coding-agents.md",
             "failover.md",
             "getting-started.md",
-            "operations.md"
+            "operations.md",
+            "quotas.md"
         ],
         "a test above follows each page"
     );

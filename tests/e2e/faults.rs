@@ -9,6 +9,7 @@ mod clocks;
 mod cooldowns;
 mod database;
 mod fixture;
+mod keys;
 mod kills;
 mod nodes;
 mod page;

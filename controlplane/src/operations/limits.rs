@@ -10,8 +10,6 @@ use cliproxy_engine::quota::period;
 use cliproxy_store::{EscrowLease, LeaseBooks, WindowLeases};
 use std::{collections::BTreeMap, time::Duration};
 
-/// Billionths of a US dollar in one.
-const NANOS: f64 = 1e9;
 /// How long the store may take to tell what is granted.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a node may be away before what it holds counts as stranded: it may be on its way to another replica.
@@ -122,7 +120,7 @@ impl Limits {
     fn budget(&self, id: &BudgetId, quota: &Quota) -> BudgetStatus {
         let (used, leased) = self.spent(id);
         let window = self.window(id);
-        let shown = |units| amount(units, id.unit);
+        let shown = |units| id.unit.shown(units);
         let period = period(quota, self.now);
         let holders = window.into_iter().flat_map(|window| &window.holders);
         BudgetStatus {
@@ -146,8 +144,8 @@ impl Limits {
         HolderStatus {
             node: holder.node.clone(),
             incarnation: holder.incarnation,
-            held: amount(held, unit),
-            spent: amount(holder.spent, unit),
+            held: unit.shown(held),
+            spent: unit.shown(holder.spent),
             stranded: held > 0 && self.is_gone(&holder.node, holder.incarnation),
         }
     }
@@ -159,12 +157,4 @@ pub(super) fn held(holder: &EscrowLease) -> u64 {
         return 0;
     }
     holder.granted.saturating_sub(holder.spent).saturating_sub(holder.returned)
-}
-
-/// Shows an amount in tokens, requests or US dollars.
-pub(super) fn amount(units: u64, unit: QuotaUnit) -> f64 {
-    match unit {
-        QuotaUnit::Usd => units as f64 / NANOS,
-        QuotaUnit::Tokens | QuotaUnit::Requests => units as f64,
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Actor, OperationError, Operations,
-    limits::{Limits, amount, held},
+    limits::{Limits, held},
 };
 use cliproxy_domain::{
     BudgetId, Incarnation, NodeId, Quota, WallTime,
@@ -53,7 +53,7 @@ impl Operations {
         let holders = released.iter().map(|one| ReleasedStatus {
             incarnation: one.incarnation,
             started_at: one.period,
-            released: amount(one.amount, id.unit),
+            released: id.unit.shown(one.amount),
         });
         let status = ReleaseStatus {
             source: Source::Cluster,
@@ -61,7 +61,7 @@ impl Operations {
             subject: id.subject.to_string(),
             unit: id.unit,
             node,
-            released: amount(total, id.unit),
+            released: id.unit.shown(total),
             holders: holders.collect(),
         };
         tracing::info!(
@@ -150,9 +150,9 @@ fn quota_status(quota: &Quota, used: u64, now: WallTime) -> QuotaStatus {
     let period = period(quota, now);
     QuotaStatus {
         unit: quota.unit,
-        limit: amount(quota.limit, quota.unit),
-        used: amount(used, quota.unit),
-        remaining: amount(quota.limit.saturating_sub(used), quota.unit),
+        limit: quota.unit.shown(quota.limit),
+        used: quota.unit.shown(used),
+        remaining: quota.unit.shown(quota.limit.saturating_sub(used)),
         started_at: period.started_at,
         resets_at: period.ends_at,
     }

@@ -226,6 +226,14 @@ pub enum QuotaUnit {
 }
 
 impl QuotaUnit {
+    /// Shows an amount in tokens, requests or US dollars, of which billionths are counted.
+    pub fn shown(self, units: u64) -> f64 {
+        match self {
+            Self::Usd => units as f64 / 1e9,
+            Self::Tokens | Self::Requests => units as f64,
+        }
+    }
+
     /// All units.
     pub const ALL: [QuotaUnit; 3] = [QuotaUnit::Tokens, QuotaUnit::Requests, QuotaUnit::Usd];
 

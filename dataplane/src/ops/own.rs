@@ -5,6 +5,7 @@ mod change;
 mod cooldowns;
 mod explain;
 mod providers;
+mod quotas;
 
 pub(super) use change::Remembered;
 
@@ -49,6 +50,7 @@ pub(super) fn answer(ops: &Ops, operation: &Operation, asked: &Asked<'_>) -> Res
         Operation::Providers => no_parameters(asked).map(|()| shown(&providers::status(ops))),
         Operation::Cooldowns => no_parameters(asked).map(|()| shown(&cooldowns::status(ops))),
         Operation::LoadBalancing => no_parameters(asked).map(|()| shown(&balancing::status(ops))),
+        Operation::Quotas => no_parameters(asked).map(|()| shown(&quotas::status(ops))),
         Operation::Failover => no_parameters(asked).map(|()| shown(&ops.failover.shown())),
         Operation::Explain => Ok(shown(&explain::explanation(ops, &query(asked)?)?)),
         Operation::Change(verb, provider) if ops.link.is_alone() => {

@@ -17,6 +17,8 @@ pub(super) enum Operation {
     Cooldowns,
     /// `GET load_balancing/status`
     LoadBalancing,
+    /// `GET quotas`
+    Quotas,
     /// `GET explain`
     Explain,
     /// `GET failover`
@@ -57,9 +59,8 @@ impl Operation {
             ["explain"] => (GET, Operation::Explain),
             ["failover"] => (GET, Operation::Failover),
             ["requests", id] if !id.is_empty() => (GET, Operation::Request(decoded(id)?)),
-            ["quotas" | "usage" | "nodes" | "alerts" | "audit"] | ["config", "history"] => {
-                (GET, cluster(MAX_BODY))
-            }
+            ["quotas"] => (GET, Operation::Quotas),
+            ["usage" | "nodes" | "alerts" | "audit"] | ["config", "history"] => (GET, cluster(MAX_BODY)),
             ["clients"] | ["prices"] => (GET, cluster(MAX_BODY)),
             ["quotas", "release"] => ("POST", cluster(MAX_BODY)),
             ["clients", client, "keys"] if !client.is_empty() => {
@@ -161,7 +162,7 @@ mod tests {
                 Ok(Operation::Change(Verb::Cooldown, "my vllm".to_owned())),
             ),
             ("POST", "providers/claude/recover", Ok(Operation::Change(Verb::Recover, "claude".to_owned()))),
-            ("GET", "quotas", cluster(MAX_BODY)),
+            ("GET", "quotas", Ok(Operation::Quotas)),
             ("GET", "usage", cluster(MAX_BODY)),
             ("GET", "nodes", cluster(MAX_BODY)),
             ("GET", "alerts", cluster(MAX_BODY)),

@@ -5,7 +5,8 @@ use crate::{
     upstream::Upstreams,
 };
 use cliproxy_domain::{
-    Alias, AliasTarget, ConfigId, Credential, Provider, ProviderKind, Secret, Snapshot, Target, Timeouts,
+    Alias, AliasTarget, ConfigId, Credential, Incarnation, Provider, ProviderKind, Secret, Snapshot, Target,
+    Timeouts,
 };
 use cliproxy_host::{Entropy, SystemClock, SystemNet};
 use serde_json::{Value, json};
@@ -74,6 +75,7 @@ fn node(alone: bool, tokens: Vec<AdminToken>) -> Ops {
         records: Arc::new(Records::new(tokio::sync::mpsc::channel(1).0)),
         judge: Arc::new(Judge::new(Arc::clone(&live), health, "me".into(), alone)),
         node: "me".into(),
+        incarnation: Incarnation(1),
         clock: Arc::new(SystemClock),
         live,
     })
@@ -236,14 +238,19 @@ async fn a_call_with_a_name_is_carried_out_once() {
 #[tokio::test]
 async fn a_node_that_is_cut_off_answers_what_it_knows_and_says_where_to_ask_for_the_rest() {
     let ops = node(false, Vec::new());
-    for path in ["providers/status", "cooldown/status", "load_balancing/status", "explain?model=smart"] {
+    for path in
+        ["providers/status", "cooldown/status", "load_balancing/status", "explain?model=smart", "quotas"]
+    {
         let told = get(&ops, path).await;
         assert_eq!((told.status, &told.json["source"]), (200, &json!("node")), "{path}");
     }
     for (method, path) in [
         ("POST", "providers/claude/cooldown"),
         ("POST", "providers/claude/recover"),
-        ("GET", "quotas"),
+        ("POST", "quotas/release"),
+        ("GET", "clients"),
+        ("POST", "clients/ci/keys"),
+        ("POST", "clients/ci/keys/0123456789ab/revoke"),
         ("GET", "usage"),
         ("GET", "nodes"),
         ("GET", "alerts"),

@@ -43,7 +43,7 @@ const CONTROL_PLANE: [(&str, &[&str]); 17] = [
     ("grant", &["backoff", "decide", "metrics", "state"]),
     ("configurations", &["Applied", "error"]),
     ("replicas", &["configurations", "decide", "metrics", "publish", "state"]),
-    ("operations", &["certificates", "configurations", "decide", "error", "state"]),
+    ("operations", &["certificates", "configurations", "decide", "error", "metrics", "state"]),
     ("http", &["operations", "settings", "state"]),
     ("grpc", &["decide", "grant", "ingest", "metrics", "operations", "publish", "state"]),
     ("plane", ANY),

@@ -71,7 +71,7 @@ fn without_empty(value: Value) -> Value {
         Value::Object(fields) => {
             let mut fields: Vec<_> =
                 fields.into_iter().map(|(name, field)| (name, without_empty(field))).collect();
-            fields.retain(|(_, field)| !field.is_null() && *field != json!(""));
+            fields.retain(|(_, field)| !field.is_null() && *field != json!("") && *field != json!({}));
             fields.sort_by(|a, b| a.0.cmp(&b.0));
             Value::Object(fields.into_iter().collect())
         }
