@@ -242,23 +242,26 @@ async fn ask_of_keys(
         }};
     }
     let keys = "/v0/operations/clients/ci/keys";
-    let body = r#"{"expires_in": "30d", "reason": "why", "request_id": "create"}"#;
+    let body = r#"{"expires_in": "30d", "reason": "why", "request_id": "create", "wait": "none"}"#;
     let made = keys::change(plane, keys, body).await.json["details"]["id"].as_str().unwrap().to_owned();
     let create = v1::CreateClientKeyRequest {
         client: "ci".into(),
         expires_in_ms: Some(30 * 24 * 3_600_000),
         reason: "why".into(),
         request_id: Some("create".into()),
+        wait: "none".into(),
         ..Default::default()
     };
     compare!("CreateClientKey", create_client_key, create, keys::change(plane, keys, body));
-    let (path, body) = (format!("{keys}/{made}/rotate"), r#"{"overlap": "10m", "request_id": "rotate"}"#);
+    let (path, body) =
+        (format!("{keys}/{made}/rotate"), r#"{"overlap": "10m", "request_id": "rotate", "wait": "none"}"#);
     keys::change(plane, &path, body).await;
     let rotate = v1::RotateClientKeyRequest {
         client: "ci".into(),
         id: made.clone(),
         overlap_ms: Some(600_000),
         request_id: Some("rotate".into()),
+        wait: "none".into(),
         ..Default::default()
     };
     compare!("RotateClientKey", rotate_client_key, rotate, keys::change(plane, &path, body));
@@ -272,8 +275,6 @@ async fn ask_of_keys(
         ..Default::default()
     };
     compare!("RevokeClientKey", revoke_client_key, revoke, keys::change(plane, &path, body));
-    quotas::hold(plane, "node-8").await;
-    quotas::hold(plane, "node-9").await;
     let release = |node: &str| v1::ReleaseQuotaRequest {
         subject: "client ci".into(),
         unit: "usd".into(),
@@ -284,10 +285,12 @@ async fn ask_of_keys(
     let body = r#"{"subject": "client ci", "unit": "usd", "node": "nobody"}"#;
     let rest = keys::change(plane, "/v0/operations/quotas/release", body).await;
     assert_eq!(refused.message(), rest.json["error"]["message"].as_str().unwrap());
-    // What is released once is gone: each way has a node of its own, of which it tells alike.
+    // What is released once is gone: each way has a node of its own, which held as much as the other.
+    quotas::hold(plane, "node-9").await;
     let body = r#"{"subject": "client ci", "unit": "usd", "node": "node-9"}"#;
     let mut rest = keys::change(plane, "/v0/operations/quotas/release", body).await;
     rest.json["node"] = json!("node-8");
+    quotas::hold(plane, "node-8").await;
     let answer = neutral("ReleaseQuota", grpc.release_quota(release("node-8")).await);
     same("ReleaseQuota", answer, &rest);
     asked.insert("ReleaseQuota");
