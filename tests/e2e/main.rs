@@ -31,6 +31,7 @@ mod guide;
 mod hang_up;
 mod keep_alive;
 mod layout;
+mod limits;
 mod operations;
 mod passthrough;
 mod reference;

@@ -1,0 +1,7 @@
+//! Limits that hold over the whole cluster: what the provider's own count says is never more than the limit, whatever
+//! dies meanwhile.
+
+mod fixture;
+mod kills;
+mod others;
+mod rates;
