@@ -116,7 +116,7 @@ async fn while_the_store_is_away_known_keys_are_served_from_what_is_held_and_oth
     let node = &cluster.nodes[0].client;
     let served = || async { (ask(node, Some(KEY)).await == Outcome::Answered).then_some(()) };
     poll_until("answer", PATIENCE, served).await;
-    cluster.postgres.stop();
+    cluster.postgres.stop_fast();
     let before = billed(&cluster.mock);
     assert_eq!(ask(node, Some(KEY)).await, Outcome::Answered, "it holds a slice");
     let wrong = ask(node, Some("cpk_wrong")).await;
