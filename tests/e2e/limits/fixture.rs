@@ -24,13 +24,11 @@ pub fn layout() -> Layout {
 /// Gives a rule: every answer costs [`COST`] and takes so long.
 pub fn answers(took: Duration) -> Rule {
     let millis = u64::try_from(took.as_millis()).expect("a short time");
-    Rule::new(Behaviour::Answer)
-        .latency(Latency { headers_ms: millis, ..Latency::default() })
-        .reply(Reply {
-            tokens: Some(OUTPUT),
-            usage: Some(Usage { input_tokens: INPUT, output_tokens: OUTPUT }),
-            ..Reply::default()
-        })
+    Rule::new(Behaviour::Answer).latency(Latency { headers_ms: millis, ..Latency::default() }).reply(Reply {
+        tokens: Some(OUTPUT),
+        usage: Some(Usage { input_tokens: INPUT, output_tokens: OUTPUT }),
+        ..Reply::default()
+    })
 }
 
 /// A request that names its maximum.

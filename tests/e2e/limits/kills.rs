@@ -27,7 +27,10 @@ async fn spend(nodes: &[Client], first: usize, answered: &AtomicUsize) {
                 used_up = 0;
             }
             told if told.is_refused_with("quota_exhausted") => used_up += 1,
-            Outcome::Refused(429, _) | Outcome::Lost => tokio::time::sleep(Duration::from_millis(50)).await,
+            // Not had in time, or the node has just started or died.
+            Outcome::Refused(429 | 503, _) | Outcome::Lost => {
+                tokio::time::sleep(Duration::from_millis(50)).await
+            }
             other => panic!("{other:?}"),
         }
     }

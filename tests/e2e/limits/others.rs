@@ -23,8 +23,10 @@ fn client(more: Value) -> Value {
     json!([client])
 }
 
-async fn alone(mock: &MockProvider, config: Config) -> (Process, Client) {
-    let config = config.provider("up", "openai", &mock.base_url()).alias(MODEL, &[("up", MODEL)]);
+/// Starts both planes in one process, with more of the configuration: paths and values.
+async fn alone(mock: &MockProvider, more: &[(&[&str], Value)]) -> (Process, Client) {
+    let config = Config::new().provider("up", "openai", &mock.base_url()).alias(MODEL, &[("up", MODEL)]);
+    let config = more.iter().fold(config, |config, (path, value)| config.set(path, value.clone()));
     let process = Launch::new(CLIPROXY, "serve").config(config).ready().await;
     let client = process.client().await;
     (process, client)
@@ -51,7 +53,7 @@ async fn four_nodes_let_through_what_the_limit_says_not_four_times_it() {
 async fn calls_at_the_same_time_pass_no_more_tokens_than_the_limit() {
     let mock = provider("up", answers(Duration::from_millis(300)));
     let quota = json!({"limit": 100, "unit": "tokens", "reset": "monthly"});
-    let (_process, client) = alone(&mock, Config::new().set(&["providers", "up", "quota"], quota)).await;
+    let (_process, client) = alone(&mock, &[(&["providers", "up", "quota"], quota)]).await;
     let outcomes = join_all((0..50).map(|_| ask(&client, None))).await;
     assert!(billed(&mock) <= 100, "{} tokens of 100", billed(&mock));
     assert!(outcomes.contains(&Outcome::Answered), "{outcomes:?}");
@@ -62,8 +64,7 @@ async fn calls_at_the_same_time_pass_no_more_tokens_than_the_limit() {
 async fn a_budget_that_is_spent_stays_spent_until_its_period_ends() {
     let mock = provider("up", answers(Duration::ZERO));
     let budget = json!({"limit": 4 * COST, "unit": "tokens", "reset": "monthly"});
-    let config = Config::new().set(&["clients"], client(json!({"budget": budget})));
-    let (_process, client) = alone(&mock, config).await;
+    let (_process, client) = alone(&mock, &[(&["clients"], client(json!({"budget": budget})))]).await;
     let spent = || async {
         let outcome = ask(&client, Some(KEY)).await;
         (outcome.is_refused_with("quota_exhausted")).then_some(())
@@ -84,10 +85,13 @@ async fn a_hang_up_costs_what_was_said_until_then() {
     let usage = Usage { input_tokens: 100, output_tokens: 1_000 };
     let reply = Reply { tokens: Some(1_000), usage: Some(usage), ..Reply::default() };
     let mock = provider("up", Rule::new(Behaviour::Answer).latency(latency).reply(reply));
-    let config = Config::new()
-        .set(&["clients"], client(json!({"budget": {"limit": 10, "unit": "usd", "reset": "monthly"}})))
-        .set(&["providers", "up", "cost_per_1k_tokens"], json!({"input": 0.01, "output": 0.03}));
-    let (process, client) = alone(&mock, config).await;
+    let budget = json!({"limit": 10, "unit": "usd", "reset": "monthly"});
+    let price = json!({"input": 0.01, "output": 0.03});
+    let more: [(&[&str], Value); 2] = [
+        (&["clients"], client(json!({"budget": budget}))),
+        (&["providers", "up", "cost_per_1k_tokens"], price),
+    ];
+    let (process, client) = alone(&mock, &more).await;
     let body = json!({"model": MODEL, "stream": true, "messages": [{"role": "user", "content": "hi"}]});
     let call = client.json("/v1/chat/completions", body.to_string());
     let mut stream = call.header("authorization", format!("Bearer {KEY}")).open().await.expect("a stream");
