@@ -82,6 +82,9 @@ pub enum Short {
     Lacking,
     /// All of the budget is spent, and it begins anew after this time.
     UsedUp(Duration),
+    /// So little of the budget is not spent that it is less than that, whoever holds it: nothing that can come before
+    /// the period ends is enough.
+    TooLittle(u64),
 }
 
 /// What a purse holds, for operators.
@@ -264,6 +267,7 @@ impl Purse {
         Err(match left {
             0 => Short::Unknown,
             _ if spent_by_all >= limit => Short::UsedUp(Duration::from_millis(left)),
+            _ if amount > limit - spent_by_all => Short::TooLittle(limit - spent_by_all),
             _ => Short::Lacking,
         })
     }

@@ -234,6 +234,7 @@ fn all_spent_is_told_from_not_enough_here() {
     assert!(matches!(refused, Short::UsedUp(left) if left > DAY * 9 / 10 && left < DAY));
     story.purse.apply(&BudgetGrant { used: 900, leased: 100, ..grant(TODAY, 0) }, story.at(61));
     assert_eq!(story.purse.reserve(1, story.at(62)).unwrap_err(), Short::Lacking);
+    assert_eq!(story.purse.reserve(101, story.at(62)).unwrap_err(), Short::TooLittle(100));
 }
 
 #[test]

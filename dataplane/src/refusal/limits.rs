@@ -26,6 +26,23 @@ impl Refusal {
         Self { retry_after, ..Self::new(ErrorClass::SpendOrDailyLimit, message).with_code(QUOTA_EXHAUSTED) }
     }
 
+    /// Says that less is left of a budget than a request may take.
+    pub fn too_little_left(
+        id: &BudgetId,
+        quota: &Quota,
+        left: u64,
+        resets_at: WallTime,
+        now: WallTime,
+    ) -> Self {
+        let left = Amount(left, id.unit);
+        let message = format!(
+            "{} has {left} left until {resets_at}, which is less than this request may take: ask for less",
+            Named(id, quota)
+        );
+        let retry_after = Some(whole_seconds(resets_at.since(now)));
+        Self { retry_after, ..Self::new(ErrorClass::SpendOrDailyLimit, message).with_code(QUOTA_EXHAUSTED) }
+    }
+
     /// Says that this node has not enough of a budget in hand, and could not get more in time.
     pub fn not_in_hand(id: &BudgetId, quota: &Quota, is_away: bool) -> Self {
         let named = Named(id, quota);
@@ -76,18 +93,26 @@ struct Named<'n>(&'n BudgetId, &'n Quota);
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(id, quota) = self;
-        write!(f, "the quota of {} (", id.subject)?;
-        match id.unit {
-            QuotaUnit::Tokens => write!(f, "{} tokens, ", quota.limit)?,
-            QuotaUnit::Requests => write!(f, "{} requests, ", quota.limit)?,
-            QuotaUnit::Usd => write!(f, "{} US dollars, ", Dollars(quota.limit))?,
-        }
+        write!(f, "the quota of {} ({}, ", id.subject, Amount(quota.limit, id.unit))?;
         match quota.reset {
             QuotaReset::Hourly => f.write_str("hourly)"),
             QuotaReset::Daily => f.write_str("daily)"),
             QuotaReset::Weekly => f.write_str("weekly)"),
             QuotaReset::Monthly { .. } => f.write_str("monthly)"),
             QuotaReset::Every(length) => write!(f, "every {} s)", length.as_secs_f64()),
+        }
+    }
+}
+
+/// An amount with its unit, as `1000000 tokens`.
+struct Amount(u64, QuotaUnit);
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            QuotaUnit::Tokens => write!(f, "{} tokens", self.0),
+            QuotaUnit::Requests => write!(f, "{} requests", self.0),
+            QuotaUnit::Usd => write!(f, "{} US dollars", Dollars(self.0)),
         }
     }
 }
@@ -134,6 +159,20 @@ mod tests {
             "the quota of provider claude (1000000 tokens, monthly) is used up until 2026-12-01T00:00:00Z"
         );
         assert_eq!(refusal.retry_after, Some(Duration::from_secs(2)));
+        assert_eq!((refusal.class, refusal.code), (ErrorClass::SpendOrDailyLimit, Some("quota_exhausted")));
+    }
+
+    #[test]
+    fn a_budget_that_has_less_left_than_is_asked_for_says_how_much() {
+        let (id, quota) = quota(2_000_000_000, QuotaUnit::Usd, QuotaReset::Daily);
+        let (now, resets_at) = (at("2026-11-30T23:59:00Z"), at("2026-12-01T00:00:00Z"));
+        let refusal = Refusal::too_little_left(&id, &quota, 30_000_000, resets_at, now);
+        assert_eq!(
+            refusal.message,
+            "the quota of provider claude (2 US dollars, daily) has 0.03 US dollars left until \
+             2026-12-01T00:00:00Z, which is less than this request may take: ask for less"
+        );
+        assert_eq!(refusal.retry_after, Some(Duration::from_secs(60)));
         assert_eq!((refusal.class, refusal.code), (ErrorClass::SpendOrDailyLimit, Some("quota_exhausted")));
     }
 

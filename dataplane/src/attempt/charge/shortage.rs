@@ -32,11 +32,12 @@ impl Shortage {
     /// Of a budget.
     pub(super) fn of_budget(budget: &Budget, short: Short, is_away: bool, now: WallTime) -> Self {
         let id = budget.purse.id();
+        // The purse ends its period a little earlier, to be on the safe side.
+        let ends_at = period(&budget.quota, now).ends_at;
         let (until, refusal) = match short {
-            Short::UsedUp(_) => {
-                // The purse ends its period a little earlier, to be on the safe side.
-                let at = period(&budget.quota, now).ends_at;
-                (Some(at), Refusal::spent(id, &budget.quota, Some(at), now))
+            Short::UsedUp(_) => (Some(ends_at), Refusal::spent(id, &budget.quota, Some(ends_at), now)),
+            Short::TooLittle(left) => {
+                (Some(ends_at), Refusal::too_little_left(id, &budget.quota, left, ends_at, now))
             }
             Short::Unknown | Short::Lacking => {
                 let refusal = Refusal::not_in_hand(id, &budget.quota, is_away);

@@ -162,15 +162,12 @@ impl Need<'_> {
         for (place, needed) in self.budgets.iter().enumerate() {
             let reservation = match needed.budget.purse.reserve(needed.most, now) {
                 Ok(reservation) => reservation,
-                Err(short) if !self.holds(needed) => {
+                Err(_) if !self.holds(needed) => {
                     attempter.limits.reserved(Outcome::Unlimited);
                     // Counted all the same, where the period is known.
                     match needed.budget.purse.reserve(0, now) {
                         Ok(reservation) => reservation,
-                        Err(_) if matches!(short, Short::Unknown | Short::Lacking | Short::UsedUp(_)) => {
-                            continue;
-                        }
-                        Err(short) => return Err(Obstacle::Budget(place, short)),
+                        Err(_) => continue,
                     }
                 }
                 Err(short) => return Err(Obstacle::Budget(place, short)),
@@ -204,7 +201,9 @@ impl Need<'_> {
             return false;
         }
         match obstacle {
-            Obstacle::Budget(_, Short::UsedUp(_)) | Obstacle::Rate(_, Full::Never) => false,
+            Obstacle::Budget(_, Short::UsedUp(_) | Short::TooLittle(_)) | Obstacle::Rate(_, Full::Never) => {
+                false
+            }
             Obstacle::Budget(_, Short::Unknown | Short::Lacking) | Obstacle::Rate(_, Full::Unknown) => true,
             Obstacle::Rate(place, Full::Share(_)) => self.rates.get(place).is_some_and(|needed| {
                 needed.held.rate.state(attempter.clock.passed()).share < needed.held.limit
@@ -234,7 +233,7 @@ impl Need<'_> {
         match obstacle {
             Obstacle::Budget(place, short) => {
                 let result = match short {
-                    Short::UsedUp(_) => Outcome::Exhausted,
+                    Short::UsedUp(_) | Short::TooLittle(_) => Outcome::Exhausted,
                     Short::Unknown | Short::Lacking => Outcome::Unavailable,
                 };
                 attempter.limits.reserved(result);
