@@ -83,6 +83,8 @@ fn attempt_to_wire(attempt: &AttemptRecord) -> v1::AttemptRecord {
         hint_ms: attempt.hint_ms,
         then: attempt.then.clone(),
         cost_usd: attempt.cost_usd,
+        reserved_tokens: attempt.reserved_tokens,
+        spent_tokens: attempt.spent_tokens,
         price: attempt.price.as_ref().map(ToString::to_string),
     }
 }

@@ -19,8 +19,8 @@ pub(super) fn record(id: &str) -> RequestRecord {
         key: None,
         tags: Default::default(),
         attempts: vec![AttemptRecord {
-            reserved_tokens: None,
-            spent_tokens: None,
+            reserved_tokens: Some(4_230),
+            spent_tokens: Some(5),
             provider: "claude".into(),
             model: "claude-sonnet-4-5".into(),
             credential: "main".into(),
