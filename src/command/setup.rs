@@ -48,7 +48,7 @@ pub fn load_request(common: &Common) -> Load {
         overrides: common.set.clone(),
         data_dir: common.data_dir.clone(),
         environment: Environment::process(),
-        wall: wall,
+        wall,
         purpose: Purpose::Any,
     }
 }

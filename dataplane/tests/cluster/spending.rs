@@ -3,14 +3,14 @@
 use crate::{
     control::{Control, ENDPOINT},
     network::MemoryNet,
-    node::{Node, configuration, pass, until},
+    node::{Node, PausedClock, configuration, pass, until},
     provider::Provider,
 };
 use cliproxy_domain::{
     BudgetId, LimitSubject, LossMode, Quota, QuotaReset, QuotaUnit, RateGrant, RateId, RateKind, RateLimits,
     Snapshot,
 };
-use cliproxy_host::MemoryDisk;
+use cliproxy_host::{Clock as _, MemoryDisk};
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -148,10 +148,11 @@ async fn a_recall_is_answered_at_once() {
     control.has_budget(&tokens(), 1_000, DAY);
     assert_eq!(ask(&node, 100).await.0, 200);
     assert!(control.booked(&tokens()).1 > 0);
-    let began = tokio::time::Instant::now();
+    let began = PausedClock.now();
     control.recalls(&tokens());
     until("it went back", || control.booked(&tokens()).1 == 0).await;
-    assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
+    let took = PausedClock.now() - began;
+    assert!(took < Duration::from_millis(100), "{took:?}");
     node.stop().await;
 }
 

@@ -3,7 +3,7 @@
 
 use super::fixture::{Cluster, Node, add, with_keys};
 use crate::apis::Api;
-use cliproxy_testkit::{Answer, Config, PATIENCE, poll_until};
+use cliproxy_testkit::{Answer, Config, PATIENCE, now, poll_until};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -41,14 +41,14 @@ async fn a_key_that_is_made_while_running_serves_and_a_revoked_one_is_refused_on
     let (cluster, _mock) = cluster().await;
     let made = change(&cluster, "").await;
     let (key, id) = (made["key"].as_str().expect("a key"), made["details"]["id"].as_str().expect("an id"));
-    everywhere(&cluster, key, 200, Instant::now()).await;
-    let revoked = Instant::now();
+    everywhere(&cluster, key, 200, now()).await;
+    let revoked = now();
     change(&cluster, &format!("/{id}/revoke")).await;
     let took = everywhere(&cluster, key, 401, revoked).await;
     println!("a revoked key was refused on both nodes {took:?} after it was asked for");
     assert!(took < Duration::from_secs(1), "{took:?}");
     assert_eq!(ask(&cluster.a, key).await.json()["error"]["code"], "revoked_api_key");
-    everywhere(&cluster, "cpk-configured", 200, Instant::now()).await;
+    everywhere(&cluster, "cpk-configured", 200, now()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,7 +59,7 @@ async fn keys_work_as_before_while_the_control_plane_is_away_and_after_a_restart
     let gone = change(&cluster, "").await;
     let (bad, id) = (gone["key"].as_str().expect("a key").to_owned(), gone["details"]["id"].clone());
     change(&cluster, &format!("/{}/revoke", id.as_str().expect("an id"))).await;
-    everywhere(&cluster, &bad, 401, Instant::now()).await;
+    everywhere(&cluster, &bad, 401, now()).await;
     cluster.control.kill9();
     for node in cluster.nodes() {
         node.is("stale").await;

@@ -22,7 +22,7 @@ pub async fn run(world: Arc<World>, name: String, start: u32) -> turmoil::Result
     let plane = build(&world, &name, start, &store).await;
     let texts = Texts::new(store, plane.handle());
     texts.start(&world, &name).await;
-    plane.with_configurations(texts).run(CancellationToken::new()).await;
+    Box::pin(plane.with_configurations(texts).run(CancellationToken::new())).await;
     Ok(())
 }
 
