@@ -35,14 +35,23 @@ pub fn uptime() -> Duration {
     Duration::new(u64::try_from(passed.tv_sec).unwrap_or(0), u32::try_from(passed.tv_nsec).unwrap_or(0))
 }
 
-/// Gives how long the machine was suspended since it began.
+/// Gives how long the machine was suspended since it began. What passes between looking at two clocks is no part of it,
+/// and it never gets less, so that a time made with it never goes back.
 pub(super) fn suspended() -> Duration {
+    /// The most that was seen, in nanoseconds.
+    static SEEN: AtomicU64 = AtomicU64::new(0);
+    // First the one that may be ahead: then the difference is no more than it really is.
+    let uptime = uptime();
     let running = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let running = Duration::new(
         u64::try_from(running.tv_sec).unwrap_or(0),
         u32::try_from(running.tv_nsec).unwrap_or(0),
     );
-    uptime().saturating_sub(running)
+    let suspended = u64::try_from(uptime.saturating_sub(running).as_nanos()).unwrap_or(u64::MAX);
+    let seen = SEEN.load(Relaxed);
+    // Written only after the machine was suspended: requests would wait for each other to write.
+    let most = if suspended > seen { SEEN.fetch_max(suspended, Relaxed).max(suspended) } else { seen };
+    Duration::from_nanos(most)
 }
 
 impl<C: Clock, U: Fn() -> Duration + Send + Sync + 'static> SteadyClock<C, U> {
@@ -133,6 +142,14 @@ mod tests {
             told.pass(Duration::from_secs(60));
             let off = steady.wall().0 - before.0 - 60_000;
             assert!(off.abs() <= 600, "{off} ms off after a minute");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looking_at_the_clock_takes_no_time() {
+        let first = crate::SystemClock.passed();
+        for _ in 0..10_000 {
+            assert_eq!(crate::SystemClock.passed(), first, "time stands still");
         }
     }
 
