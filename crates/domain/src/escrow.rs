@@ -91,7 +91,9 @@ pub struct Given {
 /// Answers the claim of a holder for the period that its sums are of, by `asker`, a process of the same node.
 /// `nodes` share what remains.
 ///
-/// The same claim once more gives nothing more; claims that come late or out of order add nothing that is not so.
+/// Where the same claim comes once more it is given nothing more: [`BudgetClaim::granted`] tells that its holder has not
+/// heard of what it was given, and until it has it is given no more than what a request waits for. Claims that come late
+/// or out of order add nothing that is not so.
 pub fn lease(
     window: &mut WindowBooks,
     holder: &mut HolderBooks,
@@ -149,10 +151,11 @@ fn grant(
     claim: &BudgetClaim,
     nodes: u64,
 ) -> Given {
-    // What is on its way, or was lost on it, is in the answer again: it comes first.
+    // What is on its way, or was lost on it, is in the answer again: it comes first. It was given for this very claim
+    // or for an earlier one, so what is wanted beyond it is for a claim that knows of it.
     let unheard = holder.granted.saturating_sub(heard);
     let least = claim.least.saturating_sub(unheard);
-    let want = claim.want.saturating_sub(unheard);
+    let want = if unheard > 0 { 0 } else { claim.want };
     // What answers took beyond their reservations is settled already; to even it out takes nothing of the limit.
     let owed = holder.overdraft();
     let remaining = window.remaining();

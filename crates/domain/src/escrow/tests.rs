@@ -59,6 +59,19 @@ fn a_lost_grant_creates_no_budget_and_destroys_none() {
 }
 
 #[test]
+fn a_claim_that_comes_twice_is_given_one_slice_however_much_it_wants_and_remains() {
+    let (mut books, mut a, mut b) = (window(1_600), HolderBooks::default(), HolderBooks::default());
+    lease(&mut books, &mut b, FIRST, &asks(0, 0, 800), 2);
+    let claim = asks(0, 900, 0);
+    assert_eq!(lease(&mut books, &mut a, FIRST, &claim, 2).given, 50);
+    // More is left than when it came first.
+    lease(&mut books, &mut b, FIRST, &says(800, 0, 800), 2);
+    assert_eq!(lease(&mut books, &mut a, FIRST, &claim, 2), Given::default());
+    let knowing = asks(50, 850, 0);
+    assert_eq!(lease(&mut books, &mut a, FIRST, &knowing, 2).given, 96);
+}
+
+#[test]
 fn a_process_that_does_not_know_the_period_is_told_what_it_already_has() {
     let (mut books, mut a) = (window(1_000), HolderBooks::default());
     // Its sums are of the period before.
@@ -192,6 +205,27 @@ proptest! {
             let most: u64 = nodes.iter().map(|node| node.granted - node.returned).sum();
             prop_assert!(most <= limit, "{} could be spent of {}", most, limit);
         }
+    }
+
+    /// Whatever is claimed: who was given something is given nothing for the same claim once more, whatever others give
+    /// back meanwhile.
+    #[test]
+    fn the_same_claim_once_more_gives_nothing_more(
+        limit in 0_u64..5_000, taken in 0_u64..5_000, nodes in 1_u64..9,
+        held in 0_u64..2_000, heard in 0_u64..2_000,
+        want in 0_u64..5_000, least in 0_u64..5_000,
+        back in any::<bool>(),
+    ) {
+        let (mut books, mut a, mut b) = (window(limit), HolderBooks::default(), HolderBooks::default());
+        lease(&mut books, &mut a, FIRST, &asks(0, 0, held), nodes);
+        lease(&mut books, &mut b, FIRST, &asks(0, 0, taken), nodes);
+        let claim = asks(heard.min(a.granted), want, least);
+        let first = lease(&mut books, &mut a, FIRST, &claim, nodes);
+        if back && first.given > 0 {
+            let granted = b.granted;
+            settle(&mut books, &mut b, FIRST, &says(granted, 0, granted));
+        }
+        prop_assert_eq!(lease(&mut books, &mut a, FIRST, &claim, nodes).given, 0);
     }
 
     /// No claim, however wrong, makes the arithmetic fail or an amount too large to store.
