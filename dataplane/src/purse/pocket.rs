@@ -14,6 +14,9 @@ const OVER: i64 = i64::MIN / 4;
 const MOST: u64 = 1 << 60;
 /// A journal's ceiling is raised by this part of the balance.
 const CHUNK: u64 = 16;
+/// It is lowered at once where it is above what may be spent by more than two such parts and this part of all that was
+/// given: so much, at the most, does each process that is killed strand.
+const STRANDED: u64 = 1_024;
 
 /// What a node has of a budget in one period.
 ///
@@ -123,8 +126,11 @@ impl Pocket {
     pub(super) fn settle(&self, reserved: u64, spent: u64) -> bool {
         let rest = reserved.saturating_sub(spent);
         self.spent.fetch_add(spent, SeqCst);
-        self.committed.fetch_sub(rest, SeqCst);
+        let committed = self.committed.fetch_sub(rest, SeqCst).saturating_sub(rest);
         let balance = self.balance.fetch_add(signed(rest), SeqCst);
+        if rest > 0 && self.is_far_below_ceiling(committed) {
+            self.lower();
+        }
         self.open.fetch_sub(1, SeqCst) == 1 && balance < OVER / 2
     }
 
@@ -230,11 +236,19 @@ impl Pocket {
         true
     }
 
+    /// Tells whether a process that is killed now strands more than it need. A reservation that is large for the balance
+    /// raises the ceiling by itself, so that lowering it again writes no more often than reserving does.
+    fn is_far_below_ceiling(&self, committed: u64) -> bool {
+        let ceiling = self.ceiling.load(SeqCst);
+        let most = 2 * self.chunk() + self.granted.load(Relaxed) / STRANDED;
+        ceiling != u64::MAX && ceiling.saturating_sub(committed) > most
+    }
+
     /// Writes a lower ceiling where the old one is far above what may be spent, so that a process that is killed now
-    /// strands little.
+    /// strands little. Whoever writes one already does it for all.
     pub(super) fn lower(&self) {
         let Some(slot) = &self.slot else { return };
-        let mut slot = slot.lock();
+        let Some(mut slot) = slot.try_lock() else { return };
         let before = self.ceiling.load(SeqCst);
         let ceiling = self.committed.load(SeqCst) + self.chunk();
         if before == u64::MAX || ceiling + self.chunk() >= before {

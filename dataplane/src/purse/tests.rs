@@ -267,6 +267,18 @@ fn the_ceiling_comes_down_with_what_is_given_back() {
 }
 
 #[test]
+fn the_ceiling_comes_down_as_soon_as_an_answer_took_far_less_than_was_reserved() {
+    let disk = Arc::new(MemoryDisk::default());
+    let story = Story::with(Journal::open(disk.clone(), FIRST).journal);
+    story.granted(TODAY, 1_600);
+    for _ in 0..10 {
+        story.purse.reserve(1_000, story.start).unwrap().settle(1);
+    }
+    let left = Journal::open(disk, Incarnation(2)).left.claims()[1].spent;
+    assert!((10..10 + 200).contains(&left), "{left} of 10, which is not told by a claim");
+}
+
+#[test]
 fn a_ceiling_that_cannot_be_raised_is_taken_away_rather_than_found_too_low() {
     let disk = Arc::new(MemoryDisk::default());
     let journal = Journal::open(disk.clone(), FIRST).journal;

@@ -52,10 +52,12 @@ fn safe_shares_pass_no_limit_while_the_nodes_are_the_same() {
 #[test]
 fn what_is_given_can_be_used_once_the_faults_are_over() {
     let plan = Plan { periods: false, outgrow: false, disks: false, history: false, ..Plan::default() };
-    for seed in worlds() {
+    let wasted = worlds().filter_map(|seed| {
         let Outcome { spent, limit, books, .. } = run(seed, plan);
-        assert!(spent * 100 >= limit * 95, "world {seed}: {spent} of {limit}; {books}");
-    }
+        (spent * 100 < limit * 95).then(|| format!("world {seed}: {spent} of {limit}; {books}"))
+    });
+    let wasted: Vec<_> = wasted.collect();
+    assert!(wasted.is_empty(), "{}", wasted.join("\n"));
 }
 
 #[test]
