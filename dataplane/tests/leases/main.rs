@@ -82,12 +82,12 @@ fn a_period_by_the_wall_clock_of_a_node_is_too_long() {
 
 #[test]
 fn a_share_by_the_wall_clock_of_a_node_is_too_long() {
-    is_found(178, Plan { variant: Variant::TtlByWallClock, ..Plan::default() });
+    is_found(750, Plan { variant: Variant::TtlByWallClock, ..Plan::default() });
 }
 
 #[test]
 fn a_share_that_counts_from_when_it_is_heard_of_is_too_long() {
-    is_found(134, Plan { variant: Variant::TtlFromReceipt, ..Plan::default() });
+    is_found(2_237, Plan { variant: Variant::TtlFromReceipt, ..Plan::default() });
 }
 
 #[test]
