@@ -5,6 +5,7 @@ mod answers;
 mod books;
 mod configs;
 mod fencing;
+mod limits;
 mod permits;
 mod rests;
 
@@ -15,7 +16,14 @@ pub use agreement::check as agreement;
 
 /// Gives everything that does not hold.
 pub fn all(world: &World) -> Vec<String> {
-    let checks: [fn(&World) -> Vec<String>; 6] =
-        [answers::check, books::check, configs::check, fencing::check, permits::check, rests::check];
+    let checks: [fn(&World) -> Vec<String>; 7] = [
+        answers::check,
+        books::check,
+        configs::check,
+        fencing::check,
+        limits::check,
+        permits::check,
+        rests::check,
+    ];
     checks.iter().flat_map(|check| check(world)).collect()
 }

@@ -81,7 +81,7 @@ fn cluster(world: &Arc<World>) -> Sim<'static> {
             control::run(Arc::clone(&world), name.clone(), start)
         });
     }
-    for name in ["alpha", "beta"] {
+    for name in ["alpha", "beta", "gamma"] {
         let world = Arc::clone(world);
         sim.host(name, move || provider::run(Arc::clone(&world), name.to_owned()));
     }
@@ -93,6 +93,7 @@ fn cluster(world: &Arc<World>) -> Sim<'static> {
         });
     }
     sim.client("clients", clients::run(Arc::clone(world)));
+    sim.client("scarce", clients::run_scarce(Arc::clone(world)));
     let operators = Arc::clone(world);
     sim.client("operators", async move {
         let [one, other] = [1, 2].map(|number| operators::run(Arc::clone(&operators), number));

@@ -85,6 +85,8 @@ pub struct Truth {
     pub answered: Vec<Answered>,
     /// By clients, in the order in which their requests ended.
     pub asked: Vec<Asked>,
+    /// By clients that may be refused.
+    pub asked_scarce: Vec<Asked>,
     /// By operators.
     pub changed: Vec<Changed>,
     /// By the database, in the order of the commits.

@@ -241,7 +241,15 @@ pub fn read(text: &str) -> Result<Snapshot, String> {
     config.map(|config| config.snapshot).map_err(|error| error.to_string())
 }
 
-/// Two providers with two keys each, the second for when the first cannot.
+/// What may be had in all of `gamma`, in tokens.
+pub const TOKENS_OF_GAMMA: u64 = 1_000;
+/// How often `hasty` may ask within any minute.
+pub const REQUESTS_OF_HASTY: usize = 20;
+/// The models that only `gamma` has, and the key of the client who asks for each.
+pub const SCARCE: [(&str, &str); 2] = [("scarce", "thrifty's key"), ("rated", "hasty's key")];
+
+/// Two providers with two keys each, the second for when the first cannot; and one of which little may be had, with
+/// clients of its own, so that whatever else is asked for is answered in any case.
 pub const CONFIG: &str = r#"
 server:
   timeouts: {connect: 1s, first_byte: 4s, idle: 4s, total: 15s}
@@ -268,4 +276,20 @@ providers:
       - {name: one, api_key: "beta.one"}
       - {name: two, api_key: "beta.two"}
     cooldown: {rate_limit_duration: 3s, error_duration: 2s}
+  gamma:
+    kind: openai_compatible
+    base_url: "http://gamma"
+    models: ["scarce", "rated"]
+    credentials:
+      - {name: one, api_key: "gamma.one"}
+    quota: {limit: 1000, unit: tokens, reset: monthly, on_loss: strict}
+clients:
+  - name: thrifty
+    keys: [{sha256: "94bd5bde847c30afff6c682268159895eaed21b6ac3f6d9557bb27a6ce54b20c"}]
+    models: ["scarce"]
+    budget: {limit: 100, unit: requests, reset: daily, on_loss: strict}
+  - name: hasty
+    keys: [{sha256: "5708d33760b9af97f019b88696ebcb8877bd783f07f60b892c8aedcc9eeaa9ef"}]
+    models: ["rated"]
+    rate_limit: {requests_per_minute: 20, on_loss: strict}
 "#;

@@ -9,6 +9,9 @@ use crate::{truth::Asked, world::World};
 pub fn check(world: &World) -> Vec<String> {
     let truth = world.truth.lock().expect("no panic");
     let failed = truth.asked.iter().filter(|asked| asked.result != Ok(200));
+    // Of what is limited there is not enough for all.
+    let failed = failed
+        .chain(truth.asked_scarce.iter().filter(|asked| asked.result != Ok(200) && asked.result != Ok(429)));
     failed.filter(|asked| !died(world, asked)).map(tell).collect()
 }
 

@@ -12,6 +12,9 @@ use hyper::{body::Incoming, service::service_fn};
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
+/// The most that the prompt of a request comes to which says how long its answer may be: no estimate is below.
+const SHORT_PROMPT: u64 = 10;
+
 /// Answers as the provider of that name until the run ends.
 pub async fn run(world: Arc<World>, name: String) -> turmoil::Result {
     let listener = world.net.of(&name).listen(([0, 0, 0, 0], PROVIDER_PORT).into()).await?;
@@ -50,6 +53,10 @@ async fn answer(
     };
     let body: serde_json::Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
     let model = body["model"].as_str().unwrap_or_default().to_owned();
+    let tokens = match body["max_tokens"].as_u64() {
+        Some(most) => (tokens.0.min(SHORT_PROMPT), tokens.1.min(most)),
+        None => tokens,
+    };
     tokio::time::sleep(takes).await;
     let (status, retry_after) = world.verdict(name, &credential);
     let at = turmoil::sim_elapsed().unwrap_or_default();
