@@ -58,3 +58,7 @@ CREATE TABLE rate_share (
     told_ms     BIGINT,
     PRIMARY KEY (subject, owner, credential, kind, node_id, incarnation)
 ) WITH (fillfactor = 50);
+
+-- For what is forgotten.
+CREATE INDEX quota_window_ends ON quota_window (ends_ms);
+CREATE INDEX rate_share_expires ON rate_share (expires_ms);

@@ -57,3 +57,7 @@ CREATE TABLE rate_share (
     told_ms     INTEGER,
     PRIMARY KEY (subject, owner, credential, kind, node_id, incarnation)
 ) STRICT, WITHOUT ROWID;
+
+-- For what is forgotten.
+CREATE INDEX quota_window_ends ON quota_window (ends_ms);
+CREATE INDEX rate_share_expires ON rate_share (expires_ms);

@@ -158,10 +158,9 @@ statements! {
         ON CONFLICT (subject, owner, credential, unit, period_ms, node_id, incarnation) DO UPDATE SET
             granted = excluded.granted, spent = excluded.spent, returned = excluded.returned,
             closed_by = excluded.closed_by";
-    FORGET_ESCROWS = "DELETE FROM quota_escrow WHERE EXISTS (SELECT 1 FROM quota_window w
-        WHERE w.subject = quota_escrow.subject AND w.owner = quota_escrow.owner
-            AND w.credential = quota_escrow.credential AND w.unit = quota_escrow.unit
-            AND w.period_ms = quota_escrow.period_ms AND w.ends_ms < ?1)";
+    FORGET_ESCROWS = "DELETE FROM quota_escrow
+        WHERE (subject, owner, credential, unit, period_ms)
+            IN (SELECT subject, owner, credential, unit, period_ms FROM quota_window WHERE ends_ms < ?1)";
     FORGET_WINDOWS = "DELETE FROM quota_window WHERE ends_ms < ?1";
     SHARES_OF = "SELECT node_id, incarnation, req, share, held, safe_share, demand, expires_ms, told_limit, told_ms
         FROM rate_share WHERE subject = ?1 AND owner = ?2 AND credential = ?3 AND kind = ?4";

@@ -78,8 +78,8 @@ async fn many_requests_at_once_take_no_more_than_the_control_plane_has() {
 async fn while_the_control_plane_is_away_what_is_held_is_spent_and_nothing_beyond() {
     let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
     let a = Provider::play(&net, "a");
-    let (control, node) = node_of(&net, &disk, limited(100, LossMode::Strict)).await;
-    control.has_budget(&tokens(), 100, DAY);
+    let (control, node) = node_of(&net, &disk, limited(1_000, LossMode::Strict)).await;
+    control.has_budget(&tokens(), 1_000, DAY);
     assert_eq!(ask(&node, 10).await.0, 200);
     control.end();
     until("the loss", || node.live.is_cut_off()).await;
@@ -90,7 +90,7 @@ async fn while_the_control_plane_is_away_what_is_held_is_spent_and_nothing_beyon
             break (status, body);
         }
         served += 1;
-        assert!(served * EACH <= 100);
+        assert!(served * EACH <= 1_000);
     };
     assert_eq!(refused.0, 429);
     assert!(
@@ -103,7 +103,7 @@ async fn while_the_control_plane_is_away_what_is_held_is_spent_and_nothing_beyon
     control.begin();
     until("the connection", || !node.live.is_cut_off()).await;
     until("what was spent is told", || control.booked(&tokens()).0 == served * EACH).await;
-    control.limits_budget(&tokens(), 300);
+    control.limits_budget(&tokens(), 3_000);
     assert_eq!(ask(&node, 10).await.0, 200);
     node.stop().await;
 }

@@ -55,6 +55,7 @@ fn every_family_is_described_under_the_name_of_its_samples() {
             "cliproxy_requests_total counter",
             "cliproxy_errors_total counter",
             "cliproxy_tokens_total counter",
+            "cliproxy_cost_usd_total counter",
             "cliproxy_request_duration_seconds histogram",
             "cliproxy_time_to_first_token_seconds histogram",
             "cliproxy_attempts_total counter",
