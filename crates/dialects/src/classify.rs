@@ -2,8 +2,11 @@
 //! wire formats).
 
 mod body;
+mod limits;
 mod message;
 mod retry;
+
+pub use limits::{ToldLimits, told_limits};
 
 use body::Facts;
 use cliproxy_domain::{AttemptError, ErrorClass, ErrorRule, Failure, ProviderKind, TimeoutPhase, WallTime};

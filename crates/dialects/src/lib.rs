@@ -72,7 +72,7 @@ pub mod usage;
 mod weight;
 mod words;
 
-pub use classify::classify;
+pub use classify::{ToldLimits, classify, told_limits};
 pub use error::{EncodedError, ErrorReply, encode, encode_in_stream, keep_alive};
 pub use framing::{ArrayPosition, Framing, StartedResponse, StreamState};
 pub use passthrough::{Observer, Progress, ReplyFacts, read_reply};

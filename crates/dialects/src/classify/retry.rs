@@ -46,13 +46,13 @@ pub(super) fn should_retry(headers: &HeaderMap) -> Option<bool> {
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
 /// Turns a number of seconds into a duration: nothing for negative numbers and for what is no number, the
 /// longest duration for what is too large for one.
-fn seconds(value: f64) -> Option<Duration> {
+pub(super) fn seconds(value: f64) -> Option<Duration> {
     if value.is_nan() || value < 0.0 {
         return None;
     }
@@ -66,12 +66,12 @@ fn retry_after(text: &str, sent: WallTime) -> Option<Duration> {
     }
 }
 
-fn http_date(text: &str) -> Option<WallTime> {
+pub(super) fn http_date(text: &str) -> Option<WallTime> {
     let time = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()?;
     Some(WallTime(time.as_millisecond()))
 }
 
-fn rfc_3339(text: &str) -> Option<WallTime> {
+pub(super) fn rfc_3339(text: &str) -> Option<WallTime> {
     Some(WallTime(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()))
 }
 
@@ -81,7 +81,7 @@ fn protobuf_duration(text: &str) -> Option<Duration> {
 }
 
 /// Reads a Go duration: `120ms`, `1s`, `6m0s`, `1h2m3.5s`.
-fn go_duration(text: &str) -> Option<Duration> {
+pub(super) fn go_duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total = 0.0;
     while !rest.is_empty() {
