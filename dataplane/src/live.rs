@@ -20,7 +20,9 @@ pub use callers::{Callers, KeyFault};
 pub use known::{Known, Priced, Resolved};
 pub use lease_watch::LeaseWatch;
 pub use limit_metrics::{LimitMetrics, Reserved};
-pub use limits::{Allowance, Allowances, Budget, Ground, Held, HeldRate, LeaseNews, Limits, MOST_WAIT};
+pub use limits::{
+    Allowance, Allowances, Budget, Ground, Held, HeldRate, LAST_WAIT, LeaseNews, Limits, MOST_WAIT,
+};
 pub use load::OpenCall;
 pub use permits::Probing;
 

@@ -55,6 +55,8 @@ pub struct Purse {
     /// Of which it has, the last ones last: what was given and spent is not forgotten, as a period may run again.
     closed: Mutex<Vec<(WallTime, Sums)>>,
     demand: Seconds<8>,
+    /// What was reserved last: so much is kept for the next request while none comes.
+    typical: AtomicU64,
     waiting: Waiting,
     told: Told,
     /// Something is to be said before the next round.
@@ -132,6 +134,7 @@ impl Purse {
             over: Mutex::default(),
             closed: Mutex::default(),
             demand: Seconds::default(),
+            typical: AtomicU64::new(0),
             waiting: Waiting::default(),
             told: Told::default(),
             due: AtomicBool::new(true),
@@ -149,6 +152,11 @@ impl Purse {
         let now = self.since(now);
         self.note(amount, now);
         self.try_reserve(amount, now)
+    }
+
+    /// Tries again for a request that waits: what it needs was counted as demand when it was first tried.
+    pub fn reserve_again(self: &Arc<Self>, amount: u64, now: Instant) -> Result<Reservation, Short> {
+        self.try_reserve(amount, self.since(now))
     }
 
     /// Notes that a request waits for `amount`, until the note is dropped: it is asked for at once.
@@ -189,7 +197,8 @@ impl Purse {
     }
 
     /// Gives what is to be said now: of periods that are over, and of the one that runs. What is not needed is given
-    /// back with it: at once when others wait for it, and after a few seconds without any demand.
+    /// back with it: at once when others wait for it, and after a few seconds without any demand. Then enough for one
+    /// request like the last one stays, so that the next one need not wait for a round trip to the store.
     pub fn claims(&self, now: Instant) -> Vec<BudgetClaim> {
         self.due.store(false, Relaxed);
         let now = self.since(now);
@@ -297,7 +306,11 @@ impl Purse {
         let enough = waited.least > 0 && balance >= waited.least.cast_signed();
         if recalled || lately == 0 && waited.least == 0 {
             // What waits here and is enough for it stays; less than that is of use to nobody here.
-            pocket.give_back(if enough { waited.all } else { 0 });
+            pocket.give_back(match () {
+                () if enough => waited.all,
+                () if recalled || waited.least > 0 => 0,
+                () => self.typical.load(Relaxed),
+            });
         }
         pocket.lower();
         let balance = i128::from(pocket.sums().balance);
@@ -329,6 +342,10 @@ impl Purse {
 
     fn note(&self, amount: u64, now: u64) {
         self.demand.note(now / 1_000, amount);
+        // Written only when it changes: requests do not take the line from each other for it.
+        if amount > 0 && self.typical.load(Relaxed) != amount {
+            self.typical.store(amount, Relaxed);
+        }
     }
 
     /// A period that is over can be closed.

@@ -9,14 +9,18 @@ mod till;
 
 pub(super) use shortage::Shortage;
 pub use shortage::ToldBudgets;
-pub(super) use till::Till;
+pub(super) use till::{Patience, Till};
 
 use crate::{
     live::LimitMetrics,
     purse::{Reservation, Taken},
 };
 use amount::Amount;
-use cliproxy_domain::{AttemptError, Failure, ProviderName, QuotaUnit, RateKind, SpentPolicy, TokenUsage};
+use cliproxy_dialects::told_limits;
+use cliproxy_domain::{
+    AttemptError, Failure, ProviderName, QuotaUnit, RateKind, SpentPolicy, TokenUsage, WallTime,
+};
+use http::HeaderMap;
 use std::{
     sync::{
         Arc,
@@ -99,6 +103,29 @@ impl Charge {
     /// Notes that the request is on its way: from here on it costs a call.
     pub(super) fn sent(&self) {
         self.sent.store(true, Relaxed);
+    }
+
+    /// Takes what a provider says of the credential's rates, with whatever it answers.
+    pub(super) fn told(&self, headers: &HeaderMap, wall: WallTime, now: Instant) {
+        if self.rates.is_empty() {
+            return;
+        }
+        let told = told_limits(headers, wall);
+        for rate in self.rates.iter().map(Taken::rate) {
+            let said = match rate.id().kind {
+                RateKind::RequestsPerMinute => told.requests,
+                RateKind::TokensPerMinute => told.tokens,
+                RateKind::ConcurrentRequests => None,
+            };
+            if let Some(said) = said {
+                rate.told(said, now);
+            }
+        }
+    }
+
+    /// Takes note that the provider refused for the credential's rate. It does not say which, so that all are slowed down.
+    pub(super) fn throttled(&self, now: Instant) {
+        self.rates.iter().for_each(|taken| taken.rate().throttled(now));
     }
 
     /// Tells whether anything of it is counted while the answer comes.

@@ -9,10 +9,13 @@ use crate::{
     authenticate::Caller,
     live::{OpenCall, Priced},
 };
-use cliproxy_domain::{AttemptError, Cooldown, CooldownKey, Dialect, LedgerKey, RequestId, TokenUsage};
+use cliproxy_domain::{
+    AttemptError, Cooldown, CooldownKey, Dialect, Failure, LedgerKey, RequestId, TokenUsage,
+};
 use cliproxy_engine::{Choice, Excluded};
 use cliproxy_host::Clock;
 use cliproxy_observe::metrics;
+use http::HeaderMap;
 use parking_lot::Mutex;
 use std::{
     sync::Arc,
@@ -167,6 +170,11 @@ impl InFlight {
             "an answer was ended as one that has reached its maximum of tokens: no more of a quota was to be had");
     }
 
+    /// Takes what the head of its answer says of the credential's limits.
+    pub(super) fn told(&self, headers: &HeaderMap) {
+        self.charge.told(headers, self.clock.wall(), self.clock.passed());
+    }
+
     pub(super) fn first_event(&mut self) {
         let after = self.took();
         self.to_first_event = Some(after);
@@ -195,6 +203,9 @@ impl InFlight {
     /// rest that it found out about goes on.
     pub(super) fn failed_early(mut self, error: &AttemptError, unreached: bool) -> bool {
         let usage = *self.so_far.lock();
+        if matches!(error.failure, Failure::RateLimited { .. }) {
+            self.charge.throttled(self.clock.passed());
+        }
         if unreached {
             self.settle(&usage, Reached::Nobody);
         }

@@ -34,7 +34,8 @@ impl Resumer {
         let prepared = self.after(token);
         let (call, clock) = (Arc::clone(&self.call), Arc::clone(&self.clock));
         Box::pin(async move {
-            let (response, place) = try_once::ask(&call, &prepared, &clock).await.map_err(|f| f.error)?;
+            let (response, place) =
+                try_once::ask(&call, &prepared, None, &clock).await.map_err(|f| f.error)?;
             let kind = response.headers().get(header::CONTENT_TYPE);
             if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
                 let message = "the provider went on in another form than the one that was asked for";
@@ -60,5 +61,5 @@ pub(super) async fn next_whole(
 ) -> Result<(Response<Incoming>, Place), super::Failed> {
     let mut prepared = prepared.clone();
     prepared.edit(|body| continued(body, token).into());
-    try_once::ask(call, &prepared, clock).await
+    try_once::ask(call, &prepared, None, clock).await
 }

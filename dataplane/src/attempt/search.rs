@@ -2,7 +2,7 @@
 
 use super::{
     Attempter,
-    charge::{Charge, Shortage, Till},
+    charge::{Charge, Patience, Shortage, Till},
     half_open::HalfOpen,
     prepared::{Pen, Prepared},
 };
@@ -25,7 +25,11 @@ pub(super) struct Search {
     /// Why the first of the targets that could not take the request could not.
     refused: Option<Refused>,
     /// The limits that stood in the way.
-    short: Vec<Shortage>,
+    short: Vec<(Pick, Shortage)>,
+    /// The first choice that a budget had too little for, and might have more in a while.
+    lacking: Option<Pick>,
+    /// Something could be tried.
+    has_found: bool,
     till: Till,
 }
 
@@ -47,7 +51,8 @@ struct Out {
 
 impl Search {
     /// Finds the next choice. A credential may have been sent away since the decision, by an attempt of this very
-    /// request. Where a limit has too little for it in hand it waits a little, unless something goes on meanwhile.
+    /// request. Where a limit has too little for it in hand it waits, unless something goes on meanwhile: a moment while
+    /// something else can be tried, and longer before the request is refused.
     pub(super) async fn next(
         &mut self,
         attempter: &Attempter,
@@ -55,39 +60,61 @@ impl Search {
         route: &Route,
         may_wait: bool,
     ) -> Option<Found> {
-        if self.is_barred() {
+        let picks = &route.decided.order.picks;
+        while let Some(pick) = picks.get(self.at).copied().filter(|_| !self.is_barred()) {
+            self.at += 1;
+            let is_last = self.at == picks.len() && !self.has_found;
+            let patience = match may_wait {
+                false => Patience::None,
+                true if is_last => Patience::Last,
+                true => Patience::Brief,
+            };
+            if let Some(found) = self.make_ready(attempter, call, route, pick, patience).await {
+                return Some(found);
+            }
+        }
+        if !may_wait || self.has_found || self.is_barred() {
             return None;
         }
-        while let Some(pick) = route.decided.order.picks.get(self.at).copied() {
-            self.at += 1;
-            let half_open = match admitted(attempter, route, pick) {
-                Ok(half_open) => half_open,
-                Err(out) => {
-                    self.leave_out(pick, out);
-                    continue;
+        // What was waited for only a moment, as something else could be tried.
+        let pick = self.lacking.take()?;
+        self.forget(pick);
+        self.make_ready(attempter, call, route, pick, Patience::Last).await
+    }
+
+    /// Makes a pick ready to be tried; none when it cannot be, which is noted.
+    async fn make_ready(
+        &mut self,
+        attempter: &Attempter,
+        call: &Call,
+        route: &Route,
+        pick: Pick,
+        patience: Patience,
+    ) -> Option<Found> {
+        let half_open = match admitted(attempter, route, pick) {
+            Ok(half_open) => half_open,
+            Err(out) => {
+                self.leave_out(pick, out);
+                return None;
+            }
+        };
+        match prepared(attempter, call, route, pick)? {
+            Ok(prepared) => match self.till.charge(attempter, call, &prepared, patience).await {
+                Ok(charge) => {
+                    self.has_found = true;
+                    return Some(Found { prepared, half_open, charge });
                 }
-            };
-            match prepared(attempter, call, route, pick) {
-                Some(Ok(prepared)) => {
-                    match self.till.charge(attempter, call, &prepared, may_wait).await {
-                        Ok(charge) => return Some(Found { prepared, half_open, charge }),
-                        Err(shortage) => self.lacks(pick, shortage),
-                    }
-                    if self.is_barred() {
-                        return None;
-                    }
-                }
-                Some(Err(refused)) => {
-                    self.refused.get_or_insert(refused);
-                    self.left_out.push(Excluded {
-                        candidate: pick.candidate,
-                        credential: None,
-                        reason: Exclusion::Capability,
-                        cause: None,
-                        until: None,
-                    });
-                }
-                None => {}
+                Err(shortage) => self.lacks(pick, shortage, patience),
+            },
+            Err(refused) => {
+                self.refused.get_or_insert(refused);
+                self.left_out.push(Excluded {
+                    candidate: pick.candidate,
+                    credential: None,
+                    reason: Exclusion::Capability,
+                    cause: None,
+                    until: None,
+                });
             }
         }
         None
@@ -109,10 +136,10 @@ impl Search {
                 return None;
             }
         };
-        match self.till.charge(attempter, call, &prepared, true).await {
+        match self.till.charge(attempter, call, &prepared, Patience::Last).await {
             Ok(charge) => Some(Found { prepared, half_open, charge }),
             Err(shortage) => {
-                self.lacks(prepared.pick, shortage);
+                self.lacks(prepared.pick, shortage, Patience::Last);
                 None
             }
         }
@@ -154,29 +181,44 @@ impl Search {
     }
 
     /// Leaves a pick out that a limit has too little for.
-    fn lacks(&mut self, pick: Pick, shortage: Shortage) {
+    fn lacks(&mut self, pick: Pick, shortage: Shortage, patience: Patience) {
         let Shortage { reason, until, .. } = shortage;
+        if patience == Patience::Brief && shortage.may_come {
+            self.lacking.get_or_insert(pick);
+        }
         self.leave_out(pick, Out { reason, cause: None, until });
-        self.short.push(shortage);
+        self.short.push((pick, shortage));
+    }
+
+    /// Forgets that a limit had too little for a pick: it is asked again.
+    fn forget(&mut self, pick: Pick) {
+        self.short.retain(|(of, _)| *of != pick);
+        let is_of =
+            |out: &Excluded| out.candidate == pick.candidate && out.credential == Some(pick.credential);
+        self.left_out.retain(|out| !is_of(out));
     }
 
     /// Tells whether a limit of the caller's own stands in the way of every target.
     fn is_barred(&self) -> bool {
-        self.short.last().is_some_and(|shortage| shortage.is_callers)
+        self.short.last().is_some_and(|(_, shortage)| shortage.is_callers)
     }
 }
 
 /// Gives what the client is told where limits alone keep it from every target: of its own one, else of the one that has
 /// room first.
-fn of_limits(mut short: Vec<Shortage>, excluded: &[Excluded]) -> Option<Refusal> {
-    if let Some(own) = short.pop_if(|shortage| shortage.is_callers) {
+fn of_limits(mut short: Vec<(Pick, Shortage)>, excluded: &[Excluded]) -> Option<Refusal> {
+    if let Some((_, own)) = short.pop_if(|(_, shortage)| shortage.is_callers) {
         return Some(own.refusal);
     }
     let others = excluded.iter().filter(|excluded| !excluded.reason.is_lasting()).count();
     if short.len() < others {
         return None;
     }
-    short.into_iter().min_by_key(|shortage| shortage.until).map(|shortage| shortage.refusal)
+    short
+        .into_iter()
+        .map(|(_, shortage)| shortage)
+        .min_by_key(|shortage| shortage.until)
+        .map(|shortage| shortage.refusal)
 }
 
 /// Why nothing could be tried.

@@ -41,7 +41,7 @@ pub(super) async fn try_once(
     in_flight: &InFlight,
     clock: &Arc<dyn Clock>,
 ) -> Result<Answered, Failed> {
-    let (response, place) = ask(call, prepared, clock).await?;
+    let (response, place) = ask(call, prepared, Some(in_flight), clock).await?;
     let framing = framing(call, prepared, response.headers());
     let (head, body) = response.into_parts();
     let idle = prepared.upstream.provider.timeouts.idle;
@@ -55,10 +55,12 @@ pub(super) async fn try_once(
     Ok(Answered { status: head.status, headers: head.headers, source, warnings: None })
 }
 
-/// Sends the request and reads the head of a success.
+/// Sends the request and reads the head of a success. What the head says of the provider's limits is for the attempt
+/// that is `in_flight`.
 pub(super) async fn ask(
     call: &Call,
     prepared: &Prepared,
+    in_flight: Option<&InFlight>,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Response<Incoming>, Place), Failed> {
     let upstream = &prepared.upstream;
@@ -75,6 +77,9 @@ pub(super) async fn ask(
         }
         Ok(Ok(answer)) => answer,
     };
+    if let Some(in_flight) = in_flight {
+        in_flight.told(response.headers());
+    }
     if !response.status().is_success() {
         return Err(refused(call, prepared, response, timeouts.idle, clock).await);
     }

@@ -5,7 +5,7 @@
 
 mod news;
 
-pub use news::{LeaseNews, MOST_WAIT};
+pub use news::{LAST_WAIT, LeaseNews, MOST_WAIT};
 
 use crate::purse::{Journal, Purse, Rate};
 use cliproxy_domain::{

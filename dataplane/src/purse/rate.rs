@@ -113,6 +113,11 @@ impl Rate {
         taken
     }
 
+    /// Tries again for a request that waits: it was counted as demand when it was first tried.
+    pub fn take_again(self: &Arc<Self>, amount: u64, percent: u64, now: Instant) -> Result<Taken, Full> {
+        self.try_take(amount, percent, self.since(now))
+    }
+
     /// Notes that a request waits for `amount`, until the note is dropped: a larger share is asked for at once.
     pub fn wait(self: &Arc<Self>, amount: u64) -> WaitsForRate {
         self.waiting.begin(amount);
@@ -217,6 +222,7 @@ impl Rate {
             () if amount > self.capacity.limit() => Full::Never,
             () if !self.capacity.is_known(at) => Full::Unknown,
             () if self.id.kind == RateKind::ConcurrentRequests => Full::Share(None),
+            () if let Some(rest) = self.capacity.rests_for(at) => Full::Share(Some(rest)),
             () => Full::Share(self.minute.frees(at, over.max(1))),
         })
     }

@@ -128,8 +128,19 @@ fn what_nobody_asks_for_goes_back_after_some_seconds() {
     story.purse.reserve(30, story.at(10)).unwrap().settle(30);
     let claim = story.claim(14);
     assert_eq!((claim.returned, claim.want), (0, 0), "30 came lately, and 70 are there");
-    assert_eq!(story.claim(16).returned, 70);
-    assert_eq!(story.balance(), 0);
+    assert_eq!(story.claim(16).returned, 40);
+    assert_eq!(story.balance(), 30, "the next request finds what the last one took");
+}
+
+#[test]
+fn what_an_idle_purse_keeps_goes_back_when_others_wait_for_it() {
+    let story = Story::begins();
+    story.granted(TODAY, 100);
+    drop(story.purse.reserve(30, story.start).unwrap());
+    assert_eq!(story.claim(6).returned, 70);
+    story.purse.apply(&BudgetGrant { recall: true, ..grant(TODAY, 100) }, story.start);
+    assert_eq!((story.claim(6).returned, story.balance()), (100, 0));
+    assert_eq!(story.claim(7).want, 0, "and is not asked for again before somebody needs it");
 }
 
 #[test]
@@ -262,6 +273,7 @@ fn the_ceiling_comes_down_with_what_is_given_back() {
     let story = Story::with(Journal::open(disk.clone(), FIRST).journal);
     story.granted(TODAY, 1_600);
     story.purse.reserve(1_000, story.start).unwrap().settle(1);
+    story.purse.reserve(10, story.start).unwrap().settle(0);
     story.claim(60);
     assert_eq!(Journal::open(disk, Incarnation(2)).left.claims()[1].spent, 1);
 }

@@ -29,6 +29,7 @@ struct State {
     /// The status of everything else; 0 for 200.
     calls: u16,
     retry_after: Option<u64>,
+    headers: Vec<(&'static str, &'static str)>,
     /// A key that is not taken.
     refused: Option<&'static str>,
     asked: Vec<String>,
@@ -70,6 +71,11 @@ impl Provider {
         (state.calls, state.retry_after) = (status, retry_after);
     }
 
+    /// Sets what the heads of its answers say besides.
+    pub fn set_headers(&self, headers: &[(&'static str, &'static str)]) {
+        self.state.lock().expect("no panic").headers = headers.to_vec();
+    }
+
     /// Refuses a key from now on.
     pub fn refuse(&self, key: &'static str) {
         self.state.lock().expect("no panic").refused = Some(key);
@@ -101,6 +107,9 @@ impl Provider {
         }
         let status = if request.method() == Method::GET { state.health } else { state.calls };
         let mut answer = Response::builder().status(if status == 0 { 200 } else { status });
+        for (name, value) in &state.headers {
+            answer = answer.header(*name, *value);
+        }
         if let Some(seconds) = state.retry_after {
             answer = answer.header("retry-after", seconds);
         }

@@ -26,6 +26,8 @@ pub struct Quotas {
     streams: Vec<mpsc::Sender<Result<LeaseDown, Status>>>,
     /// Claims are heard and not answered.
     pub hold: bool,
+    /// How long an answer takes: a store that is busy.
+    pub delay: Duration,
 }
 
 struct Book {
@@ -177,7 +179,9 @@ impl Quota for Control {
                     })
                     .clone();
                 let claims = claims_from_wire(&message, &node, process, |error| panic!("{error}"));
-                let mut answer = None;
+                let (mut answer, mut delay) = (None, Duration::ZERO);
+                control.quotas(|quotas| delay = quotas.delay);
+                tokio::time::sleep(delay).await;
                 control.quotas(|quotas| {
                     answer = (!quotas.hold).then(|| grants_to_wire(&quotas.answer(&claims), message.req));
                 });

@@ -14,6 +14,8 @@ use cliproxy_host::{Clock as _, MemoryDisk};
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
+/// What [`ask`] reserves for an answer of ten tokens.
+const HELD: u64 = 67;
 /// What the provider says that every answer took.
 const EACH: u64 = 2;
 
@@ -43,6 +45,13 @@ async fn ask(node: &Node, max_tokens: u64) -> (u16, String) {
     node.request("POST", "/v1/chat/completions", &body).await
 }
 
+/// Waits until the node has again what the first request took.
+async fn holds_as_much_again(control: &Control) {
+    until("as much again is held", || control.booked(&tokens()) == (EACH, HELD)).await;
+    // And has heard of it.
+    pass(Duration::from_millis(100)).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_request_gets_its_slice_while_it_waits_and_what_it_spent_is_told_within_seconds() {
     let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
@@ -55,6 +64,63 @@ async fn a_request_gets_its_slice_while_it_waits_and_what_it_spent_is_told_withi
     assert_eq!(node.metric("cliproxy_quota_reservations_total{result=\"waited\"}"), 1);
     node.stop().await;
     assert_eq!(control.booked(&tokens()), (EACH, 0), "what was left went back with the node");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_period_is_known_before_the_first_request() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let _a = Provider::play(&net, "a");
+    let control = Control::new(&net, limited(1_000, LossMode::Strict));
+    control.has_budget(&tokens(), 1_000, DAY);
+    control.begin();
+    let began = PausedClock.now();
+    let node = Node::start(&net, &disk, &[ENDPOINT], None).await;
+    let known =
+        || node.live.limits().budget(&tokens()).is_some_and(|purse| purse.state(PausedClock.now()).is_some());
+    until("the period", known).await;
+    let took = PausedClock.now() - began;
+    assert!(took < Duration::from_millis(200), "{took:?}");
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_store_costs_a_request_time_and_not_its_answer() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let _a = Provider::play(&net, "a");
+    let (control, node) = node_of(&net, &disk, limited(1_000, LossMode::Strict)).await;
+    control.has_budget(&tokens(), 1_000, DAY);
+    control.quotas(|quotas| quotas.delay = Duration::from_millis(300));
+    assert_eq!(ask(&node, 20).await.0, 200);
+    // Whoever comes after a pause finds what the last one took.
+    pass(Duration::from_secs(30)).await;
+    let began = PausedClock.now();
+    assert_eq!(ask(&node, 20).await.0, 200);
+    let took = PausedClock.now() - began;
+    assert!(took < Duration::from_millis(50), "{took:?}");
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_has_another_choice_does_not_wait_for_a_busy_store() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let (a, b) = (Provider::play(&net, "a"), Provider::play(&net, "b"));
+    let mut snapshot = configuration(&["a", "b"]);
+    let provider = snapshot.providers.get_mut("a").expect("the provider");
+    provider.quota = Some(Quota::new(1_000, QuotaUnit::Tokens, QuotaReset::Daily));
+    snapshot.providers.values_mut().for_each(|provider| provider.health_check.enabled = false);
+    let (control, node) = node_of(&net, &disk, snapshot).await;
+    control.has_budget(&tokens(), 1_000, DAY);
+    control.quotas(|quotas| quotas.delay = Duration::from_millis(300));
+    for _ in 0..2 {
+        let began = PausedClock.now();
+        assert_eq!(ask(&node, 20).await.0, 200);
+        let took = PausedClock.now() - began;
+        assert!(took < Duration::from_millis(100), "{took:?}");
+    }
+    let asked =
+        |provider: &Provider| provider.asked().iter().filter(|asked| asked.starts_with("POST")).count();
+    assert!(asked(&b) >= 1, "{} {}", asked(&a), asked(&b));
+    node.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,6 +147,7 @@ async fn while_the_control_plane_is_away_what_is_held_is_spent_and_nothing_beyon
     let (control, node) = node_of(&net, &disk, limited(1_000, LossMode::Strict)).await;
     control.has_budget(&tokens(), 1_000, DAY);
     assert_eq!(ask(&node, 10).await.0, 200);
+    holds_as_much_again(&control).await;
     control.end();
     until("the loss", || node.live.is_cut_off()).await;
     let mut served = 1;
@@ -115,6 +182,7 @@ async fn a_control_plane_without_its_store_keeps_nobody_from_what_is_held_and_le
     let (control, node) = node_of(&net, &disk, limited(1_000, LossMode::Strict)).await;
     control.has_budget(&tokens(), 1_000, DAY);
     assert_eq!(ask(&node, 10).await.0, 200);
+    holds_as_much_again(&control).await;
     control.quotas(|quotas| quotas.hold = true);
     assert_eq!(ask(&node, 10).await.0, 200, "that much is held");
     let (status, body) = ask(&node, 900).await;
@@ -197,5 +265,33 @@ async fn a_credential_at_its_requests_per_minute_is_left_out_and_told() {
     assert!(body.contains("rate_limit_exceeded") && body.contains("3 requests per minute"), "{body}");
     pass(Duration::from_secs(62)).await;
     assert_eq!(ask(&node, 10).await.0, 200);
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_provider_says_of_its_limits_is_told_to_all() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let a = Provider::play(&net, "a");
+    let mut snapshot = configuration(&["a"]);
+    let provider = snapshot.providers.get_mut("a").expect("the provider");
+    provider.credentials[0].rate_limit =
+        RateLimits { requests_per_minute: Some(100), ..RateLimits::default() };
+    let (control, node) = node_of(&net, &disk, snapshot).await;
+    let subject = LimitSubject::Credential("a".into(), "main".into());
+    let id = RateId { subject, kind: RateKind::RequestsPerMinute };
+    let ttl = Duration::from_secs(10);
+    control.has_rate(RateGrant { id, share: 50, ttl, safe_share: 45, limit: 100, recall: false });
+    a.set_headers(&[
+        ("x-ratelimit-limit-requests", "60"),
+        ("x-ratelimit-remaining-requests", "59"),
+        ("x-ratelimit-reset-requests", "1s"),
+    ]);
+    assert_eq!(ask(&node, 10).await.0, 200);
+    let is_told = || {
+        let claims = control.told().claims;
+        let rates = claims.iter().flat_map(|claim| &claim.rates);
+        rates.filter_map(|rate| rate.upstream.as_ref()).any(|said| said.limit == 60)
+    };
+    until("it is told", is_told).await;
     node.stop().await;
 }

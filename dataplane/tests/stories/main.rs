@@ -20,6 +20,7 @@ mod node;
 mod peers;
 mod profiles;
 mod quotas;
+mod rates;
 mod records;
 mod replies;
 mod requests;

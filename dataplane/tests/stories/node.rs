@@ -6,7 +6,7 @@ use cliproxy_dataplane::{
 };
 use cliproxy_domain::{
     Alias, AliasTarget, BudgetId, ConfigId, Cooldown, CooldownDurations, Credential, HealthCheck, Hint,
-    ModelName, Provider, ProviderKind, Secret, Snapshot, Target, Timeouts, WallTime,
+    ModelName, Provider, ProviderKind, RateId, Secret, Snapshot, Target, Timeouts, WallTime,
 };
 use cliproxy_host::{Clock, Entropy, MemoryDisk, ServeOptions, SystemClock};
 use cliproxy_observe::{access_log::AccessLog, metrics::Metrics};
@@ -199,6 +199,12 @@ impl Node {
         let limits = self.live.limits();
         let purse = limits.budget(id).expect("the budget is configured");
         purse.state(SystemClock.passed()).map_or((0, 0), |state| (state.spent, state.balance))
+    }
+
+    /// Gives how much of a rate the node may use now.
+    pub fn share(&self, id: &RateId) -> u64 {
+        let limits = self.live.limits();
+        limits.rate(id).expect("the rate is configured").state(SystemClock.passed()).share
     }
 
     /// Gives all metrics as they are shown.

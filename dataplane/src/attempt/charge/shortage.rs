@@ -26,6 +26,8 @@ pub(in crate::attempt) struct Shortage {
     pub(in crate::attempt) refusal: Refusal,
     /// It is the caller's own: no other target is of use.
     pub(in crate::attempt) is_callers: bool,
+    /// More of it may come in a while.
+    pub(in crate::attempt) may_come: bool,
 }
 
 impl Shortage {
@@ -34,6 +36,7 @@ impl Shortage {
         let id = budget.purse.id();
         // The purse ends its period a little earlier, to be on the safe side.
         let ends_at = period(&budget.quota, now).ends_at;
+        let may_come = matches!(short, Short::Unknown | Short::Lacking) && !is_away;
         let (until, refusal) = match short {
             Short::UsedUp(_) => (Some(ends_at), Refusal::spent(id, &budget.quota, Some(ends_at), now)),
             Short::TooLittle(left) => {
@@ -44,7 +47,7 @@ impl Shortage {
                 (refusal.retry_after.map(|wait| now.plus(wait)), refusal)
             }
         };
-        Self { reason: Exclusion::QuotaExhausted, until, refusal, is_callers: false }
+        Self { reason: Exclusion::QuotaExhausted, until, refusal, is_callers: false, may_come }
     }
 
     /// Of a rate.
@@ -54,7 +57,8 @@ impl Shortage {
             Full::Never | Full::Unknown => SOON,
         };
         let refusal = Refusal::too_fast(held.rate.id(), held.limit, wait);
-        Self { reason: Exclusion::RateLimited, until: Some(now.plus(wait)), refusal, is_callers: false }
+        let (reason, until) = (Exclusion::RateLimited, Some(now.plus(wait)));
+        Self { reason, until, refusal, is_callers: false, may_come: full == Full::Unknown }
     }
 }
 

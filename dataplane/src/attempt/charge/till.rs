@@ -7,7 +7,7 @@ use super::{
 use crate::{
     attempt::{Attempter, prepared::Prepared},
     decode::Call,
-    live::{Budget, Held, HeldRate, MOST_WAIT, Reserved as Outcome},
+    live::{Budget, Held, HeldRate, LAST_WAIT, MOST_WAIT, Reserved as Outcome},
     purse::{Full, Short, Taken, Waits, WaitsForRate},
 };
 use cliproxy_dialects::{Weight, weigh};
@@ -15,17 +15,23 @@ use cliproxy_domain::{LossMode, ModelTraits, Quota, RateKind, SpentPolicy, Token
 use std::{sync::Arc, time::Duration};
 
 /// Takes of limits for one request.
+#[derive(Default)]
 pub(in crate::attempt) struct Till {
     /// What the request's own body weighs, once that was of interest.
     weight: Option<Weight>,
-    /// How much longer the request may wait, over all its attempts.
-    patience: Duration,
+    /// How long the request has waited, over all its attempts.
+    waited: Duration,
 }
 
-impl Default for Till {
-    fn default() -> Self {
-        Self { weight: None, patience: MOST_WAIT }
-    }
+/// How long a request may wait for what an attempt needs, by what it could do instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::attempt) enum Patience {
+    /// Not at all: another attempt of it is under way.
+    None,
+    /// [A moment](MOST_WAIT): something else can be tried.
+    Brief,
+    /// [Longer](LAST_WAIT): otherwise it is refused.
+    Last,
 }
 
 /// All that one attempt needs.
@@ -56,6 +62,13 @@ enum Obstacle {
     Rate(usize, Full),
 }
 
+/// Whether what is needed was counted as demand already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Try {
+    First,
+    Again,
+}
+
 /// A note at a purse or a rate that something waits.
 enum Wish {
     Budget(#[expect(dead_code, reason = "counts for as long as it is there")] Waits),
@@ -63,14 +76,14 @@ enum Wish {
 }
 
 impl Till {
-    /// Takes what an attempt at `prepared` needs; where too little is there and more may come, it waits a little, unless
-    /// something else goes on meanwhile.
+    /// Takes what an attempt at `prepared` needs; where too little is there and more may come, it waits for it with
+    /// `patience`, of which there is so much for the whole request.
     pub(in crate::attempt) async fn charge(
         &mut self,
         attempter: &Attempter,
         call: &Call,
         prepared: &Prepared,
-        may_wait: bool,
+        patience: Patience,
     ) -> Result<Charge, Shortage> {
         let limits = attempter.live.limits();
         let (provider, credential) = (&prepared.choice.target.provider, &prepared.choice.credential);
@@ -80,27 +93,32 @@ impl Till {
         if callers.is_none_or(|held| held.budgets.is_empty()) && own.iter().all(Option::is_none) {
             return Ok(Charge::default());
         }
-        let need = self.need(attempter, call, prepared, callers.map(|held| &**held), own);
+        let mut need = self.need(attempter, call, prepared, callers.map(|held| &**held), own);
         let metrics = &attempter.limits;
-        match need.take(attempter) {
+        let longest = match need.take(attempter, Try::First) {
             Ok(charge) => {
                 metrics.reserved(Outcome::Granted);
                 return Ok(charge);
             }
-            Err(obstacle) if !may_wait || self.patience.is_zero() || !need.may_come(obstacle, attempter) => {
-                return Err(need.shortage(obstacle, attempter));
+            Err(obstacle) => {
+                let longest = need.longest(obstacle, patience).saturating_sub(self.waited);
+                if longest.is_zero() || !need.may_come(obstacle, attempter) {
+                    return Err(need.shortage(obstacle, attempter));
+                }
+                longest
             }
-            Err(_) => {}
-        }
+        };
         let began = attempter.clock.now();
         let mut wishes = Vec::new();
-        let got = attempter.live.lease_news().retry(self.patience, || {
-            need.take(attempter).inspect_err(|obstacle| need.wish(*obstacle, &mut wishes))
-        });
-        let got = got.await;
+        let again =
+            || need.take(attempter, Try::Again).inspect_err(|obstacle| need.wish(*obstacle, &mut wishes));
+        let may_pass = |obstacle: &Obstacle| need.may_come(*obstacle, attempter);
+        let got = attempter.live.lease_news().retry_while(longest, again, may_pass).await;
+        drop(wishes);
         let waited = attempter.clock.now().saturating_duration_since(began);
-        self.patience = self.patience.saturating_sub(waited);
+        self.waited = self.waited.saturating_add(waited);
         metrics.waited(waited);
+        need.is_away = attempter.is_lease_away();
         match got {
             Ok(charge) => {
                 metrics.reserved(Outcome::Waited);
@@ -156,16 +174,21 @@ impl Till {
 
 impl Need<'_> {
     /// Takes all of it, or nothing: what was taken before something was short goes back.
-    fn take(&self, attempter: &Attempter) -> Result<Charge, Obstacle> {
+    fn take(&self, attempter: &Attempter, which: Try) -> Result<Charge, Obstacle> {
         let now = attempter.clock.passed();
         let mut budgets = Vec::with_capacity(self.budgets.len());
         for (place, needed) in self.budgets.iter().enumerate() {
-            let reservation = match needed.budget.purse.reserve(needed.most, now) {
+            let purse = &needed.budget.purse;
+            let tried = match which {
+                Try::First => purse.reserve(needed.most, now),
+                Try::Again => purse.reserve_again(needed.most, now),
+            };
+            let reservation = match tried {
                 Ok(reservation) => reservation,
                 Err(_) if !self.holds(needed) => {
                     attempter.limits.reserved(Outcome::Unlimited);
                     // Counted all the same, where the period is known.
-                    match needed.budget.purse.reserve(0, now) {
+                    match purse.reserve_again(0, now) {
                         Ok(reservation) => reservation,
                         Err(_) => continue,
                     }
@@ -177,7 +200,12 @@ impl Need<'_> {
         }
         let mut rates: Vec<Taken> = Vec::with_capacity(self.rates.len());
         for (place, needed) in self.rates.iter().enumerate() {
-            match needed.held.rate.take(needed.amount, self.percent, now) {
+            let rate = &needed.held.rate;
+            let tried = match which {
+                Try::First => rate.take(needed.amount, self.percent, now),
+                Try::Again => rate.take_again(needed.amount, self.percent, now),
+            };
+            match tried {
                 Ok(taken) => rates.push(taken),
                 Err(full) => {
                     rates.into_iter().for_each(|taken| taken.undo(now));
@@ -193,6 +221,21 @@ impl Need<'_> {
     /// Tells whether a budget holds now: some do not while no control plane answers.
     fn holds(&self, needed: &NeededBudget<'_>) -> bool {
         !(self.is_away && needed.budget.quota.on_loss == LossMode::Optimistic)
+    }
+
+    /// Tells how long what is lacking is waited for.
+    fn longest(&self, obstacle: Obstacle, patience: Patience) -> Duration {
+        let is_callers = |place: usize| self.budgets.get(place).is_some_and(|needed| needed.is_callers);
+        match (patience, obstacle) {
+            (Patience::None, _) => Duration::ZERO,
+            // Without the caller's own, no other target is of use.
+            (Patience::Brief, Obstacle::Budget(place, _)) if is_callers(place) => LAST_WAIT,
+            // Whoever is too fast is told so, rather than made to wait in a queue.
+            (Patience::Brief, _) | (Patience::Last, Obstacle::Rate(_, Full::Share(_) | Full::Never)) => {
+                MOST_WAIT
+            }
+            (Patience::Last, Obstacle::Budget(..) | Obstacle::Rate(_, Full::Unknown)) => LAST_WAIT,
+        }
     }
 
     /// Tells whether a grant may bring what is lacking.

@@ -3,8 +3,11 @@
 use std::{future::Future, pin::pin, time::Duration};
 use tokio::sync::Notify;
 
-/// The longest that a request waits for what it cannot have at once.
+/// The longest that a request waits for what it cannot have at once, while something else can be tried.
 pub const MOST_WAIT: Duration = Duration::from_millis(50);
+/// The longest that it waits in all for a part of a budget where nothing else can be tried: a round trip with a commit,
+/// also where the store is busy or others have to give back first.
+pub const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// Word of what is wanted, and of what was granted.
 #[derive(Default)]
@@ -30,10 +33,16 @@ impl LeaseNews {
     }
 
     /// Tries again with each grant, until that succeeds or `longest` is over; then gives what the last try came to.
-    pub async fn retry<T, E>(
+    pub async fn retry<T, E>(&self, longest: Duration, again: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+        self.retry_while(longest, again, |_| true).await
+    }
+
+    /// The same, but only as long as what stands in the way `may_pass`.
+    pub async fn retry_while<T, E>(
         &self,
         longest: Duration,
         mut again: impl FnMut() -> Result<T, E>,
+        may_pass: impl Fn(&E) -> bool,
     ) -> Result<T, E> {
         let mut over = pin!(tokio::time::sleep(longest));
         loop {
@@ -41,7 +50,7 @@ impl LeaseNews {
             // From here on no grant is missed.
             granted.as_mut().enable();
             let tried = again();
-            if tried.is_ok() {
+            if tried.as_ref().err().is_none_or(|error| !may_pass(error)) {
                 return tried;
             }
             self.want();

@@ -137,8 +137,15 @@ impl Capacity {
         let (share, limit) = (self.share.load(Relaxed), self.limit.load(Relaxed).max(1));
         let part = u128::from(said.remaining) * u128::from(share.min(limit));
         let left = u64::try_from(part.div_ceil(u128::from(limit))).unwrap_or(u64::MAX);
-        self.bound.store(used.saturating_add(left), Relaxed);
+        // Nothing left is nothing until then, also when what was used is no longer of the last minute.
+        self.bound.store(if left == 0 { 0 } else { used.saturating_add(left) }, Relaxed);
         self.bound_ends.store(at.saturating_add(millis(said.resets_in.saturating_sub(said.age))), Relaxed);
+    }
+
+    /// Gives how much longer nothing may be used by the provider's word; none when something may.
+    pub(super) fn rests_for(&self, at: u64) -> Option<Duration> {
+        let ends = self.bound_ends.load(Relaxed);
+        (at < ends && self.bound.load(Relaxed) == 0).then(|| Duration::from_millis(ends - at))
     }
 
     /// Takes note of a refusal by the provider.

@@ -214,6 +214,22 @@ fn the_provider_s_word_on_what_is_left_bounds_what_is_used() {
 }
 
 #[test]
+fn a_rate_of_which_the_provider_says_that_nothing_is_left_rests_until_it_is_full_again() {
+    let mut story = Story::requests();
+    story.granted(50, 0);
+    assert_eq!(story.takes_as(20, 0), 10);
+    let resets_in = Duration::from_secs(100);
+    let said = UpstreamLimit { limit: 80, remaining: 0, resets_in, age: Duration::ZERO };
+    story.rate.told(said, story.at(1_000));
+    // Of what was used nothing is of the last minute any more.
+    story.granted(50, 90_000);
+    let wait = Duration::from_secs(11);
+    assert_eq!(story.rate.take(1, 100, story.at(90_000)).unwrap_err(), Full::Share(Some(wait)));
+    story.granted(50, 101_000);
+    assert_eq!(story.takes(101_000), 50);
+}
+
+#[test]
 fn a_refusal_by_the_provider_slows_down_for_a_while() {
     let mut story = Story::requests();
     story.granted(50, 0);
