@@ -139,6 +139,12 @@ impl Decide {
         self.hand_in(Decided { hints, ..Decided::default() }).await;
     }
 
+    /// Says what one alone says: nodes hear of it when it is stored.
+    pub(crate) async fn say_alone(&self, hints: Vec<Hint>) {
+        let hints = self.spread(hints);
+        self.hand_in(Decided { hints, ..Decided::default() }).await;
+    }
+
     /// Writes an entry into the audit log as soon as the store takes it.
     pub(crate) async fn note(&self, entry: AuditEntry) {
         self.hand_in(Decided { audit: vec![entry], ..Decided::default() }).await;

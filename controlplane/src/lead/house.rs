@@ -2,8 +2,9 @@
 
 use super::Lead;
 use crate::state::REMEMBERED;
+use cliproxy_domain::{Hint, KeyHash, WallTime};
 use cliproxy_store::StoreError;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How often checks are handed to the store.
@@ -49,13 +50,35 @@ async fn count_checks(lead: &Lead) {
     }
 }
 
-/// Has the store forget what is past its time.
+/// Has the store forget what is past its time, after what must not be forgotten is said.
 async fn tidy_up(lead: &Lead) {
     let now = lead.state.clock.wall();
+    keep_ends_of_keys(lead, now).await;
     let forgotten = lead.state.store.forget_cooldowns(now.minus(REMEMBERED), lead.fence()).await;
     report(lead, forgotten, "rests that ended long ago could not be forgotten");
     let tidied = lead.state.store.tidy(now, lead.fence()).await;
     report(lead, tidied, "the store could not be tidied up");
+}
+
+/// Keeps the ends of clients' keys that the configuration names by now: with its record forgotten, such a key would be
+/// valid again. There is a month in which to do that.
+async fn keep_ends_of_keys(lead: &Lead, now: WallTime) {
+    let Some(active) = lead.state.active() else { return };
+    let keys = active.snapshot.clients.values().flat_map(|client| &client.keys);
+    let configured: BTreeSet<KeyHash> = keys.map(|key| key.hash).collect();
+    let records = lead.state.hints.client_keys().into_iter();
+    let words: Vec<Hint> = records
+        .filter(|record| configured.contains(&record.hash))
+        .filter_map(|record| record.taken_up(now))
+        .map(Hint::ClientKey)
+        .collect();
+    if !words.is_empty() {
+        tracing::info!(
+            keys = words.len(),
+            "keys that are over are in the configuration; that they are over is kept"
+        );
+        lead.decide.say_alone(words).await;
+    }
 }
 
 fn report(lead: &Lead, answer: Result<(), StoreError>, what: &'static str) {

@@ -139,6 +139,17 @@ impl KeyRecord {
         Some(self.over_at()?.plus(OVER_KEYS_KEPT))
     }
 
+    /// Gives the next word on a key that is over and that the configuration names by now: it is the configuration's from
+    /// here on, so that its end is kept for good. None where nothing is to be said.
+    pub fn taken_up(&self, now: WallTime) -> Option<Self> {
+        let is_to_be_forgotten = self.created_at.is_some() && self.is_over(now);
+        is_to_be_forgotten.then(|| Self {
+            revision: self.revision.saturating_add(1),
+            created_at: None,
+            ..self.clone()
+        })
+    }
+
     /// Merges two records of one key: commutative, associative, idempotent. What was revoked stays so.
     pub fn merge(self, other: Self) -> Self {
         let revoked_at = match (self.revoked_at, other.revoked_at) {

@@ -6,9 +6,16 @@ use crate::{
     node::{Node, configuration, pass, until},
 };
 use cliproxy_dataplane::Offered;
-use cliproxy_domain::{ConfigId, HistoryId};
+use cliproxy_domain::{
+    Client, ClientKey, ConfigId, Hint, HistoryId, KeyHash, KeyRecord, Priority, RateLimits, Snapshot,
+    WallTime,
+};
 use cliproxy_host::MemoryDisk;
-use cliproxy_proto::v1::SnapshotChunk;
+use cliproxy_proto::{
+    convert::hints::to_wire,
+    v1::{Line, SnapshotChunk},
+};
+use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 
 fn config(node: &Node) -> u64 {
@@ -225,4 +232,52 @@ async fn a_configuration_that_is_damaged_on_its_way_leaves_the_old_one_serving_a
         until("the sound one", || config(&node) == 2).await;
         node.stop().await;
     }
+}
+
+/// A configuration with a client whose key is `key-of-ci`.
+fn with_client() -> Snapshot {
+    let hash = KeyHash(Sha256::digest("key-of-ci").into());
+    let client = Client {
+        name: "ci".into(),
+        keys: vec![ClientKey { hash, expires_at: None }],
+        models: Vec::new(),
+        providers: Vec::new(),
+        tags: Default::default(),
+        rate_limit: RateLimits::default(),
+        budgets: Vec::new(),
+        priority: Priority::Normal,
+    };
+    let clients = [(client.name.clone(), client)].into();
+    Snapshot { clients, ..configuration(&["a"]) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_end_was_acknowledged_is_refused_by_a_node_that_was_killed_then_and_starts_alone() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let control = Control::new(&net, with_client());
+    control.begin();
+    let node = started(&net, &disk, 1).await;
+    let lists = async |node: &Node| node.request("GET", "/v1/models?key=key-of-ci", "").await.0;
+    assert_eq!(lists(&node).await, 200);
+    pass(Duration::from_secs(2)).await;
+    let hash = KeyHash(Sha256::digest("key-of-ci").into());
+    let revoked = KeyRecord {
+        revision: 1,
+        id: hash.id(),
+        client: "ci".into(),
+        hash,
+        created_at: None,
+        expires_at: None,
+        revoked_at: Some(WallTime(1_800_000_000_000)),
+        said_by: "control".into(),
+    };
+    control.send(vec![to_wire(&Hint::ClientKey(revoked), WallTime(1_800_000_000_000))], 2);
+    let of_hints = |line: i32, version| (line, version) == (Line::Hint.into(), 2);
+    until("the acknowledgement", || control.told().acks.iter().any(|ack| of_hints(ack.line, ack.version)))
+        .await;
+    node.die();
+    control.end();
+    let node = started(&net, &disk, 1).await;
+    assert_eq!(lists(&node).await, 401);
+    node.stop().await;
 }

@@ -38,6 +38,16 @@ fn a_key_that_is_over_is_remembered_for_a_month_and_one_of_the_configuration_for
 }
 
 #[test]
+fn the_end_of_a_key_that_the_configuration_takes_up_is_remembered_for_good() {
+    let revoked = KeyRecord { revoked_at: Some(WallTime(5)), ..record() };
+    assert_eq!(revoked.taken_up(WallTime(4)), None, "it is valid");
+    let kept = revoked.taken_up(WallTime(5)).unwrap();
+    let merged = kept.clone().merge(revoked);
+    assert_eq!((merged.revoked_at, merged.settled_at()), (Some(WallTime(5)), None));
+    assert_eq!(kept.taken_up(WallTime(9)), None, "it was said before");
+}
+
+#[test]
 fn a_later_word_does_not_bring_a_revoked_key_back() {
     let revoked = KeyRecord { revision: 2, revoked_at: Some(WallTime(9)), ..record() };
     let later = KeyRecord { revision: 3, expires_at: Some(WallTime(20)), ..record() };

@@ -19,7 +19,7 @@ impl Subscriber {
         let Some(whole) = self.parts.add(chunk)? else { return Ok(None) };
         if whole.line == i32::from(Line::Hint) {
             self.metrics.whole_hints.inc();
-            return Ok(Some(self.hints(&whole.changes, whole.version, whole.nonce)));
+            return Ok(Some(self.hints(&whole.changes, whole.version, whole.nonce).await));
         }
         self.metrics.whole_configs.inc();
         let mut entries = EntrySet::default();
@@ -29,7 +29,7 @@ impl Subscriber {
 
     pub(super) async fn delta(&mut self, delta: Delta) -> Result<Option<sync_up::Message>, SessionError> {
         if delta.line() == Line::Hint {
-            let ack = self.hints(&delta.changes, delta.to, delta.nonce);
+            let ack = self.hints(&delta.changes, delta.to, delta.nonce).await;
             // Not numbered yet: the same value comes again.
             return Ok((delta.to > 0).then_some(ack));
         }
@@ -102,7 +102,10 @@ impl Subscriber {
     }
 
     /// Merges hints. What cannot be understood is skipped: the line is never refused.
-    fn hints(&mut self, changes: &[Change], version: u64, nonce: String) -> sync_up::Message {
+    ///
+    /// A word on a client's key is saved before it is acknowledged: a node that is killed then, and starts while no control
+    /// plane is there, refuses what was revoked all the same.
+    async fn hints(&mut self, changes: &[Change], version: u64, nonce: String) -> sync_up::Message {
         let now = self.clock.wall();
         let mut unsupported = Vec::new();
         let mut known = Vec::with_capacity(changes.len());
@@ -119,8 +122,12 @@ impl Subscriber {
             }
         }
         let is_stored = known.iter().any(Hint::is_stored);
+        let is_of_keys = known.iter().any(|hint| matches!(hint, Hint::ClientKey(_)));
         self.dirty |= self.live.hint_all(known, now) && is_stored;
         self.have.hints = self.have.hints.max(HintVersion(version));
+        if is_of_keys && self.dirty {
+            self.save_at_once().await;
+        }
         sync_up::Message::Ack(Ack { nonce, line: Line::Hint.into(), version, apply_us: 0, unsupported })
     }
 }

@@ -136,6 +136,12 @@ impl Subscriber {
         }
     }
 
+    /// Saves what is new, also where the disk did not take something a moment ago.
+    pub(super) async fn save_at_once(&mut self) {
+        self.save_again = None;
+        self.save().await;
+    }
+
     /// Saves what the node found out by itself since it last saved.
     pub(in super::super) async fn save_news(&mut self) {
         self.dirty |= self.hints_to_save() != self.saved;

@@ -244,6 +244,29 @@ async fn a_key_of_the_configuration_is_revoked_by_its_name() {
 }
 
 #[tokio::test]
+async fn a_revoked_key_that_the_configuration_takes_up_stays_revoked() {
+    let plane = Plane::configured_with(with_clients()).await;
+    let made = create(&plane, "").await;
+    change(&plane, &format!("{KEYS}/{}/revoke", id(&made)), "").await;
+    let hash = KeyHash(Sha256::digest(made["key"].as_str().unwrap()).into());
+    let mut taken_up = with_clients();
+    let client = taken_up.clients.get_mut("ci").unwrap();
+    client.keys = vec![ClientKey { hash, expires_at: None }];
+    plane.handle.apply(taken_up, "file", "another").await.unwrap();
+    // Whoever leads tidies up as it begins.
+    let plane = plane.restarted().await;
+    let node = TestNode::connect(&plane, "node-1").await;
+    eventually(async || record(&node, &id(&made)).is_some_and(|record| record.created_at.is_none())).await;
+    let far = START.plus(Duration::from_secs(400 * 24 * 60 * 60));
+    plane.state.hints.forget_ended(far);
+    plane.store.forget_cooldowns(far, None).await.unwrap();
+    assert_eq!(states(&plane).await, [(id(&made), "revoked".to_owned())]);
+    let kept = plane.restarted().await;
+    assert_eq!(states(&kept).await, [(id(&made), "revoked".to_owned())]);
+    kept.stop().await;
+}
+
+#[tokio::test]
 async fn while_the_store_is_away_nothing_is_done_by_halves() {
     let plane = Plane::configured_with(with_clients()).await;
     let node = TestNode::connect(&plane, "node-1").await;
