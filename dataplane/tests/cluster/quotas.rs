@@ -11,7 +11,7 @@ use cliproxy_proto::{
     v1::{LeaseDown, LeaseUp, quota_server::Quota},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
@@ -60,7 +60,7 @@ impl Book {
         self.holders.values().map(|sums| sums.outstanding()).sum()
     }
 
-    fn take(&mut self, node: &NodeId, asks: Incarnation, claim: &BudgetClaim) -> Option<BudgetGrant> {
+    fn take(&mut self, node: &NodeId, asks: Incarnation, claim: &BudgetClaim) {
         let runs = claim.period.is_none_or(|period| period == self.period);
         let sums = self.holders.entry((node.clone(), claim.holder)).or_default();
         if runs {
@@ -72,18 +72,23 @@ impl Book {
         let left = self.limit.saturating_sub(self.used() + self.leased());
         let is_own = claim.holder == asks && !claim.closing;
         let slice = if is_own && claim.least <= left { claim.want.max(claim.least).min(left) } else { 0 };
-        let sums = self.holders.get_mut(&(node.clone(), claim.holder))?;
-        sums.granted += slice;
-        Some(BudgetGrant {
-            id: claim.id.clone(),
+        if slice > 0 {
+            self.holders.entry((node.clone(), asks)).or_default().granted += slice;
+        }
+    }
+
+    /// Tells the process that asks what it has itself, whoever's sums it told.
+    fn grant(&self, id: &BudgetId, node: &NodeId, asks: Incarnation) -> BudgetGrant {
+        BudgetGrant {
+            id: id.clone(),
             period: self.period,
             ends_in: self.ends.saturating_duration_since(PausedClock.now()),
-            granted: sums.granted,
+            granted: self.holders.get(&(node.clone(), asks)).map_or(0, |sums| sums.granted),
             limit: self.limit,
             used: self.used(),
             leased: self.leased(),
             recall: false,
-        })
+        }
     }
 }
 
@@ -91,8 +96,13 @@ impl Quotas {
     fn answer(&mut self, claims: &NodeClaims) -> NodeGrants {
         let mut grants = NodeGrants::default();
         for claim in &claims.budgets {
-            let Some(book) = self.budgets.get_mut(&claim.id) else { continue };
-            grants.budgets.extend(book.take(&claims.node, claims.incarnation, claim));
+            if let Some(book) = self.budgets.get_mut(&claim.id) {
+                book.take(&claims.node, claims.incarnation, claim);
+            }
+        }
+        let ids: BTreeSet<&BudgetId> = claims.budgets.iter().map(|claim| &claim.id).collect();
+        for (id, book) in ids.into_iter().filter_map(|id| Some((id, self.budgets.get(id)?))) {
+            grants.budgets.push(book.grant(id, &claims.node, claims.incarnation));
         }
         for claim in &claims.rates {
             grants.rates.extend(self.rates.get(&claim.id).cloned());
@@ -222,14 +232,13 @@ mod its_own_books {
         }
     }
 
+    fn claims(node: &str, claim: BudgetClaim) -> NodeClaims {
+        let (budgets, rates) = (vec![claim], Vec::new());
+        NodeClaims { node: node.into(), incarnation: FIRST, req: 1, budgets, rates }
+    }
+
     fn granted(control: &Control, node: &str, claim: BudgetClaim) -> BudgetGrant {
-        let claims = NodeClaims {
-            node: node.into(),
-            incarnation: FIRST,
-            req: 1,
-            budgets: vec![claim],
-            rates: Vec::new(),
-        };
+        let claims = claims(node, claim);
         let mut answer = NodeGrants::default();
         control.quotas(|quotas| answer = quotas.answer(&claims));
         answer.budgets.remove(0)
@@ -248,6 +257,19 @@ mod its_own_books {
         control.limits_budget(&tokens(), 50);
         assert_eq!(granted(&control, "m", claim(0, 0, 30)).granted, 30);
         assert_eq!(control.booked(&tokens()), (20, 30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_process_says_of_the_one_before_it_is_answered_by_what_it_has_itself() {
+        let control = Control::new(&MemoryNet::default(), Snapshot::default());
+        control.has_budget(&tokens(), 100, Duration::from_secs(60));
+        assert_eq!(granted(&control, "n", claim(0, 0, 70)).granted, 70);
+        let left = BudgetClaim { closing: true, ..claim(70, 20, 0) };
+        let next = NodeClaims { incarnation: Incarnation(2), ..claims("n", left) };
+        let mut answer = NodeGrants::default();
+        control.quotas(|quotas| answer = quotas.answer(&next));
+        assert_eq!(answer.budgets.iter().map(|grant| grant.granted).collect::<Vec<_>>(), [0]);
+        assert_eq!(control.booked(&tokens()), (20, 0));
     }
 
     #[tokio::test(start_paused = true)]

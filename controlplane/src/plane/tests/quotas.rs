@@ -169,7 +169,8 @@ async fn what_a_process_of_before_left_is_settled_by_the_next_one_and_what_is_le
         closing: true,
     };
     next.sends(vec![closing], Vec::new()).await;
-    next.answer().await;
+    let own = next.answer().await.budgets.remove(0).granted;
+    assert_eq!(own, 0, "it is told what it has itself, not what the process before it had");
     let grant = next.claims(&tokens(), 750, 750).await;
     assert_eq!((grant.used, grant.granted), (250, 750));
     plane.stop().await;
