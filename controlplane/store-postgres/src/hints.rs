@@ -3,7 +3,7 @@
 use crate::{fault::Fault, sql, text};
 use cliproxy_domain::{Hint, HintKey, HintVersion, WallTime};
 use cliproxy_store::{
-    HintChange,
+    HintChange, StoreError,
     hints::{self, stored},
 };
 use sqlx::{PgConnection, Row};
@@ -30,7 +30,7 @@ pub(crate) async fn all(connection: &mut PgConnection) -> Result<(HintVersion, V
     for row in &sqlx::query(sql::HINTS).fetch_all(connection).await? {
         version = HintVersion(row.try_get::<i64, _>(0)?.cast_unsigned());
         if let Some(kind) = row.try_get::<Option<String>, _>(1)? {
-            hints.push(of_row(&kind, row.try_get(2)?)?);
+            hints.extend(of_row(&kind, row.try_get(2)?)?);
         }
     }
     // The database sorts by text, which is another order.
@@ -49,25 +49,29 @@ pub(crate) async fn changes_since(
     limit: u32,
 ) -> Result<Option<Vec<HintChange>>, Fault> {
     // At least one change, to see whether the next is still there.
-    let after = i64::try_from(version.0).unwrap_or(i64::MAX);
-    let query = sqlx::query(sql::CHANGES).bind(after).bind(i64::from(limit.max(1)));
-    let mut newest = HintVersion(0);
-    let mut changes = Vec::new();
-    for row in &query.fetch_all(connection).await? {
-        newest = HintVersion(row.try_get::<i64, _>(0)?.cast_unsigned());
-        if let Some(number) = row.try_get::<Option<i64>, _>(1)? {
-            changes.push(of_log(number, row.try_get(2)?, row.try_get(3)?)?);
+    let page = limit.max(1);
+    let (mut logged, mut after) = (stored::Logged::default(), Some(version));
+    let mut newest = None;
+    while let Some(known) = after {
+        let known = i64::try_from(known.0).unwrap_or(i64::MAX);
+        let rows =
+            sqlx::query(sql::CHANGES).bind(known).bind(i64::from(page)).fetch_all(&mut *connection).await?;
+        for row in &rows {
+            // By the first page: later ones may have what came since, which is told the next time at the latest.
+            newest.get_or_insert(HintVersion(row.try_get::<i64, _>(0)?.cast_unsigned()));
+            if let Some(number) = row.try_get::<Option<i64>, _>(1)? {
+                let number = HintVersion(number.cast_unsigned());
+                logged.add(number, row.try_get(2)?, row.try_get(3)?).map_err(corrupt)?;
+            }
         }
+        after =
+            logged.read_on_after(rows.len(), page).filter(|next| newest.is_some_and(|newest| *next < newest));
     }
-    if version > newest {
+    let newest = newest.unwrap_or(HintVersion(0));
+    if version > newest || (version < newest && !logged.follows(version)) {
         return Ok(None);
     }
-    let next_is_there = changes.first().is_some_and(|change| change.version == version.next());
-    if version < newest && !next_is_there {
-        return Ok(None);
-    }
-    changes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(Some(changes))
+    Ok(Some(logged.changes(limit)))
 }
 
 /// Reads the newest version, and the stored values of the keys of `hints`.
@@ -86,8 +90,7 @@ async fn read(
     for row in &sqlx::query(sql::HINTS_OF).bind(kinds).bind(keys).fetch_all(connection).await? {
         newest = HintVersion(row.try_get::<i64, _>(0)?.cast_unsigned());
         if let Some(kind) = row.try_get::<Option<String>, _>(1)? {
-            let hint = of_row(&kind, row.try_get(2)?)?;
-            current.insert(hint.key(), hint);
+            current.extend(of_row(&kind, row.try_get(2)?)?.map(|hint| (hint.key(), hint)));
         }
     }
     Ok((newest, current))
@@ -117,12 +120,11 @@ async fn write(connection: &mut PgConnection, changes: &[HintChange]) -> Result<
     Ok(())
 }
 
-fn of_row(kind: &str, body: &str) -> Result<Hint, Fault> {
-    stored::read(kind, body).map_err(|error| Fault::Corrupt(error.to_string()))
+/// Reads a hint; none when a newer version wrote it.
+fn of_row(kind: &str, body: &str) -> Result<Option<Hint>, Fault> {
+    stored::read(kind, body).map_err(corrupt)
 }
 
-fn of_log(version: i64, kind: &str, body: &str) -> Result<HintChange, Fault> {
-    let hint = stored::read(kind, body)
-        .map_err(|error| Fault::Corrupt(format!("change {version} cannot be read: {error}")))?;
-    Ok(HintChange { version: HintVersion(version.cast_unsigned()), hint })
+fn corrupt(error: StoreError) -> Fault {
+    Fault::Corrupt(error.to_string())
 }

@@ -38,6 +38,16 @@ impl Harness for OnServer {
     async fn event_ids(&self) -> Vec<String> {
         self.store.event_ids().await.unwrap()
     }
+
+    async fn write_unknown(&self) {
+        for statement in [
+            "UPDATE cp_meta SET log_version = log_version + 1",
+            "INSERT INTO hint (kind, key, body) SELECT 'weather', log_version, 'rain' FROM cp_meta",
+            "INSERT INTO change_log (version, kind, body) SELECT log_version, 'weather', 'rain' FROM cp_meta",
+        ] {
+            self.database.sql(statement);
+        }
+    }
 }
 
 cliproxy_store::contract_tests!(OnServer);

@@ -3,7 +3,7 @@
 use crate::{fault::Fault, sql};
 use cliproxy_domain::{Hint, HintKey, HintVersion, WallTime};
 use cliproxy_store::{
-    HintChange,
+    HintChange, StoreError,
     hints::{self, stored},
 };
 use sqlx::SqliteConnection;
@@ -48,7 +48,7 @@ pub(crate) async fn merge(
 pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<(HintVersion, Vec<Hint>), Fault> {
     let version = newest_version(connection).await?;
     let rows: Vec<Row> = sqlx::query_as(sql::HINTS).fetch_all(connection).await?;
-    let mut hints = rows.iter().map(of_row).collect::<Result<Vec<_>, _>>()?;
+    let mut hints = rows.iter().filter_map(|row| of_row(row).transpose()).collect::<Result<Vec<_>, _>>()?;
     // The database sorts by text, which is another order.
     hints.sort_by_cached_key(Hint::key);
     Ok((version, hints))
@@ -69,15 +69,20 @@ pub(crate) async fn changes_since(
         return Ok(None);
     }
     // At least one row, to see whether the next change is still there.
-    let query = sqlx::query_as(sql::CHANGES).bind(version.0.cast_signed()).bind(i64::from(limit.max(1)));
-    let rows: Vec<(i64, String, String)> = query.fetch_all(connection).await?;
-    let mut changes = rows.iter().map(of_log).collect::<Result<Vec<_>, _>>()?;
-    let next_is_there = changes.first().is_some_and(|change| change.version == version.next());
-    if version < newest && !next_is_there {
+    let page = limit.max(1);
+    let (mut logged, mut after) = (stored::Logged::default(), Some(version));
+    while let Some(known) = after {
+        let query = sqlx::query_as(sql::CHANGES).bind(known.0.cast_signed()).bind(i64::from(page));
+        let rows: Vec<(i64, String, String)> = query.fetch_all(&mut *connection).await?;
+        for (number, kind, body) in &rows {
+            logged.add(HintVersion(number.cast_unsigned()), kind, body).map_err(corrupt)?;
+        }
+        after = logged.read_on_after(rows.len(), page);
+    }
+    if version < newest && !logged.follows(version) {
         return Ok(None);
     }
-    changes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    Ok(Some(changes))
+    Ok(Some(logged.changes(limit)))
 }
 
 async fn newest_version(connection: &mut SqliteConnection) -> Result<HintVersion, Fault> {
@@ -91,7 +96,7 @@ async fn read(connection: &mut SqliteConnection, key: &HintKey) -> Result<Option
     };
     let query = sqlx::query_as(sql::HINT).bind(key.kind).bind(key.key);
     let row: Option<Row> = query.fetch_optional(connection).await?;
-    row.as_ref().map(of_row).transpose()
+    row.as_ref().map_or(Ok(None), of_row)
 }
 
 /// Writes the merged value and its entry in the log.
@@ -115,12 +120,11 @@ async fn write(connection: &mut SqliteConnection, change: &HintChange) -> Result
     Ok(())
 }
 
-fn of_row((kind, body): &Row) -> Result<Hint, Fault> {
-    stored::read(kind, body).map_err(|error| Fault::Corrupt(error.to_string()))
+/// Reads a hint; none when a newer version wrote it.
+fn of_row((kind, body): &Row) -> Result<Option<Hint>, Fault> {
+    stored::read(kind, body).map_err(corrupt)
 }
 
-fn of_log((version, kind, body): &(i64, String, String)) -> Result<HintChange, Fault> {
-    let hint = stored::read(kind, body)
-        .map_err(|error| Fault::Corrupt(format!("change {version} cannot be read: {error}")))?;
-    Ok(HintChange { version: HintVersion(version.cast_unsigned()), hint })
+fn corrupt(error: StoreError) -> Fault {
+    Fault::Corrupt(error.to_string())
 }

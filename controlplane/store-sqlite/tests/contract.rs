@@ -43,6 +43,18 @@ impl Harness for OnDisk {
         self.store.event_ids().await.unwrap()
     }
 
+    async fn write_unknown(&self) {
+        let mut connection = SqliteConnectOptions::new().filename(self.path()).connect().await.unwrap();
+        for statement in [
+            "UPDATE cp_meta SET log_version = log_version + 1",
+            "INSERT INTO hint (kind, key, body) SELECT 'weather', log_version, 'rain' FROM cp_meta",
+            "INSERT INTO change_log (version, kind, body) SELECT log_version, 'weather', 'rain' FROM cp_meta",
+        ] {
+            sqlx::query(statement).execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+    }
+
     async fn post_often(&self, times: u64) -> CaseResult {
         let mut connection = SqliteConnectOptions::new().filename(self.path()).connect().await.unwrap();
         let posts = "WITH RECURSIVE posts(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM posts WHERE number < ?1)

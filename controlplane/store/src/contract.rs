@@ -60,6 +60,9 @@ pub trait Harness: Sized + Send {
     /// Gives the ids of the recorded events, sorted.
     fn event_ids(&self) -> impl Future<Output = Vec<String>> + Send;
 
+    /// Has a newer version of the program write a value of a kind that this one does not know, under the next version.
+    fn write_unknown(&self) -> impl Future<Output = ()> + Send;
+
     /// Has replica `a` post that many times, with nothing in it, as no other post is there yet. A store to which each
     /// commit is dear writes all of them in one.
     fn post_often(&self, times: u64) -> impl Future<Output = CaseResult> + Send {
@@ -179,6 +182,7 @@ macro_rules! contract_tests {
                 nothing_follows_the_newest_version
                 a_version_of_another_history_has_no_changes
                 changes_that_are_forgotten_are_not_skipped
+                what_a_newer_version_wrote_is_passed_over
             }
             hint_values {
                 every_field_of_a_hint_comes_back_as_it_was

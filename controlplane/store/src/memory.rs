@@ -122,6 +122,12 @@ impl MemoryStore {
         self.database.state.lock().event_ids()
     }
 
+    /// Takes a version of the hint line for a value that this memory cannot hold.
+    #[cfg(test)]
+    fn take_version(&self) {
+        self.database.state.lock().take_version();
+    }
+
     /// Runs one transaction that may write.
     async fn write<T>(&self, transaction: impl FnOnce(&mut State) -> T) -> Result<T, StoreError> {
         self.try_write(|state| Ok(transaction(state))).await
@@ -349,7 +355,13 @@ impl Store for MemoryStore {
     }
 
     fn lease(&self, leasing: Leasing) -> StoreFuture<'_, Leased> {
-        Box::pin(self.write(move |state| state.limits.lease(&leasing, (self.database.clock)())))
+        Box::pin(self.write(move |state| {
+            let leased = state.limits.lease(&leasing, (self.database.clock)());
+            if !leased.crossed.is_empty() {
+                state.book.write(leased.audit(leasing.now), None);
+            }
+            leased
+        }))
     }
 
     fn leases(&self, now: WallTime) -> StoreFuture<'_, LeaseBooks> {

@@ -56,3 +56,25 @@ pub async fn changes_that_are_forgotten_are_not_skipped<H: Harness>() -> CaseRes
     assert_eq!(first_kept, Some(vec![numbered(3, rest("k", 0, 3))]));
     Ok(())
 }
+
+/// Reads on past values of kinds that are yet to be invented, and leaves their versions to them.
+pub async fn what_a_newer_version_wrote_is_passed_over<H: Harness>() -> CaseResult {
+    let harness = H::fresh().await;
+    let store = harness.store();
+    merge(&**store, vec![rest("a", 0, 10)]).await?;
+    for _ in 0..3 {
+        harness.write_unknown().await;
+    }
+    assert_eq!(store.changes_since(HintVersion(1), 2).await?, Some(vec![]));
+    assert_eq!(merge(&**store, vec![rest("b", 0, 10)]).await?, [numbered(5, rest("b", 0, 10))]);
+    assert_eq!(store.hints().await?, (HintVersion(5), vec![rest("a", 0, 10), rest("b", 0, 10)]));
+    // Also where as many unknown ones come first as are asked for: an empty answer says that there is no more.
+    for limit in 1..=4 {
+        let next = store.changes_since(HintVersion(1), limit).await?;
+        assert_eq!(next, Some(vec![numbered(5, rest("b", 0, 10))]), "{limit}");
+    }
+    assert_eq!(store.changes_since(HintVersion(0), 10).await?.map(|changes| changes.len()), Some(2));
+    let reopened = harness.reopen().await;
+    assert_eq!(reopened.store().hints().await?.0, HintVersion(5));
+    Ok(())
+}

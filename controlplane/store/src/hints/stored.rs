@@ -9,8 +9,8 @@ mod health;
 #[cfg(test)]
 mod tests;
 
-use crate::StoreError;
-use cliproxy_domain::{CooldownKey, Hint, HintKey, Scope, WallTime};
+use crate::{HintChange, StoreError};
+use cliproxy_domain::{CooldownKey, Hint, HintKey, HintVersion, Scope, WallTime};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
@@ -67,16 +67,61 @@ impl RowKey {
     }
 }
 
-/// Reads a hint from the kind and the body of its row or of its change in the log.
+/// Reads a hint from the kind and the body of its row or of its change in the log; none when a newer version wrote it, of
+/// a kind that this one does not know.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] when the kind is unknown, or when the body lacks what every version wrote.
-pub fn read(kind: &str, body: &str) -> Result<Hint, StoreError> {
-    match kind {
-        COOLDOWN => Ok(Hint::Cooldown(parse::<cooldown::Body>(kind, body)?.into_cooldown()?)),
-        HEALTH => Ok(Hint::Health(parse::<health::Body>(kind, body)?.into_health())),
-        CLIENT_KEY => Ok(Hint::ClientKey(parse::<client_key::Body>(kind, body)?.into_record()?)),
-        other => Err(StoreError::Corrupt(format!("a hint is of the unknown kind `{other}`"))),
+/// [`StoreError::Corrupt`] when the body lacks what every version wrote.
+pub fn read(kind: &str, body: &str) -> Result<Option<Hint>, StoreError> {
+    Ok(Some(match kind {
+        COOLDOWN => Hint::Cooldown(parse::<cooldown::Body>(kind, body)?.into_cooldown()?),
+        HEALTH => Hint::Health(parse::<health::Body>(kind, body)?.into_health()),
+        CLIENT_KEY => Hint::ClientKey(parse::<client_key::Body>(kind, body)?.into_record()?),
+        _ => return Ok(None),
+    }))
+}
+
+/// Changes of the hint line as they are read from a log: what a newer version wrote has its place, and is left out.
+#[derive(Debug, Default)]
+pub struct Logged {
+    changes: Vec<HintChange>,
+    first: Option<HintVersion>,
+    last: Option<HintVersion>,
+    /// A version is missing: it was forgotten between two pages.
+    has_gap: bool,
+}
+
+impl Logged {
+    /// Adds the next row, in rising order of versions.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn add(&mut self, version: HintVersion, kind: &str, body: &str) -> Result<(), StoreError> {
+        let hint = read(kind, body)
+            .map_err(|error| StoreError::Corrupt(format!("change {} cannot be read: {error}", version.0)))?;
+        self.changes.extend(hint.map(|hint| HintChange { version, hint }));
+        self.first.get_or_insert(version);
+        self.has_gap |= self.last.is_some_and(|last| last.next() != version);
+        self.last = Some(version);
+        Ok(())
+    }
+
+    /// Tells whether all that came after that version is here, up to the last row.
+    pub fn follows(&self, version: HintVersion) -> bool {
+        self.first == Some(version.next()) && !self.has_gap
+    }
+
+    /// Tells after which version to read on, as the last `rows` were as many as could be and not all of them are known:
+    /// whoever is told of fewer changes than he asked for takes it that there are no more.
+    pub fn read_on_after(&self, rows: usize, limit: u32) -> Option<HintVersion> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.last.filter(|_| rows >= limit && self.changes.len() < limit)
+    }
+
+    /// Gives the changes that are known, so many at most.
+    pub fn changes(mut self, limit: u32) -> Vec<HintChange> {
+        self.changes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        self.changes
     }
 }
 

@@ -195,6 +195,11 @@ impl State {
         changes
     }
 
+    #[cfg(test)]
+    pub(super) fn take_version(&mut self) {
+        self.hint_version = self.hint_version.next();
+    }
+
     pub(super) fn hints(&self) -> (HintVersion, Vec<Hint>) {
         (self.hint_version, self.hints.values().cloned().collect())
     }

@@ -23,7 +23,7 @@ fn rest() -> Cooldown {
 
 fn read_back(hint: &Hint) -> Hint {
     let row = Row::of(hint).unwrap();
-    read(row.key.kind, &row.body).unwrap()
+    read(row.key.kind, &row.body).unwrap().unwrap()
 }
 
 /// What the last version wrote into the log and, by its migration, into the table.
@@ -32,13 +32,16 @@ const LAST_VERSION: &str = r#"{"provider":"claude","credential":"main","epoch":3
 
 #[test]
 fn a_body_of_the_last_version_is_a_first_rest_that_was_not_cleared() {
-    assert_eq!(read("cooldown", LAST_VERSION).unwrap(), Hint::Cooldown(rest()));
+    assert_eq!(read("cooldown", LAST_VERSION).unwrap().unwrap(), Hint::Cooldown(rest()));
 }
 
 #[test]
 fn an_epoch_beyond_the_signed_range_of_the_last_version_is_read() {
     let body = LAST_VERSION.replace(r#""epoch":3"#, r#""epoch":18446744073709551615"#);
-    assert_eq!(read("cooldown", &body).unwrap(), Hint::Cooldown(Cooldown { epoch: u64::MAX, ..rest() }));
+    assert_eq!(
+        read("cooldown", &body).unwrap().unwrap(),
+        Hint::Cooldown(Cooldown { epoch: u64::MAX, ..rest() })
+    );
 }
 
 #[test]
@@ -49,7 +52,7 @@ fn what_a_newer_version_added_is_passed_over() {
         1,
     );
     let evidence = Evidence { http_status: 401, ..Evidence::default() };
-    assert_eq!(read("cooldown", &body).unwrap(), Hint::Cooldown(Cooldown { evidence, ..rest() }));
+    assert_eq!(read("cooldown", &body).unwrap().unwrap(), Hint::Cooldown(Cooldown { evidence, ..rest() }));
     let body = r#"{"revision":1,"provider":"p","state":"failed","since_ms":5,"mood":null}"#;
     let health = Health {
         revision: 1,
@@ -60,7 +63,27 @@ fn what_a_newer_version_added_is_passed_over() {
         recoveries: 0,
         why: String::new(),
     };
-    assert_eq!(read("health", body).unwrap(), Hint::Health(health));
+    assert_eq!(read("health", body).unwrap().unwrap(), Hint::Health(health));
+}
+
+#[test]
+fn what_a_newer_version_wrote_is_none() {
+    assert_eq!(read("weather", "whatever it is").unwrap(), None);
+}
+
+#[test]
+fn a_log_with_a_gap_follows_nothing() {
+    let logged = |versions: [u64; 2]| {
+        let mut logged = Logged::default();
+        for version in versions {
+            logged.add(HintVersion(version), "weather", "{}").unwrap();
+        }
+        logged
+    };
+    assert!(logged([4, 5]).follows(HintVersion(3)));
+    assert!(!logged([4, 5]).follows(HintVersion(2)) && !logged([4, 6]).follows(HintVersion(3)));
+    assert_eq!(logged([4, 5]).read_on_after(2, 2), Some(HintVersion(5)));
+    assert_eq!(logged([4, 5]).read_on_after(2, 3), None, "there were no more");
 }
 
 #[test]
@@ -73,7 +96,6 @@ fn what_no_version_wrote_is_corrupt_and_the_reason_names_it() {
         ("cooldown", LAST_VERSION.replace(r#""epoch":3"#, r#""epoch":-1"#), "invalid value"),
         ("cooldown", nameless_model, "a cooldown of the model `m` names no credential"),
         ("health", r#"{"revision":1}"#.to_owned(), "missing field `provider`"),
-        ("weather", "{}".to_owned(), "unknown kind `weather`"),
     ];
     for (kind, body, reason) in cases {
         let error = read(kind, &body).unwrap_err();
@@ -119,7 +141,11 @@ fn only_a_rest_that_no_operator_spoke_of_settles() {
     assert_eq!(settled(Hint::Cooldown(Cooldown { epoch: 0, ..rest() })), Some(rest().until));
     assert_eq!(settled(Hint::Cooldown(rest())), None);
     assert_eq!(
-        settled(read("health", r#"{"revision":1,"provider":"p","state":"healthy","since_ms":5}"#).unwrap()),
+        settled(
+            read("health", r#"{"revision":1,"provider":"p","state":"healthy","since_ms":5}"#)
+                .unwrap()
+                .unwrap()
+        ),
         None
     );
 }
@@ -147,7 +173,7 @@ fn a_key_is_stored_as_its_hash_and_one_that_holds_another_is_corrupt() {
             + r#"","created_ms":5,"revoked_ms":7,"said_by":"cp-1"}"#
     );
     assert_eq!(row.settled_at, record.settled_at());
-    assert_eq!(read("client_key", &row.body).unwrap(), Hint::ClientKey(record));
+    assert_eq!(read("client_key", &row.body).unwrap().unwrap(), Hint::ClientKey(record));
     let other = row.body.replacen("abababababab\"", "cdcdcdcdcdcd\"", 1);
     let error = read("client_key", &other).unwrap_err().to_string();
     assert!(error.contains("the record of the key cdcdcdcdcdcd holds the hash of no such key"), "{error}");
