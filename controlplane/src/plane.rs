@@ -172,13 +172,7 @@ impl ControlPlane {
             metrics.clone(),
             give_up.clone(),
         ));
-        committers.spawn(grant::run(
-            asked,
-            Arc::clone(&state),
-            decide.clone(),
-            metrics.clone(),
-            give_up.clone(),
-        ));
+        committers.spawn(grant::run(asked, Arc::clone(&state), metrics.clone(), give_up.clone()));
         // These have senders of decisions, which go with them, before those that store them are waited for.
         committers.spawn(upkeep::run(Arc::clone(&state), decide.clone(), metrics.clone(), shutdown.clone()));
         let settled = CancellationToken::new();

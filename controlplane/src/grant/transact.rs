@@ -3,7 +3,6 @@
 use super::{Asked, before::Before, terms, told};
 use crate::{
     backoff::Backoff,
-    decide::Decide,
     metrics::PlaneMetrics,
     state::{ActiveConfig, State},
 };
@@ -29,7 +28,6 @@ const SET_BACK: Duration = Duration::from_secs(5);
 /// What claims are answered by.
 struct Clerk {
     state: Arc<State>,
-    decide: Decide,
     metrics: PlaneMetrics,
     terms: terms::Known,
     before: Before,
@@ -42,13 +40,12 @@ struct Clerk {
 pub(crate) async fn run(
     mut asked: mpsc::Receiver<Asked>,
     state: Arc<State>,
-    decide: Decide,
     metrics: PlaneMetrics,
     give_up: CancellationToken,
 ) {
     let (history, latest) = (state.history(), state.clock.wall());
     let (terms, before) = (terms::Known::default(), Before::default());
-    let mut clerk = Clerk { state, decide, metrics, terms, before, history, latest };
+    let mut clerk = Clerk { state, metrics, terms, before, history, latest };
     let (mut waiting, mut backoff) = (VecDeque::new(), Backoff::default());
     while let Some(group) = gather(&mut asked, &mut waiting).await {
         let answered = tokio::select! {
@@ -134,7 +131,7 @@ impl Clerk {
             }
         }
         for crossed in &leased.crossed {
-            told::tell(crossed, &self.decide, &self.metrics).await;
+            told::tell(crossed, &self.metrics);
         }
         Ok(())
     }

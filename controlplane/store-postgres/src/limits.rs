@@ -7,7 +7,7 @@
 mod rows;
 mod written;
 
-use crate::{fault::Fault, sql, text};
+use crate::{audit, fault::Fault, sql, text};
 use cliproxy_domain::{BudgetId, RateId, WallTime, escrow};
 use cliproxy_store::{
     EscrowLease, LeaseBooks, Leased, Leasing, ReleaseEscrow, Released, ShareLease, WindowLeases,
@@ -39,7 +39,9 @@ pub(crate) async fn lease(connection: &mut PgConnection, leasing: &Leasing) -> R
             holders.push((EscrowKey { window, node, incarnation }, holder));
         }
     }
-    Ok(settled.recall(holders, leasing.now))
+    let leased = settled.recall(holders, leasing.now);
+    audit::write(connection, &leased.audit(leasing.now)).await?;
+    Ok(leased)
 }
 
 /// Waits until nobody else is at these limits, until the transaction ends; in one order, so that no two wait for each

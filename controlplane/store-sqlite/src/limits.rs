@@ -2,7 +2,7 @@
 
 mod rows;
 
-use crate::{fault::Fault, sql};
+use crate::{audit, fault::Fault, sql};
 use cliproxy_domain::{Incarnation, NodeId, RateId, WallTime, escrow, escrow::HolderBooks, share::RateBooks};
 use cliproxy_store::{
     EscrowLease, LeaseBooks, Leased, Leasing, ReleaseEscrow, Released, ShareLease, WindowLeases,
@@ -26,7 +26,9 @@ pub(crate) async fn lease(connection: &mut SqliteConnection, leasing: &Leasing) 
             holders.push((EscrowKey { window: key.clone(), node, incarnation }, holder));
         }
     }
-    Ok(settled.recall(holders, leasing.now))
+    let leased = settled.recall(holders, leasing.now);
+    audit::write(connection, &leased.audit(leasing.now)).await?;
+    Ok(leased)
 }
 
 async fn clock(connection: &mut SqliteConnection) -> Result<WallTime, Fault> {

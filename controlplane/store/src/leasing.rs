@@ -2,10 +2,11 @@
 //! every store.
 //!
 //! A store reads what [`Wanted`] names, calls [`settle`], writes what it gives, reads who holds anything of what is
-//! [short](Settled::short), and answers; all of it in one transaction, in which nobody else changes these rows.
+//! [short](Settled::short), writes what the [audit log](Leased::audit) is to say, and answers; all of it in one transaction, in which nobody else changes these rows.
 
 mod books;
 mod columns;
+mod crossing;
 mod recalling;
 mod settling;
 

@@ -208,8 +208,8 @@ pub trait Store: Send + Sync + 'static {
     fn changes_since(&self, version: HintVersion, limit: u32) -> StoreFuture<'_, Option<Vec<HintChange>>>;
 
     /// Books what nodes say that they spent and gave back of budgets and what they hold of rates, and grants them what they
-    /// claim, by the terms, all in one transaction: of a budget never more than what is left of its limit. Nothing of it
-    /// is to be told before it is committed. Safe to repeat: what was granted and not heard of is in the next answer again,
+    /// claim, by the terms, all in one transaction: of a budget never more than what is left of its limit. That a part of a
+    /// limit is spent by now is in the audit log with it. Nothing of it is to be told before it is committed. Safe to repeat: what was granted and not heard of is in the next answer again,
     /// and counts as given; after [`StoreError::CommitUnknown`] the next claims tell. Shares of rates go by the store's own clock.
     fn lease(&self, leasing: Leasing) -> StoreFuture<'_, Leased>;
 

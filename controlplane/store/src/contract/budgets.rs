@@ -9,7 +9,7 @@ use super::{
     sample::NOW,
 };
 use crate::{BudgetTerms, Crossed, Learning, LeaseBooks, Leasing, Released, Store, StoreError, Terms};
-use cliproxy_domain::{BudgetClaim, Incarnation, WallTime};
+use cliproxy_domain::{AuditQuery, BudgetClaim, Incarnation, WallTime};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::task::JoinSet;
 
@@ -279,6 +279,13 @@ pub async fn a_part_of_the_limit_is_told_once_when_it_is_spent<H: Harness>() -> 
     assert_eq!(crossed(store, 96).await?, [(80, 96), (95, 96)]);
     assert_eq!(window(store).await?.told, 95);
     assert_eq!(crossed(store, 100).await?, []);
+    let entries = store.audit(AuditQuery::default()).await?;
+    let mut said: Vec<_> =
+        entries.iter().map(|entry| (entry.action.as_str(), entry.reason.as_str())).collect();
+    said.sort_unstable();
+    let spent =
+        ["50 % of 100 tokens are spent", "80 % of 100 tokens are spent", "95 % of 100 tokens are spent"];
+    assert_eq!(said, spent.map(|reason| ("quota_threshold", reason)), "what was told is written with it");
     Ok(())
 }
 

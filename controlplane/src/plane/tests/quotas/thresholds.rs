@@ -29,6 +29,25 @@ async fn what_is_spent_crosses_each_threshold_once_and_what_is_only_held_crosses
 }
 
 #[tokio::test]
+async fn what_was_crossed_in_a_commit_that_nobody_vouched_for_is_in_the_audit_log_once() {
+    for strike in [Strike::AnswerLost, Strike::CommitLost] {
+        let plane = Plane::configured_with(with_tokens(1_000)).await;
+        let mut node = Claimant::connect(&plane, "node-1").await;
+        node.claims(&tokens(), 990, 990).await;
+        plane.store.faults().strike([strike]);
+        node.sums.spent = 600;
+        node.says(&tokens(), 0, 0).await;
+        plane.metric_reaches("cliproxy_controlplane_quota_claims_unanswered_total", 1.0).await;
+        // Whoever answers next finds in the books that it was told, if it was.
+        let restarted = plane.restarted().await;
+        node.moves(&restarted).await;
+        node.claims(&tokens(), 0, 0).await;
+        assert_eq!(restarted.audited("claude").await, ["quota_threshold"], "{strike:?}");
+        restarted.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn an_alert_stands_while_the_period_runs_and_says_whose_budget_it_is() {
     let plane = Plane::configured_with(with_tokens(1_000)).await;
     let mut node = Claimant::connect(&plane, "node-1").await;
