@@ -145,11 +145,6 @@ impl Decide {
         self.hand_in(Decided { hints, ..Decided::default() }).await;
     }
 
-    /// Writes an entry into the audit log as soon as the store takes it.
-    pub(crate) async fn note(&self, entry: AuditEntry) {
-        self.hand_in(Decided { audit: vec![entry], ..Decided::default() }).await;
-    }
-
     /// Takes one event: tells all nodes at once what follows, then waits for a place among what is to be stored.
     /// `stored` gets the event's id when it is; a full `stored` loses it, and the node sends the event again.
     pub(crate) async fn on_event(&self, event: UrgentEvent, stored: mpsc::Sender<String>) {
