@@ -49,6 +49,8 @@ const COMPATIBLE: Kind = Kind {
 const CREDENTIALS: usize = 200;
 /// Requests whose bodies the simulated provider keeps for the cases to look at; more than a case makes.
 const BODIES: usize = 100;
+/// What the SDKs send as their key.
+const KEY: &str = "cpk_of-the-sdk-tests";
 /// For all cases of a pair.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -132,22 +134,45 @@ async fn the_google_sdk_gets_content_of_a_compatible_provider() {
     run("google_genai.py", &COMPATIBLE).await;
 }
 
+/// A client of the gateway with a key, on every SDK: what the key opens, and how each tells of one that opens nothing.
+#[tokio::test]
+async fn the_sdks_present_keys_that_the_gateway_knows() {
+    let mock = provider("mock", Script { strict: true, ..Script::default() });
+    let hash = "5369a168119858705e05dc5219ef53eccc75a4dfcbd5f15ed3c222054772d4a7";
+    let client = serde_json::json!([{
+        "name": "ci",
+        "keys": [{"sha256": hash}],
+        "models": [ANTHROPIC.model],
+        "rate_limit": {"requests_per_minute": 1_000},
+    }]);
+    let config = configured(&ANTHROPIC, &mock.base_url()).set(&["clients"], client);
+    let gateway = Launch::new(crate::CLIPROXY, "serve").config(config).ready().await;
+    let cases = scripted("keys.py", &ANTHROPIC, &gateway, &mock.base_url()).await;
+    assert_eq!(cases, 8);
+}
+
 async fn run(script: &str, kind: &Kind) {
     let mock = provider("mock", Script { strict: true, keep_bodies: BODIES, ..Script::default() });
     let gateway = gateway(kind, &mock.base_url()).await;
+    let cases = scripted(script, kind, &gateway, &mock.base_url()).await;
+    assert!(cases >= 14, "only {cases} cases");
+}
+
+/// Runs a script against a gateway in front of the simulated provider; gives the number of its cases.
+async fn scripted(script: &str, kind: &Kind, gateway: &Process, mock: &str) -> usize {
     let mut sdk = Launch::new(&python().to_string_lossy(), "-u")
         .arg(scripts().join(script).to_string_lossy())
         // Nothing is written beside the scripts.
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("GATEWAY", &format!("http://{}", gateway.address().await))
-        .env("MOCK_URL", &mock.base_url())
+        .env("GATEWAY_KEY", KEY)
+        .env("MOCK_URL", mock)
         .env("KIND", kind.name)
         .env("MODEL", kind.model)
         .env("THINKING_MODEL", kind.thinking_model)
         .env("EMBED_MODEL", kind.embed_model)
         .start();
-    let cases = passed(&mut sdk).await;
-    assert!(cases >= 14, "only {cases} cases");
+    passed(&mut sdk).await
 }
 
 /// Waits for a script's end and gives the number of its cases, which have all passed.
@@ -163,19 +188,22 @@ async fn passed(script: &mut Process) -> usize {
 /// Starts a gateway in front of the simulated provider, which it knows under two names. Errors that the cases ask for
 /// do not add up to a rest of the whole provider: how an SDK tells each of them is the subject.
 async fn gateway(kind: &Kind, provider: &str) -> Process {
+    Launch::new(crate::CLIPROXY, "serve").config(configured(kind, provider)).ready().await
+}
+
+fn configured(kind: &Kind, provider: &str) -> Config {
     let names: Vec<(String, String)> =
         (0..CREDENTIALS).map(|n| (format!("key-{n}"), format!("sk-upstream-{n}"))).collect();
     let credentials: Vec<(&str, &str)> = names.iter().map(|(name, key)| (&**name, &**key)).collect();
     let models: Vec<&str> =
         [kind.model, kind.embed_model].into_iter().filter(|name| !name.is_empty()).collect();
-    let config = Config::new()
+    Config::new()
         .set(&["server", "operations", "cooldown", "error_threshold"], 1_000)
         .provider("vendor", kind.name, provider)
         .credentials("vendor", &credentials)
         .set(&["providers", "vendor", "models"], models)
         .provider("thinker", kind.name, provider)
-        .set(&["providers", "thinker", "models"], vec![kind.thinking_model]);
-    Launch::new(crate::CLIPROXY, "serve").config(config).ready().await
+        .set(&["providers", "thinker", "models"], vec![kind.thinking_model])
 }
 
 /// Finds the interpreter that has the SDKs.

@@ -1,0 +1,93 @@
+"""The SDKs of all three vendors with a key that the gateway gave out; see harness.py for how it is run."""
+
+import sys
+
+import anthropic
+import openai
+from google import genai
+from google.genai import errors, types
+
+from harness import ASK, GATEWAY, KEY, MODEL, TEXT, THINKING_MODEL, case, check, main, raises
+
+USER = [{"role": "user", "content": ASK}]
+
+
+def of_openai(key):
+    """Gives OpenAI's client with that key."""
+    return openai.OpenAI(base_url=f"{GATEWAY}/v1", api_key=key, max_retries=0, timeout=20)
+
+
+def of_anthropic(key):
+    """Gives Anthropic's client with that key."""
+    return anthropic.Anthropic(base_url=GATEWAY, api_key=key, max_retries=0, timeout=20)
+
+
+def of_google(key):
+    """Gives Google's client with that key."""
+    return genai.Client(api_key=key, http_options=types.HttpOptions(base_url=GATEWAY, timeout=20_000))
+
+
+@case
+def openai_is_served_with_its_key_and_told_what_is_left_of_its_rates():
+    raw = of_openai(KEY).chat.completions.with_raw_response.create(model=MODEL, messages=USER)
+    check(raw.parse().choices[0].message.content == TEXT, raw.text)
+    check(raw.headers["x-ratelimit-limit-requests"] == "1000", dict(raw.headers))
+    check(int(raw.headers["x-ratelimit-remaining-requests"]) < 1000, dict(raw.headers))
+
+
+@case
+def anthropic_is_served_with_its_key_and_told_what_is_left_of_its_rates():
+    raw = of_anthropic(KEY).messages.with_raw_response.create(model=MODEL, max_tokens=64, messages=USER)
+    check(raw.parse().content[0].text == TEXT, raw.text)
+    check(raw.headers["anthropic-ratelimit-requests-limit"] == "1000", dict(raw.headers))
+
+
+@case
+def google_is_served_with_its_key():
+    answer = of_google(KEY).models.generate_content(model=MODEL, contents=ASK)
+    check(answer.text == TEXT, answer)
+
+
+@case
+def openai_raises_that_a_key_is_nobodys():
+    error = raises(
+        openai.AuthenticationError,
+        lambda: of_openai("cpk_wrong").chat.completions.create(model=MODEL, messages=USER),
+    )
+    check(error.code == "invalid_api_key" and "cpk_wrong" not in str(error), error)
+
+
+@case
+def anthropic_raises_that_a_key_is_nobodys():
+    error = raises(
+        anthropic.AuthenticationError,
+        lambda: of_anthropic("cpk_wrong").messages.create(model=MODEL, max_tokens=64, messages=USER),
+    )
+    check(error.body["error"]["type"] == "authentication_error", error.body)
+
+
+@case
+def google_raises_that_a_key_is_nobodys():
+    error = raises(
+        errors.ClientError,
+        lambda: of_google("cpk_wrong").models.generate_content(model=MODEL, contents=ASK),
+    )
+    check(error.code == 401 and error.status == "UNAUTHENTICATED", error)
+
+
+@case
+def each_lists_what_the_client_may_ask_for_and_nothing_else():
+    check([model.id for model in of_openai(KEY).models.list()] == [MODEL])
+    check([model.id for model in of_anthropic(KEY).models.list()] == [MODEL])
+
+
+@case
+def another_model_is_refused():
+    raises(
+        openai.NotFoundError,
+        lambda: of_openai(KEY).chat.completions.create(model=THINKING_MODEL, messages=USER),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
