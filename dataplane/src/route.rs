@@ -1,8 +1,10 @@
 //! Decides where a call may go, in which order, and says why not where not.
 
+mod spent;
 mod unavailable;
 mod way;
 
+pub use spent::spent;
 pub use unavailable::unavailable;
 pub use way::{Formed, Forms, Way};
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     decode::Call,
     refusal::Refusal,
-    route::{Route, unavailable},
+    route::{Decided, Route, spent, unavailable},
 };
 use cliproxy_dialects::form::Refused;
 use cliproxy_domain::{CooldownCause, Exclusion, LedgerKey, WallTime};
@@ -160,7 +160,7 @@ impl Search {
     /// are out for now.
     pub(super) fn nothing(self, call: &Call, route: &Route, now: WallTime) -> Nothing {
         let excluded = route.decided.nothing_tried(self.left_out);
-        if let Some(refusal) = of_limits(self.short, excluded) {
+        if let Some(refusal) = of_limits(self.short, &route.decided, excluded, now) {
             return Nothing::Unavailable(refusal);
         }
         let passes = excluded.iter().any(|excluded| !excluded.reason.is_lasting());
@@ -205,20 +205,35 @@ impl Search {
 }
 
 /// Gives what the client is told where limits alone keep it from every target: of its own one, else of the one that has
-/// room first.
-fn of_limits(mut short: Vec<(Pick, Shortage)>, excluded: &[Excluded]) -> Option<Refusal> {
+/// room first, also where that was known before any was tried. What can never take the request is told only where
+/// nothing else is in the way.
+fn of_limits(
+    mut short: Vec<(Pick, Shortage)>,
+    decided: &Decided,
+    excluded: &[Excluded],
+    now: WallTime,
+) -> Option<Refusal> {
     if let Some((_, own)) = short.pop_if(|(_, shortage)| shortage.is_callers) {
         return Some(own.refusal);
     }
-    let others = excluded.iter().filter(|excluded| !excluded.reason.is_lasting()).count();
-    if short.len() < others {
-        return None;
+    let mut told: Vec<(Option<WallTime>, Refusal)> = Vec::new();
+    for out in excluded.iter().filter(|out| !out.reason.is_lasting()) {
+        let is_of = |(pick, shortage): &(Pick, Shortage)| {
+            (out.candidate, out.credential) == (pick.candidate, Some(pick.credential))
+                && out.reason == shortage.reason
+        };
+        told.push(match short.iter().position(is_of) {
+            Some(at) => {
+                let (_, shortage) = short.remove(at);
+                (shortage.until, shortage.refusal)
+            }
+            None => spent(decided, out, now).map(|(until, refusal)| (Some(until), refusal))?,
+        });
     }
-    short
-        .into_iter()
-        .map(|(_, shortage)| shortage)
-        .min_by_key(|shortage| shortage.until)
-        .map(|shortage| shortage.refusal)
+    if told.is_empty() {
+        told.extend(short.into_iter().map(|(_, shortage)| (shortage.until, shortage.refusal)));
+    }
+    told.into_iter().min_by_key(|(until, _)| *until).map(|(_, refusal)| refusal)
 }
 
 /// Why nothing could be tried.

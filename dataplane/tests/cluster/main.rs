@@ -16,3 +16,4 @@ mod replicas;
 mod spending;
 mod starts;
 mod telling;
+mod used_up;
