@@ -9,21 +9,36 @@ use cliproxy_testkit::{
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The key of a client.
+const KEY: &str = "cpk_reference";
+/// Its SHA-256.
+const KEY_SHA256: &str = "2435916086e626f974a91099ea1f1b6a2d16ab05945e6033aba99344c845f7c2";
+
 const OPERATIONS: &str = include_str!("../../docs/reference/operations.md");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reference_lists_every_metric_with_its_kind() {
     let checks = json!({"interval": "200ms", "timeout": "100ms"});
+    let well = provider("well", Behaviour::Answer);
+    let client =
+        json!({"name": "ci", "keys": [{"sha256": KEY_SHA256}], "rate_limit": {"requests_per_minute": 60}});
     let config = Config::new()
         .provider("openai", "openai", "http://127.0.0.1:9")
+        .provider("well", "openai", &well.base_url())
+        .set(&["providers", "well", "quota"], json!({"limit": 1_000_000, "reset": "daily"}))
+        .set(&["providers", "well", "cost_per_1k_tokens"], json!({"input": 1, "output": 2}))
+        .set(&["clients"], json!([client]))
         .set(&["server", "operations", "health_check"], checks)
         .set(&["server", "failover"], json!({"mode": "active_passive", "backup_url": "http://127.0.0.1:9"}));
     let gateway = Launch::new(CLIPROXY, "serve").config(config).ready().await;
     let client = gateway.client().await;
-    // A family without a series is not shown. One translated call, to a provider that is not there, a call of an
-    // operator, and the first health check make them all.
+    // A family without a series is not shown. One translated call to a provider that is not there, one to another, a
+    // call of an operator, and the first health check make them all.
     let body = r#"{"model":"gpt-5","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
-    client.post("/v1/messages", body).await;
+    for body in [body.to_owned(), body.replace("gpt-5", "well/gpt-5")] {
+        let call = client.json("/v1/messages", body).header("authorization", format!("Bearer {KEY}"));
+        call.send().await.expect("an answer");
+    }
     client.get("/v0/operations/providers/status").await;
     let checked = || async {
         let shown = families(client.get("/metrics").await.text());
