@@ -205,7 +205,7 @@ impl DataPlane {
             entropy.clone(),
         );
         let accounts = Arc::new(accounts.cut_by(settings.serve.cut.clone()));
-        let leases = Arc::new(LeaseWatch::new(alone));
+        let leases = Arc::new(LeaseWatch::new(alone, clock.now()));
         let limit_metrics = Arc::new(LimitMetrics::registered(&metrics));
         {
             let metrics = Arc::clone(&limit_metrics);
