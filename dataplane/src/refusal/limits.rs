@@ -1,7 +1,9 @@
 //! What is refused because of a limit: which one it is, how much it allows, and when to come back.
 
 use super::Refusal;
-use cliproxy_domain::{BudgetId, ErrorClass, Quota, QuotaReset, QuotaUnit, RateId, RateKind, WallTime};
+use cliproxy_domain::{
+    BudgetId, ErrorClass, Quota, QuotaReset, QuotaUnit, RateId, RateKind, Target, WallTime,
+};
 use std::{fmt, time::Duration};
 
 /// A budget is used up until its period ends.
@@ -10,6 +12,9 @@ pub const QUOTA_EXHAUSTED: &str = "quota_exhausted";
 pub const QUOTA_UNAVAILABLE: &str = "quota_unavailable";
 /// A rate's limit is reached.
 pub const RATE_LIMITED: &str = "rate_limit_exceeded";
+
+/// Nobody knows what a call would take of a budget in money.
+pub const NO_PRICE: &str = "no_price";
 
 /// The wait that is named where a slice may come at any time.
 const SOON: Duration = Duration::from_secs(1);
@@ -65,6 +70,18 @@ impl Refusal {
             retry_after: Some(wait),
             ..Self::new(ErrorClass::RateLimit, message).with_code(QUOTA_UNAVAILABLE)
         }
+    }
+
+    /// Says that nobody knows what a call of `target` costs, so that a budget in money cannot be held. Asking again changes
+    /// nothing before the configuration does.
+    pub fn no_price(id: &BudgetId, quota: &Quota, target: &Target) -> Self {
+        let (provider, model) = (&target.provider, &target.model);
+        let message = format!(
+            "the model `{model}` of provider {provider} has no price, so that {} cannot be held: give \
+             `cost_per_1k_tokens` of the provider, or an entry of its `prices` for that model",
+            Named(id, quota)
+        );
+        Self::new(ErrorClass::Permission, message).with_code(NO_PRICE)
     }
 
     /// Says that a rate's limit is reached; it has room again after `wait`.

@@ -6,7 +6,8 @@ use crate::{
     script::{CHAT, Script, Step, chat, document, events, refused, send},
 };
 use cliproxy_domain::{
-    BudgetId, LimitSubject, Provider, ProviderKind, Quota, QuotaReset, QuotaUnit, Snapshot, SpentPolicy,
+    BudgetId, LimitSubject, Price, PriceEntry, Provider, ProviderKind, Quota, QuotaReset, QuotaUnit,
+    Snapshot, SpentPolicy,
 };
 use http_body_util::BodyExt as _;
 use std::time::Duration;
@@ -236,4 +237,34 @@ async fn a_quota_that_is_taken_away_holds_nobody_back() {
     let free: Snapshot = in_turn(vec![provider("a", ProviderKind::OpenAi)]);
     node.adopt(free);
     assert_eq!(node.ask(PATH, r#"{"model":"m"}"#).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_without_a_price_is_not_called_on_account_of_a_quota_in_dollars() {
+    let (node, script) = node_with(daily(1_000_000_000, QuotaUnit::Usd), vec![chat()]).await;
+    let answer = node.ask(PATH, r#"{"model":"m"}"#).await;
+    assert_eq!(answer.status, 403, "{}", answer.body);
+    let told: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+    assert_eq!(told["error"]["code"], "no_price");
+    assert_eq!(
+        told["error"]["message"],
+        "the model `up` of provider a has no price, so that the quota of provider a (1 US dollars, daily) cannot be \
+         held: give `cost_per_1k_tokens` of the provider, or an entry of its `prices` for that model"
+    );
+    assert!(script.requests().is_empty());
+    assert!(!answer.headers.contains_key("retry-after"), "no wait changes it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_one_target_has_no_price_those_that_have_one_are_tried() {
+    let net = MemoryNet::new();
+    let (a, b) = (Script::play(&net, "a", vec![chat()]), Script::play(&net, "b", vec![chat()]));
+    let (quota, price) = (daily(1_000_000_000, QuotaUnit::Usd), Price::new(1_000_000, 2_000_000));
+    let priced = vec![PriceEntry::for_all(price, "config-t")];
+    let b_priced = Provider { prices: priced, ..with_quota("b", quota.clone()) };
+    let node = Node::start(&net, in_turn(vec![with_quota("a", quota), b_priced])).await;
+    let answer = node.ask(PATH, r#"{"model":"m","max_tokens":10}"#).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!((a.requests().len(), b.requests().len()), (0, 1));
+    assert!(node.spent(&id("b", QuotaUnit::Usd)).0 > 0);
 }

@@ -16,8 +16,8 @@ pub(super) struct Amount {
 }
 
 impl Amount {
-    /// Counts in the unit of `quota`; money by the price of the model that is called. A model without a price costs
-    /// nothing.
+    /// Counts in the unit of `quota`; money by the price of the model that is called. Where that [lacks](Self::lacks_price)
+    /// nothing can be counted.
     pub(super) fn new(quota: &Quota, price: Option<Price>) -> Self {
         Self { unit: quota.unit, price }
     }
@@ -25,6 +25,11 @@ impl Amount {
     /// Gives the unit.
     pub(super) fn unit(&self) -> QuotaUnit {
         self.unit
+    }
+
+    /// Tells whether nobody knows what the call costs.
+    pub(super) fn lacks_price(&self) -> bool {
+        self.unit == QuotaUnit::Usd && self.price.is_none()
     }
 
     /// Gives what `usage` comes to.

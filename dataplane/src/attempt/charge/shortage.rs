@@ -5,7 +5,7 @@ use crate::{
     purse::{Full, Short},
     refusal::Refusal,
 };
-use cliproxy_domain::{BudgetId, Exclusion, WallTime};
+use cliproxy_domain::{BudgetId, Exclusion, Target, WallTime};
 use cliproxy_engine::quota::period;
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, time::Duration};
@@ -48,6 +48,13 @@ impl Shortage {
             }
         };
         Self { reason: Exclusion::QuotaExhausted, until, refusal, is_callers: false, may_come }
+    }
+
+    /// Of a budget in money, at a target that nobody knows the price of: no wait changes that. Others may be priced, so it
+    /// is never the caller's fault alone.
+    pub(super) fn of_no_price(budget: &Budget, target: &Target) -> Self {
+        let refusal = Refusal::no_price(budget.purse.id(), &budget.quota, target);
+        Self { reason: Exclusion::Capability, until: None, refusal, is_callers: false, may_come: false }
     }
 
     /// Of a rate.

@@ -11,7 +11,7 @@ use crate::{
     purse::{Full, Short, Taken, Waits, WaitsForRate},
 };
 use cliproxy_dialects::{Weight, weigh};
-use cliproxy_domain::{LossMode, ModelTraits, Quota, RateKind, SpentPolicy, TokenUsage};
+use cliproxy_domain::{LossMode, ModelTraits, Operation, Quota, RateKind, SpentPolicy, TokenUsage};
 use std::{sync::Arc, time::Duration};
 
 /// Takes of limits for one request.
@@ -94,6 +94,9 @@ impl Till {
             return Ok(Charge::default());
         }
         let mut need = self.need(attempter, call, prepared, callers.map(|held| &**held), own);
+        if let Some(shortage) = need.lacks_price(call, prepared) {
+            return Err(shortage);
+        }
         let metrics = &attempter.limits;
         let longest = match need.take(attempter, Try::First) {
             Ok(charge) => {
@@ -216,6 +219,20 @@ impl Need<'_> {
         let metrics = Some(Arc::clone(&attempter.limits));
         let (estimate, since) = (self.estimate, Some(now));
         Ok(Charge { budgets, rates, estimate, sent: Default::default(), metrics, since })
+    }
+
+    /// Refuses what cannot be counted: of a budget in money a call without a price would take without end. Counting tokens
+    /// costs nothing anywhere.
+    fn lacks_price(&self, call: &Call, prepared: &Prepared) -> Option<Shortage> {
+        if call.operation == Operation::CountTokens {
+            return None;
+        }
+        let is_lacking = |needed: &&NeededBudget<'_>| needed.amount.lacks_price() && self.holds(needed);
+        let needed = self.budgets.iter().find(is_lacking)?;
+        let target = &prepared.choice.target;
+        tracing::debug!(request_id = %call.id, provider = %target.provider, model = %target.model,
+            quota = %needed.budget.purse.id(), "a target is left out: its price is not known");
+        Some(Shortage::of_no_price(needed.budget, target))
     }
 
     /// Tells whether a budget holds now: some do not while no control plane answers.
