@@ -163,8 +163,7 @@ impl DataPlane {
                 "what earlier processes wrote of quotas is of another run of the machine"
             );
         }
-        let ground =
-            Ground { holder: identity.incarnation, journal, clock: Arc::clone(&clock), nodes: nodes.into() };
+        let ground = Ground { holder: identity.incarnation, journal, clock: Arc::clone(&clock) };
         let live = Arc::new(Live::new(upstreams, first_ticket).on(ground));
         let (urgent, urgent_events) = mpsc::channel(URGENT_QUEUE);
         let ledger = Arc::new(Ledger::default());

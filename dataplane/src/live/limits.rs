@@ -10,7 +10,7 @@ pub use news::{LAST_WAIT, LeaseNews, MOST_WAIT};
 use crate::purse::{Journal, Purse, Rate};
 use cliproxy_domain::{
     BudgetId, ClientName, CredentialName, Incarnation, LimitSubject, ProviderName, Quota, RateId, RateKind,
-    RateLimits, Snapshot, share::safe_share,
+    RateLimits, Snapshot,
 };
 use cliproxy_host::{Clock, SystemClock};
 use std::{
@@ -28,14 +28,12 @@ pub struct Ground {
     pub journal: Arc<Journal>,
     /// The time that periods and shares go by.
     pub clock: Arc<dyn Clock>,
-    /// How many nodes share a rate, as long as no control plane has said so.
-    pub nodes: u64,
 }
 
-/// Keeps nothing on disk, and takes the node for the first and only one.
+/// Keeps nothing on disk, and takes the process for the first.
 impl Default for Ground {
     fn default() -> Self {
-        Self { holder: Incarnation(0), journal: Journal::none(), clock: Arc::new(SystemClock), nodes: 1 }
+        Self { holder: Incarnation(0), journal: Journal::none(), clock: Arc::new(SystemClock) }
     }
 }
 
@@ -218,9 +216,14 @@ impl Limits {
         }
         for (kind, limit) in RateKind::ALL.into_iter().filter_map(|kind| Some((kind, rates.of(kind)?))) {
             let id = RateId { subject: subject.clone(), kind };
-            let safe_share = safe_share(limit, rates.on_loss, ground.nodes);
-            let make = || Rate::new(id.clone(), limit, rates.on_loss, safe_share, ground.clock.passed());
-            let rate = before.rates.get(&id).cloned().unwrap_or_else(make);
+            let (on_loss, first) = (rates.on_loss, first_share(limit));
+            let rate = match before.rates.get(&id) {
+                Some(rate) => {
+                    rate.configure(limit, on_loss, first);
+                    Arc::clone(rate)
+                }
+                None => Rate::new(id.clone(), limit, on_loss, first, ground.clock.passed()),
+            };
             self.rates.insert(id, Arc::clone(&rate));
             held.rates.push(HeldRate { limit, rate });
         }
@@ -235,6 +238,12 @@ impl Limits {
             self.leaving.insert(id.clone(), Arc::clone(purse));
         }
     }
+}
+
+/// Gives what a node uses of a safe rate that was never granted a share of it and hears no control plane: how many others
+/// there are it does not know, so that it takes as little as any of fifty.
+fn first_share(limit: u64) -> u64 {
+    (limit / 50).max(1)
 }
 
 #[cfg(test)]

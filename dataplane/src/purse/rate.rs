@@ -70,9 +70,10 @@ pub struct RateState {
 }
 
 impl Rate {
-    /// Makes one that nothing is known of yet.
-    pub fn new(id: RateId, limit: u64, on_loss: LossMode, safe_share: u64, now: Instant) -> Arc<Self> {
-        Self::with(id, Capacity::new(limit, on_loss, safe_share), now)
+    /// Makes one that nothing is known of yet. Where `on_loss` is safe a node that hears nobody uses `first_share` until it
+    /// was granted a share once, with which it hears what is safe.
+    pub fn new(id: RateId, limit: u64, on_loss: LossMode, first_share: u64, now: Instant) -> Arc<Self> {
+        Self::with(id, Capacity::new(limit, on_loss, first_share), now)
     }
 
     /// Makes one for a node that has no control plane: `share` of `limit` is its own for good.
@@ -93,6 +94,14 @@ impl Rate {
             upstream: Mutex::default(),
             due: AtomicBool::new(true),
         })
+    }
+
+    /// Takes another configuration of it, as [`new`](Self::new) does; what is used and granted stays. What changed is told
+    /// at once, so that the next grant is by it.
+    pub fn configure(&self, limit: u64, on_loss: LossMode, first_share: u64) {
+        if self.capacity.configure(limit, on_loss, first_share) {
+            self.due.store(true, Relaxed);
+        }
     }
 
     /// Names the rate.

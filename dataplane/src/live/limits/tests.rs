@@ -132,3 +132,59 @@ fn what_is_left_is_told_of_the_whole_limit_by_this_nodes_share_of_it() {
     let tokens = held.allowances(now).of_tokens.unwrap();
     assert_eq!((tokens.limit, tokens.remaining), (1_000, 0), "nothing was granted of it");
 }
+
+#[test]
+fn a_rate_that_stays_goes_by_the_new_limit_and_by_what_is_to_happen_on_a_loss() {
+    let ground = Ground::default();
+    let now = ground.clock.passed();
+    let of = |limit, on_loss| {
+        let mut snapshot = snapshot(10, limit);
+        snapshot.clients.get_mut("ci").unwrap().rate_limit.on_loss = on_loss;
+        snapshot
+    };
+    let rate_of = |limits: &Limits| Arc::clone(&limits.of_client(&"ci".into()).unwrap().rates[0].rate);
+    let before = Limits::of(&of(100, LossMode::Safe), &Limits::default(), &ground);
+    let rate = rate_of(&before);
+    let _claim = rate.claim(1, now);
+    let (id, ttl) = (rate.id().clone(), Duration::from_secs(10));
+    let grant = cliproxy_domain::RateGrant { id, share: 50, ttl, safe_share: 40, limit: 100, recall: false };
+    rate.apply(&grant, 1);
+    assert!(Arc::ptr_eq(&rate, &rate_of(&Limits::of(&of(100, LossMode::Safe), &before, &ground))));
+    assert!(!rate.is_due(), "nothing has changed");
+
+    let lower = Limits::of(&of(10, LossMode::Safe), &before, &ground);
+    assert!(Arc::ptr_eq(&rate, &rate_of(&lower)) && rate.is_due(), "a grant by the new limit is asked for");
+    assert_eq!((rate.state(now).limit, rate.state(now).share), (10, 5));
+    let lost = now + Duration::from_secs(200);
+    assert_eq!(rate.state(lost).share, 4, "the safe share is of the new limit, too");
+    let higher = Limits::of(&of(1_000, LossMode::Safe), &lower, &ground);
+    assert_eq!((rate.state(now).limit, rate.state(now).share), (1_000, 5), "more is granted first");
+    let _strict = Limits::of(&of(1_000, LossMode::Strict), &higher, &ground);
+    assert_eq!(rate.state(lost).share, 0);
+    let _optimistic = Limits::of(&of(1_000, LossMode::Optimistic), &higher, &ground);
+    assert_eq!(rate.state(lost).share, u64::MAX);
+}
+
+#[test]
+fn before_its_first_grant_a_node_that_hears_nobody_takes_a_fiftieth_of_a_safe_rate() {
+    let ground = Ground::default();
+    for (limit, first) in [(1_000, 20), (100, 2), (3, 1)] {
+        let limits = Limits::of(&snapshot(10, limit), &Limits::default(), &ground);
+        let held = limits.of_credential(&"p".into(), &"k".into()).unwrap();
+        let rate = &held.rate(RateKind::RequestsPerMinute).unwrap().rate;
+        let now = ground.clock.passed();
+        assert_eq!(rate.state(now).share, 0, "a control plane is waited for");
+        rate.set_cut_off(true);
+        assert_eq!(rate.state(now).share, first);
+        let _claim = rate.claim(1, now);
+        let (id, ttl) = (rate.id().clone(), Duration::from_secs(10));
+        let grant =
+            cliproxy_domain::RateGrant { id, share: limit, ttl, safe_share: limit, limit, recall: false };
+        rate.apply(&grant, 1);
+        assert_eq!(
+            rate.state(now + Duration::from_secs(200)).share,
+            limit,
+            "then it goes by what it was told"
+        );
+    }
+}

@@ -2,9 +2,10 @@
 
 use crate::purse::millis;
 use cliproxy_domain::{LossMode, RateGrant, UpstreamLimit};
+use parking_lot::Mutex;
 use std::{
     sync::atomic::{
-        AtomicBool, AtomicU64,
+        AtomicBool, AtomicU8, AtomicU64,
         Ordering::{Relaxed, SeqCst},
     },
     time::Duration,
@@ -27,11 +28,14 @@ const NEVER: u64 = u64::MAX;
 #[derive(Debug)]
 pub(super) struct Capacity {
     limit: AtomicU64,
+    /// The limit as it is configured; the one in force may be less. Changed under the lock, and by nobody else.
+    configured: Mutex<u64>,
     share: AtomicU64,
     /// When the share ends, in milliseconds since the rate was made; 0 when there never was one.
     ends: AtomicU64,
     safe_share: AtomicU64,
-    on_loss: LossMode,
+    /// The mode, as [`place`] names it.
+    on_loss: AtomicU8,
     cut_off: AtomicBool,
     /// What may be used in all until the provider's window is full again, and when that is.
     bound: AtomicU64,
@@ -41,13 +45,15 @@ pub(super) struct Capacity {
 }
 
 impl Capacity {
-    pub(super) fn new(limit: u64, on_loss: LossMode, safe_share: u64) -> Self {
+    /// Makes one without a share; `first_share` is the safe one until a grant says which it is.
+    pub(super) fn new(limit: u64, on_loss: LossMode, first_share: u64) -> Self {
         Self {
             limit: AtomicU64::new(limit),
+            configured: Mutex::new(limit),
             share: AtomicU64::new(0),
             ends: AtomicU64::new(0),
-            safe_share: AtomicU64::new(safe_share),
-            on_loss,
+            safe_share: AtomicU64::new(first_share),
+            on_loss: AtomicU8::new(place(on_loss)),
             cut_off: AtomicBool::new(false),
             bound: AtomicU64::new(0),
             bound_ends: AtomicU64::new(0),
@@ -60,6 +66,28 @@ impl Capacity {
         capacity.share.store(share, SeqCst);
         capacity.ends.store(NEVER, SeqCst);
         capacity
+    }
+
+    /// Takes another configuration; `first_share` is as for a new one. A lower limit holds at once: what is held of it
+    /// shrinks in proportion, as it does at the other nodes. A higher one is granted first. Tells whether anything changed.
+    pub(super) fn configure(&self, limit: u64, on_loss: LossMode, first_share: u64) -> bool {
+        let mode_changed = self.on_loss.swap(place(on_loss), Relaxed) != place(on_loss);
+        let mut configured = self.configured.lock();
+        let before = std::mem::replace(&mut *configured, limit);
+        if limit == before {
+            return mode_changed;
+        }
+        self.limit.store(limit, Relaxed);
+        if self.ends.load(SeqCst) == 0 {
+            self.safe_share.store(first_share, Relaxed);
+        } else if limit < before {
+            let part = |share: u64| {
+                u64::try_from(u128::from(share) * u128::from(limit) / u128::from(before)).unwrap_or(share)
+            };
+            self.share.fetch_min(part(self.share.load(SeqCst)), SeqCst);
+            self.safe_share.fetch_min(part(self.safe_share.load(Relaxed)), Relaxed);
+        }
+        true
     }
 
     pub(super) fn limit(&self) -> u64 {
@@ -96,7 +124,7 @@ impl Capacity {
         }
         let safe = self.safe_share.load(Relaxed);
         let known = ends > 0;
-        match self.on_loss {
+        match mode(self.on_loss.load(Relaxed)) {
             // Before the first word it is waited for, if there is anybody to say it.
             _ if !known && !self.cut_off.load(Relaxed) => 0,
             LossMode::Strict => 0,
@@ -162,5 +190,21 @@ impl Capacity {
         let (since, factor) = (slowed >> 20, slowed & 0xf_ffff);
         let back = at.saturating_sub(since).saturating_mul(BACK_A_SECOND) / 1_000;
         factor.saturating_add(back).min(FULL)
+    }
+}
+
+fn place(on_loss: LossMode) -> u8 {
+    match on_loss {
+        LossMode::Strict => 0,
+        LossMode::Safe => 1,
+        LossMode::Optimistic => 2,
+    }
+}
+
+fn mode(place: u8) -> LossMode {
+    match place {
+        1 => LossMode::Safe,
+        2 => LossMode::Optimistic,
+        _ => LossMode::Strict,
     }
 }
