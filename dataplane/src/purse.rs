@@ -166,19 +166,14 @@ impl Purse {
         Waits { purse: Arc::clone(self), amount }
     }
 
-    /// Takes what the control plane says, in answer to a claim that was sent at `sent_at`. For what it says unasked,
-    /// that is when the last claim was sent.
+    /// Takes what the control plane says, in answer to a claim that was sent at `sent_at`.
     pub fn apply(&self, grant: &BudgetGrant, sent_at: Instant) {
         let sent = self.since(sent_at);
         let known = self.pocket.load_full();
         let pocket = match known {
             Some(known) if known.period == grant.period => known,
             // A late word. The last one counts, also if its period began earlier: the quota is reset otherwise now.
-            Some(known)
-                if sent < self.told.asked.load(Relaxed) || grant.recall && known.period > grant.period =>
-            {
-                return;
-            }
+            Some(_) if sent < self.told.asked.load(Relaxed) => return,
             known => self.turn_over(known, grant.period),
         };
         if sent >= self.told.asked.load(Relaxed) {
@@ -191,9 +186,23 @@ impl Purse {
         }
         pocket.fill(grant.granted);
         if grant.recall {
-            self.recalled.store(true, Relaxed);
-            self.due.store(true, Relaxed);
+            self.recall();
         }
+    }
+
+    /// Takes what the control plane says unasked, because others wait for what is held here. How old that word is, is not
+    /// known: it begins no period, and moves no end of one.
+    pub fn recalled(&self, grant: &BudgetGrant) {
+        let pocket = self.pocket.load_full();
+        if let Some(pocket) = pocket.filter(|pocket| pocket.period == grant.period) {
+            pocket.fill(grant.granted);
+            self.recall();
+        }
+    }
+
+    fn recall(&self) {
+        self.recalled.store(true, Relaxed);
+        self.due.store(true, Relaxed);
     }
 
     /// Gives what is to be said now: of periods that are over, and of the one that runs. What is not needed is given

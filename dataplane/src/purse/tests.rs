@@ -138,7 +138,7 @@ fn what_an_idle_purse_keeps_goes_back_when_others_wait_for_it() {
     story.granted(TODAY, 100);
     drop(story.purse.reserve(30, story.start).unwrap());
     assert_eq!(story.claim(6).returned, 70);
-    story.purse.apply(&BudgetGrant { recall: true, ..grant(TODAY, 100) }, story.start);
+    story.purse.recalled(&BudgetGrant { recall: true, ..grant(TODAY, 100) });
     assert_eq!((story.claim(6).returned, story.balance()), (100, 0));
     assert_eq!(story.claim(7).want, 0, "and is not asked for again before somebody needs it");
 }
@@ -151,12 +151,12 @@ fn what_others_wait_for_goes_back_at_once_but_for_what_waits_here_and_can_be_ser
     let recall = BudgetGrant { recall: true, ..grant(TODAY, 100) };
     {
         let _waits = story.purse.wait(40);
-        story.purse.apply(&recall, story.start);
+        story.purse.recalled(&recall);
         assert!(story.purse.is_due());
         assert_eq!(story.claim(0).returned, 60);
     }
     let _waits = story.purse.wait(41);
-    story.purse.apply(&recall, story.start);
+    story.purse.recalled(&recall);
     let claim = story.claim(0);
     assert_eq!((claim.returned, claim.least), (100, 41), "what is too little for anybody here goes back too");
 }
@@ -211,8 +211,23 @@ fn a_period_that_began_earlier_counts_once_it_is_the_last_word() {
     // A quota by the day was made one by the month.
     story.purse.apply(&grant(TODAY, 70), story.at(2));
     assert_eq!(story.balance(), 70);
-    story.purse.apply(&BudgetGrant { recall: true, ..grant(TOMORROW, 200) }, story.at(1));
+    story.purse.apply(&grant(TOMORROW, 200), story.at(1));
     assert_eq!(story.balance(), 70, "a late word");
+}
+
+#[test]
+fn a_word_that_nobody_asked_for_moves_no_end_and_begins_no_period() {
+    let story = Story::begins();
+    let recall = |period| BudgetGrant { recall: true, ends_in: 2 * DAY, ..grant(period, 200) };
+    story.purse.recalled(&recall(TODAY));
+    assert_eq!(story.purse.state(story.start), None);
+    story.granted(TODAY, 100);
+    let ends_in = || story.purse.state(story.start).unwrap().ends_in;
+    let before = ends_in();
+    story.purse.recalled(&recall(TODAY));
+    assert_eq!((ends_in(), story.balance()), (before, 200), "what was given it says with certainty");
+    story.purse.recalled(&recall(TOMORROW));
+    assert_eq!(story.purse.state(story.start).unwrap().period, TODAY);
 }
 
 #[test]

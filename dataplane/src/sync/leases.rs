@@ -21,7 +21,7 @@ use cliproxy_proto::{
 use parking_lot::Mutex;
 use round::{Claims, Due};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -36,6 +36,8 @@ use tonic::transport::Channel;
 const TICK: Duration = Duration::from_secs(1);
 /// A claim that is not answered for so long is given up: the next says the same, and more.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How many claims that were given up are remembered. An answer that is later than that is taken for a word without age.
+const REMEMBERED: usize = 64;
 /// What one answer may hold.
 const MAX_ANSWER: usize = 8 << 20;
 
@@ -77,6 +79,30 @@ struct Open {
     /// What is granted is counted from here.
     sent_at: Instant,
     until: time::Instant,
+}
+
+/// Claims of one stream that were given up, and when they were sent: what is answered late is counted from there.
+#[derive(Default)]
+struct GivenUp(VecDeque<(u64, Instant)>);
+
+impl GivenUp {
+    fn add(&mut self, open: &Open) {
+        if self.0.len() == REMEMBERED {
+            self.0.pop_front();
+        }
+        self.0.push_back((open.req, open.sent_at));
+    }
+
+    fn sent_at(&mut self, req: u64) -> Option<Instant> {
+        // Answers come in the order of their claims.
+        while let Some((oldest, sent_at)) = self.0.front().copied().filter(|(oldest, _)| *oldest <= req) {
+            self.0.pop_front();
+            if oldest == req {
+                return Some(sent_at);
+            }
+        }
+        None
+    }
 }
 
 impl Leases {
@@ -153,23 +179,22 @@ impl Leases {
             Ok(response) => response.into_inner(),
             Err(status) => return status.into(),
         };
-        let mut last_sent = self.parts.clock.passed();
+        let mut given_up = GivenUp::default();
         loop {
             let patience = open.as_ref().map(|open| open.until);
             tokio::select! {
                 biased;
                 message = down.message() => match message {
-                    Ok(Some(message)) => self.heard(&mut open, &message, last_sent, &mut due),
+                    Ok(Some(message)) => self.heard(&mut open, &message, &mut given_up, &mut due),
                     Ok(None) => return SessionError::Closed,
                     Err(status) => return status.into(),
                 },
                 () = at(patience) => {
                     self.parts.metrics.unanswered();
-                    open = None;
+                    open.take().iter().for_each(|open| given_up.add(open));
                 }
                 () = due.wait(self), if patience.is_none() => {
                     let Some((next, message)) = self.claim(identity, &mut due) else { continue };
-                    last_sent = next.sent_at;
                     open = Some(next);
                     if up.send(message).await.is_err() {
                         return SessionError::Closed;
@@ -193,7 +218,7 @@ impl Leases {
     }
 
     /// Takes in what the control plane says.
-    fn heard(&self, open: &mut Option<Open>, message: &LeaseDown, last_sent: Instant, due: &mut Due) {
+    fn heard(&self, open: &mut Option<Open>, message: &LeaseDown, given_up: &mut GivenUp, due: &mut Due) {
         let odd =
             |error| tracing::warn!(%error, "a grant of the control plane means nothing, and is passed over");
         let grants = grants_from_wire(message, odd);
@@ -206,7 +231,7 @@ impl Leases {
                 self.parts.metrics.answered(took);
                 self.answered(&answered, &grants);
             }
-            None => self.told(&grants, last_sent),
+            None => self.told(&grants, given_up.sent_at(message.req)),
         }
         self.parts.live.lease_news().granted();
         due.look_again(self, unasked);

@@ -28,6 +28,8 @@ pub struct Quotas {
     pub hold: bool,
     /// How long an answer takes: a store that is busy.
     pub delay: Duration,
+    /// How long an answer is on its way.
+    pub underway: Duration,
 }
 
 struct Book {
@@ -189,13 +191,14 @@ impl Quota for Control {
                     })
                     .clone();
                 let claims = claims_from_wire(&message, &node, process, |error| panic!("{error}"));
-                let (mut answer, mut delay) = (None, Duration::ZERO);
-                control.quotas(|quotas| delay = quotas.delay);
+                let (mut answer, mut delay, mut underway) = (None, Duration::ZERO, Duration::ZERO);
+                control.quotas(|quotas| (delay, underway) = (quotas.delay, quotas.underway));
                 tokio::time::sleep(delay).await;
                 control.quotas(|quotas| {
                     answer = (!quotas.hold).then(|| grants_to_wire(&quotas.answer(&claims), message.req));
                 });
                 control.claimed(message);
+                tokio::time::sleep(underway).await;
                 // Gone with the node.
                 let _ = match answer {
                     Some(answer) => down.send(Ok(answer)).await,

@@ -84,6 +84,29 @@ async fn the_period_is_known_before_the_first_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_after_its_claim_was_given_up_makes_no_period_longer() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let (control, ends_in) = (Control::new(&net, limited(1_000, LossMode::Strict)), Duration::from_secs(60));
+    control.quotas(|quotas| quotas.underway = Duration::from_secs(3));
+    let ends = PausedClock.now() + ends_in;
+    control.has_budget(&tokens(), 1_000, ends_in);
+    control.begin();
+    let node = Node::start(&net, &disk, &[ENDPOINT], None).await;
+    for _ in 0..10 {
+        pass(Duration::from_secs(1)).await;
+        let limits = node.live.limits();
+        let state = limits.budget(&tokens()).and_then(|purse| purse.state(PausedClock.passed()));
+        if let Some(state) = state {
+            assert!(PausedClock.now() + state.ends_in <= ends, "{state:?}");
+        }
+    }
+    let limits = node.live.limits();
+    let known = limits.budget(&tokens()).and_then(|purse| purse.state(PausedClock.passed()));
+    assert!(known.is_some(), "and it is an answer all the same");
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_busy_store_costs_a_request_time_and_not_its_answer() {
     let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
     let _a = Provider::play(&net, "a");

@@ -145,15 +145,18 @@ impl Machine {
         let now = self.now(at);
         let wall = at as i64 + self.skew;
         let Some(process) = self.process.as_mut() else { return };
-        let Some((sent, claims)) = process.sent.get(&req).cloned().or_else(|| process.last_sent(req)) else {
-            return;
-        };
+        // What comes unasked has no age.
+        let unasked = (req == 0).then(|| (now, Vec::new()));
+        let Some((sent, claims)) = process.sent.get(&req).cloned().or(unasked) else { return };
         for grant in &mut grants.budgets {
             if variant == Variant::PeriodByWallClock {
                 let left = answered_at as i64 + grant.ends_in.as_millis() as i64 - wall;
                 grant.ends_in = Duration::from_millis(left.max(0) as u64) + (now - sent);
             }
-            process.purse.apply(grant, sent);
+            match req {
+                0 => process.purse.recalled(grant),
+                _ => process.purse.apply(grant, sent),
+            }
         }
         for grant in &mut grants.rates {
             match variant {
@@ -244,11 +247,5 @@ impl Process {
         budgets.extend(self.purse.claims(now));
         self.sent.insert(self.req, (now, budgets.clone()));
         Some((self.req, budgets, vec![self.rate.claim(self.req, now)]))
-    }
-
-    /// What comes unasked counts from when the last claim was sent.
-    fn last_sent(&self, req: u64) -> Option<(Instant, Vec<BudgetClaim>)> {
-        let last = self.sent.values().next_back().filter(|_| req == 0)?;
-        Some((last.0, Vec::new()))
     }
 }

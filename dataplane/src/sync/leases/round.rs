@@ -179,12 +179,14 @@ impl Leases {
         }
     }
 
-    /// Takes what the control plane says unasked, or to a claim that was given up.
-    pub(super) fn told(&self, grants: &NodeGrants, last_sent: Instant) {
+    /// Takes what the control plane says to a claim that was given up and was sent at `sent_at`, or unasked.
+    pub(super) fn told(&self, grants: &NodeGrants, sent_at: Option<Instant>) {
         let limits = self.parts.live.limits();
         for grant in &grants.budgets {
-            if let Some(purse) = limits.budget(&grant.id) {
-                purse.apply(grant, last_sent);
+            let Some(purse) = limits.budget(&grant.id) else { continue };
+            match sent_at {
+                Some(sent_at) => purse.apply(grant, sent_at),
+                None => purse.recalled(grant),
             }
         }
         for grant in grants.rates.iter().filter(|grant| grant.recall) {
