@@ -42,7 +42,9 @@ async fn the_reference_lists_every_metric_with_its_kind() {
     client.get("/v0/operations/providers/status").await;
     let checked = || async {
         let shown = families(client.get("/metrics").await.text());
-        shown.contains_key("cliproxy_node_probes_total").then_some(shown)
+        // An error is counted when its answer is written out, perhaps a moment after the client has it.
+        let all = ["cliproxy_node_probes_total", "cliproxy_errors_total"];
+        all.iter().all(|family| shown.contains_key(*family)).then_some(shown)
     };
     let shown = poll_until("health check", PATIENCE, checked).await;
     let at_operators = families(Client::new(gateway.operators().await).get("/metrics").await.text());
