@@ -24,6 +24,8 @@ async fn the_reference_lists_every_metric_with_its_kind() {
         json!({"name": "ci", "keys": [{"sha256": KEY_SHA256}], "rate_limit": {"requests_per_minute": 60}});
     let config = Config::new()
         .provider("openai", "openai", "http://127.0.0.1:9")
+        // A check that comes first would keep the call from failing.
+        .set(&["providers", "openai", "health_check"], json!({"enabled": false}))
         .provider("well", "openai", &well.base_url())
         .set(&["providers", "well", "quota"], json!({"limit": 1_000_000, "reset": "daily"}))
         .set(&["providers", "well", "cost_per_1k_tokens"], json!({"input": 1, "output": 2}))
