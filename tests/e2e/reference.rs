@@ -36,8 +36,8 @@ async fn the_reference_lists_every_metric_with_its_kind() {
     let client = gateway.client().await;
     // A family without a series is not shown. One translated call to a provider that is not there, one to another, a
     // call of an operator, and the first health check make them all.
-    let body = r#"{"model":"gpt-5","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
-    for body in [body.to_owned(), body.replace("gpt-5", "well/gpt-5")] {
+    let body = r#"{"model":"openai/gpt-5","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
+    for body in [body.to_owned(), body.replace("openai/", "well/")] {
         let call = client.json("/v1/messages", body).header("authorization", format!("Bearer {KEY}"));
         call.send().await.expect("an answer");
     }
