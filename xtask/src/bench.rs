@@ -18,7 +18,7 @@ pub(crate) mod upstream;
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use client::Client;
-use process::{Plane, Server};
+use process::{Limits, Plane, Server};
 use scenario::{Kind, Scenario};
 use std::{io::Write, net::SocketAddr, ops::Index, sync::Arc, time::Duration};
 use table::Table;
@@ -59,6 +59,8 @@ enum Path {
     Gateway,
     /// Through the gateway, in another dialect.
     Translated,
+    /// Through a gateway that holds the same requests to limits: of their client, their credential and their provider.
+    Limited,
 }
 
 /// What one round found on one path.
@@ -79,12 +81,18 @@ struct Round {
     bare: Measured,
     gateway: Measured,
     translated: Measured,
+    limited: Measured,
 }
 
 struct Servers {
     upstream: Server,
     bare: Server,
-    gateway: Option<Server>,
+    gateways: Option<Gateways>,
+}
+
+struct Gateways {
+    free: Server,
+    limited: Server,
 }
 
 /// Runs the benchmark and prints its table. Every process that it started has ended when it returns.
@@ -207,17 +215,20 @@ impl Servers {
         };
         let upstream = Server::upstream().await?;
         let bare = Server::bare(upstream.address).await?;
-        let gateway = match executable {
-            Some(executable) => Some(Server::gateway(&executable, options.plane, upstream.address).await?),
+        let gateways = match executable {
+            Some(executable) => {
+                let start = |limits| Server::gateway(&executable, options.plane, upstream.address, limits);
+                Some(Gateways { free: start(Limits::None).await?, limited: start(Limits::Ample).await? })
+            }
             None => None,
         };
-        Ok(Self { upstream, bare, gateway })
+        Ok(Self { upstream, bare, gateways })
     }
 
     fn paths(&self) -> Vec<Path> {
         let mut paths = vec![Path::Straight, Path::Bare];
-        if self.gateway.is_some() {
-            paths.extend([Path::Gateway, Path::Translated]);
+        if self.gateways.is_some() {
+            paths.extend([Path::Gateway, Path::Translated, Path::Limited]);
         }
         paths
     }
@@ -227,9 +238,8 @@ impl Servers {
     async fn expected(&self, scenarios: &Scenarios) -> anyhow::Result<Expected> {
         let own = driver::body_of(self.upstream.address, &scenarios.own).await.context("straight")?;
         let mut expected = Expected { own: own.len() as u64, translated: None };
-        let Some(gateway) = &self.gateway else { return Ok(expected) };
-        let translated =
-            driver::body_of(gateway.address, &scenarios.translated).await.context("translated")?;
+        let Some(Gateways { free, .. }) = &self.gateways else { return Ok(expected) };
+        let translated = driver::body_of(free.address, &scenarios.translated).await.context("translated")?;
         let stream = scenarios.own.streams();
         let [said, translation] = [(Client::Chat, &own), (Client::Messages, &translated)]
             .map(|(client, body)| answer::read(client, stream, body));
@@ -246,7 +256,10 @@ impl Servers {
                 return Ok((self.upstream.address, None));
             }
             Path::Bare => &mut self.bare,
-            Path::Gateway | Path::Translated => self.gateway.as_mut().context("no gateway was started")?,
+            Path::Gateway | Path::Translated | Path::Limited => {
+                let gateways = self.gateways.as_mut().context("no gateway was started")?;
+                if path == Path::Limited { &mut gateways.limited } else { &mut gateways.free }
+            }
         };
         server.alive()?;
         Ok((server.address, Some(server.pid)))
@@ -260,6 +273,7 @@ impl Path {
             Path::Bare => "bare",
             Path::Gateway => "cliproxy",
             Path::Translated => "translated",
+            Path::Limited => "limited",
         }
     }
 }
@@ -271,6 +285,7 @@ impl Round {
             Path::Bare => &mut self.bare,
             Path::Gateway => &mut self.gateway,
             Path::Translated => &mut self.translated,
+            Path::Limited => &mut self.limited,
         }
     }
 }
@@ -284,6 +299,7 @@ impl Index<Path> for Round {
             Path::Bare => &self.bare,
             Path::Gateway => &self.gateway,
             Path::Translated => &self.translated,
+            Path::Limited => &self.limited,
         }
     }
 }
@@ -314,8 +330,8 @@ mod tests {
 
     #[test]
     fn every_path_comes_once_a_round_and_in_every_place_some_time() {
-        let paths = [Path::Straight, Path::Bare, Path::Gateway, Path::Translated];
-        let orders: Vec<Vec<Path>> = (0..8).map(|round| shuffled(&paths, round)).collect();
+        let paths = [Path::Straight, Path::Bare, Path::Gateway, Path::Translated, Path::Limited];
+        let orders: Vec<Vec<Path>> = (0..25).map(|round| shuffled(&paths, round)).collect();
         for path in paths {
             assert!(orders.iter().all(|order| order.iter().filter(|&&other| other == path).count() == 1));
             for place in 0..paths.len() {

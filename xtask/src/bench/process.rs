@@ -16,6 +16,8 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 const START_WITHIN: Duration = Duration::from_secs(20);
+/// Of `bench-key`, which the clients send.
+const KEY_SHA256: &str = "b0962662e937d44c699c8305d90cbf190b3150c59b13863d1380b5cc3c711bb7";
 const ANY_PORT: &str = "127.0.0.1:0";
 
 /// Which of the gateway's commands serves.
@@ -25,6 +27,16 @@ pub(crate) enum Plane {
     Serve,
     /// The data plane alone, from its file.
     Dataplane,
+}
+
+/// Whether requests are held to limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limits {
+    /// Nobody counts.
+    None,
+    /// By three rates and a budget of the client, three rates and a budget of the credential, and a budget of the
+    /// provider; none of them is ever reached.
+    Ample,
 }
 
 /// A process of ours. Dropping it kills it and waits for its end.
@@ -73,11 +85,12 @@ impl Server {
         executable: &Path,
         plane: Plane,
         upstream: SocketAddr,
+        limits: Limits,
     ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let ports = free_ports::<4>()?;
         let config = folder.path().join("config.yaml");
-        std::fs::write(&config, gateway_config(upstream, ports, folder.path()))?;
+        std::fs::write(&config, gateway_config(upstream, ports, folder.path(), limits))?;
         let subcommand = match plane {
             Plane::Serve => "serve",
             Plane::Dataplane => "dataplane",
@@ -164,10 +177,24 @@ async fn ready_status(address: SocketAddr) -> anyhow::Result<StatusCode> {
     tokio::time::timeout(Duration::from_secs(2), ask).await.context("/ready does not answer within 2 s")?
 }
 
-fn gateway_config(upstream: SocketAddr, ports: [u16; 4], folder: &Path) -> String {
+fn gateway_config(upstream: SocketAddr, ports: [u16; 4], folder: &Path, limits: Limits) -> String {
     let [listen, metrics, operators, nodes] = ports;
     let log = folder.join("logs").join("cliproxy.log");
     let log = log.display();
+    let (of_key, of_provider, clients) = match limits {
+        Limits::None => (String::new(), String::new(), String::new()),
+        Limits::Ample => {
+            let quota = "{limit: 1000000000000000, unit: tokens, reset: monthly}";
+            let rates = "{requests_per_minute: 1000000000, tokens_per_minute: 1000000000000, concurrent_requests: 100000}";
+            (
+                format!(", rate_limit: {rates}, quota: {quota}"),
+                format!("    quota: {quota}\n"),
+                format!(
+                    "clients:\n  - name: bench\n    keys: [{{sha256: {KEY_SHA256}}}]\n    rate_limit: {rates}\n    budget: {quota}\n"
+                ),
+            )
+        }
+    };
     format!(
         r#"server:
   listen: "127.0.0.1:{listen}"
@@ -178,9 +205,9 @@ control_plane:
 providers:
   openai:
     base_url: "http://{upstream}"
-    credentials: [{{name: main, api_key: "upstream-key"}}]
+    credentials: [{{name: main, api_key: "upstream-key"{of_key}}}]
     models: ["bench-*"]
-metrics:
+{of_provider}{clients}metrics:
   enabled: true
   port: {metrics}
   path: "/metrics"
@@ -228,8 +255,14 @@ mod tests {
 
     #[test]
     fn the_gateway_takes_the_configuration_without_a_warning() {
-        let text =
-            gateway_config(([127, 0, 0, 1], 4010).into(), [8317, 9090, 8318, 8319], Path::new("/tmp/x"));
+        for limits in [Limits::None, Limits::Ample] {
+            takes(limits);
+        }
+    }
+
+    fn takes(limits: Limits) {
+        let ports = [8317, 9090, 8318, 8319];
+        let text = gateway_config(([127, 0, 0, 1], 4010).into(), ports, Path::new("/tmp/x"), limits);
         let load = Load {
             file: None,
             overrides: Vec::new(),
@@ -241,6 +274,7 @@ mod tests {
         let config = cliproxy_config::load_text("config.yaml", &text, &load).unwrap();
         assert_eq!(config.warnings, Vec::<String>::new());
         assert_eq!(config.server.listen, ([127, 0, 0, 1], 8317).into());
+        assert_eq!(config.snapshot.clients.len(), usize::from(limits == Limits::Ample));
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Table {
                 delay(path, rounds, |round, path| round[path].p99_us),
                 ratio(rounds, path, Path::Bare),
                 match path {
-                    Path::Translated => ratio(rounds, path, Path::Gateway),
+                    Path::Translated | Path::Limited => ratio(rounds, path, Path::Gateway),
                     Path::Straight | Path::Bare | Path::Gateway => nothing(),
                 },
             ]);
@@ -133,6 +133,7 @@ mod tests {
             bare: measured(Some(bare), 150.0),
             gateway: measured(Some(gateway), 180.0),
             translated: measured(Some(1.5 * gateway), 190.0),
+            limited: measured(Some(1.1 * gateway), 185.0),
         }
     }
 
@@ -140,7 +141,7 @@ mod tests {
     fn ratios_and_added_delays_are_taken_within_a_round_before_their_median() {
         let mut table = Table::new();
         let rounds = [round(0.5, 1.0), round(1.0, 1.2), round(2.0, 2.6)];
-        let paths = [Path::Straight, Path::Bare, Path::Gateway, Path::Translated];
+        let paths = [Path::Straight, Path::Bare, Path::Gateway, Path::Translated, Path::Limited];
         table.add(&Scenario::new(Kind::Chat1k, Client::Chat, false), &paths, &rounds);
         let text = table.to_string();
         let lines: Vec<Vec<&str>> =
@@ -156,5 +157,6 @@ mod tests {
         );
         assert_eq!(lines[5][1..3], ["translated", "0.180"]);
         assert_eq!(lines[5][7..], ["1.95 (1.80..3.00)", "1.50 (1.50..1.50)"]);
+        assert_eq!((lines[6][1], lines[6][8]), ("limited", "1.10 (1.10..1.10)"));
     }
 }
