@@ -15,7 +15,7 @@ pub use hop::Hop;
 
 use crate::{authenticate::Caller, refusal::Refusal};
 use bytes::Bytes;
-use cliproxy_dialects::{Framing, Peek, peek};
+use cliproxy_dialects::{Framing, Peek, peek, prompt_bytes};
 use cliproxy_domain::{Dialect, ErrorClass, ModelName, Operation, RequestId, SessionAffinity};
 use http::HeaderMap;
 use hyper::body::Incoming;
@@ -59,6 +59,14 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The body as it came.
     pub body: Bytes,
+}
+
+impl Call {
+    /// Gives the bytes that stand for the prompt's tokens where the provider reports none: media cost less than they are
+    /// long.
+    pub fn prompt_bytes(&self) -> usize {
+        prompt_bytes(&self.body)
+    }
 }
 
 /// Reads the body and the few fields that routing needs; `affinity` says what names its session.

@@ -77,4 +77,4 @@ pub use error::{EncodedError, ErrorReply, encode, encode_in_stream, keep_alive};
 pub use framing::{ArrayPosition, Framing, StartedResponse, StreamState};
 pub use passthrough::{Observer, Progress, ReplyFacts, read_reply};
 pub use peek::{ModelSpan, Peek, PeekError, SessionPlaces, peek, replace_models};
-pub use weight::{Weight, weigh};
+pub use weight::{Weight, prompt_bytes, weigh};

@@ -60,11 +60,10 @@ pub(super) enum Opened {
 impl Opened {
     /// Binds the answer to its attempt, which ends with it. `limit` bounds the rest of it.
     pub(super) fn started(self, mut in_flight: InFlight, call: &Call, limit: TimeLimit) -> Source {
-        let request_bytes = call.body.len();
         let source = match self {
             Opened::Whole { body, usage } => {
-                let usage =
-                    usage.unwrap_or_else(|| Tail::estimate(call.operation, request_bytes, body.len()));
+                let guess = || Tail::estimate(call.operation, call.prompt_bytes(), body.len());
+                let usage = usage.unwrap_or_else(guess);
                 in_flight.answered(usage);
                 return Source::Whole(WholeSource { body, usage });
             }
@@ -74,13 +73,13 @@ impl Opened {
                 chunks.push(held);
                 let relay = Relay { held: chunks, rest: Some(rest), idle, place };
                 let partial = Partial::default();
-                StreamSource::new(relay, partial, tap, None, limit, in_flight, request_bytes)
+                StreamSource::new(relay, partial, tap, None, limit, in_flight, call.prompt_bytes())
             }
             Opened::Stream { relay, partial, failing, observer, framing } => {
                 in_flight.first_event();
                 let (tap, framing) = (Tap::Events(observer), Some(framing));
                 let mut source =
-                    StreamSource::new(relay, partial, tap, framing, limit, in_flight, request_bytes);
+                    StreamSource::new(relay, partial, tap, framing, limit, in_flight, call.prompt_bytes());
                 if !failing.is_empty() {
                     // The observer gives its error again.
                     source.observe(failing);
@@ -92,7 +91,7 @@ impl Opened {
                 let tap = Tap::Translated(Translation::new(translator, resumer));
                 let (framing, partial) = (Some(framing), Partial::default());
                 let mut source =
-                    StreamSource::new(relay, partial, tap, framing, limit, in_flight, request_bytes);
+                    StreamSource::new(relay, partial, tap, framing, limit, in_flight, call.prompt_bytes());
                 if let Some(error) = error {
                     source.stop(error);
                 }

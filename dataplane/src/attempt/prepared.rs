@@ -177,7 +177,7 @@ fn reading(
         created: pen.now.0.div_euclid(1_000),
         shows_reasoning: ReplyContext::shows_reasoning(request),
         stream_usage: request.stream_usage,
-        input_estimate: (call.body.len() / 4) as u64,
+        input_estimate: (call.prompt_bytes() / 4) as u64,
         echo: if call.dialect == Dialect::OpenAiResponses { echo(&call.body) } else { Map::new() },
         notes,
     }))

@@ -26,7 +26,7 @@ impl Resumer {
 
     /// Gives the size of the request, for estimates of its tokens.
     pub(super) fn request_bytes(&self) -> usize {
-        self.call.body.len()
+        self.call.prompt_bytes()
     }
 
     /// Asks for the part after `token`, as a stream.

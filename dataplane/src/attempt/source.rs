@@ -242,9 +242,11 @@ impl StreamSource {
         self.partial.pass(chunk, whole, &mut self.held);
     }
 
-    /// Counts what the answer has taken so far, and ends it where nothing more is to be had for it.
+    /// Counts what the answer has taken so far, and ends it where nothing more is to be had for it. What a large one in one
+    /// piece takes stands at its end, and its length tells nothing: most of it is media.
     fn meter(&mut self) {
-        if self.error.is_some() || !self.in_flight.as_ref().is_some_and(InFlight::is_metered) {
+        let tells_nothing = self.error.is_some() || matches!(self.tap, Tap::Tail(_));
+        if tells_nothing || !self.in_flight.as_ref().is_some_and(InFlight::is_metered) {
             return;
         }
         let usage = self.usage();

@@ -109,7 +109,7 @@ async fn generated(
 
 fn usage_of(call: &Call, prepared: &Prepared, body: &Bytes) -> Result<TokenUsage, AttemptError> {
     let facts = read_reply(prepared.dialect(call), call.operation, body)?;
-    let estimate = || Tail::estimate(call.operation, call.body.len(), body.len());
+    let estimate = || Tail::estimate(call.operation, call.prompt_bytes(), body.len());
     Ok(facts.usage.unwrap_or_else(estimate))
 }
 
@@ -161,6 +161,7 @@ async fn stream(
     let client_framing = context.framing;
     let mut translator = Box::new(StreamTranslator::new(framing, context));
     let mut held = HeldChunks::default();
+    let mut prompt = None;
     let (rest, error) = loop {
         let mut out = Vec::new();
         let Some(chunk) = next_chunk(&mut body, idle).await? else {
@@ -176,7 +177,10 @@ async fn stream(
             Err(error) => return Err(error.into()),
             Ok(_) if translator.is_cut() => break (None, None),
             Ok(progress) if progress.semantic || held.len() > PREAMBLE_LIMIT => break (Some(body), None),
-            Ok(_) => in_flight.so_far(translator.usage(call.body.len())),
+            Ok(_) => {
+                let prompt = *prompt.get_or_insert_with(|| call.prompt_bytes());
+                in_flight.so_far(translator.usage(prompt));
+            }
         }
     };
     let relay = Relay { held, rest, idle, place };

@@ -117,6 +117,7 @@ async fn stream(
         observer.follow();
     }
     let (mut held, mut partial) = (HeldChunks::default(), Partial::default());
+    let mut prompt = None;
     let (rest, failing) = loop {
         let Some(mut chunk) = next_chunk(&mut body, idle).await? else {
             observer.finish()?;
@@ -136,7 +137,8 @@ async fn stream(
         if committed || held.len() + partial.len() > PREAMBLE_LIMIT {
             break (Some(body), failing);
         }
-        in_flight.so_far(observer.usage(call.body.len()));
+        let prompt = *prompt.get_or_insert_with(|| call.prompt_bytes());
+        in_flight.so_far(observer.usage(prompt));
     };
     Ok(Opened::Stream { relay: Relay { held, rest, idle, place }, partial, failing, observer, framing })
 }

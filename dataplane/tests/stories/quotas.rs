@@ -196,6 +196,37 @@ async fn a_stream_that_outgrows_its_quota_ends_as_one_that_reached_its_maximum()
     assert_eq!(node.ask(PATH, STREAM).await.status, 429, "there is nothing left");
 }
 
+/// A request about an image, which is far larger than it costs.
+fn about_an_image() -> String {
+    let image = format!("data:image/png;base64,{}", "A".repeat(400_000));
+    let parts = format!(r#"[{{"type":"image_url","image_url":{{"url":"{image}"}}}}]"#);
+    format!(r#"{{"model":"m","stream":true,"messages":[{{"role":"user","content":{parts}}}]}}"#)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_about_an_image_does_not_end_early_for_the_images_length() {
+    let whole = [&CONTENT.repeat(40), STOP, DONE].concat();
+    let (node, _) =
+        node_with(daily(20_000, QuotaUnit::Tokens), vec![vec![events(), send(whole.clone())]]).await;
+    let answer = node.ask(PATH, &about_an_image()).await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, whole.as_str()));
+    assert_eq!(node.metric("cliproxy_quota_answers_ended_early_total"), 0);
+    let (spent, left) = node.spent(&tokens());
+    assert!((5_000..5_200).contains(&spent), "what an image costs at most, where nobody says it: {spent}");
+    assert_eq!(spent + left.unsigned_abs(), 20_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_answer_in_one_piece_costs_what_stands_at_its_end_and_nothing_more_meanwhile() {
+    let said = "x".repeat(5 << 20);
+    let usage = r#""usage":{"prompt_tokens":3,"completion_tokens":40,"total_tokens":43}"#;
+    let body = format!(r#"{{"choices":[{{"index":0,"message":{{"content":"{said}"}}}}],{usage}}}"#);
+    let (node, _) = node_with(daily(100_000, QuotaUnit::Tokens), vec![document("200 OK", &body)]).await;
+    assert_eq!(node.ask(PATH, r#"{"model":"m","max_tokens":50}"#).await.body.len(), body.len());
+    assert_eq!(node.spent(&tokens()), (43, 99_957));
+    assert_eq!(node.metric("cliproxy_quota_overdraft_total{unit=\"tokens\"}"), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_may_go_on_to_its_end_where_the_quota_says_so() {
     let quota = Quota { reserve_output: 20, policy: SpentPolicy::Finish, ..daily(60, QuotaUnit::Tokens) };

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn weight(max_output: Option<u64>, answers: u64) -> Weight {
-        Weight { prompt: 100, max_output, answers }
+        Weight { prompt: 100, max_output, answers, detached: false }
     }
 
     fn reserved(operation: Operation, weight: &Weight, policy: SpentPolicy, longest: Option<u64>) -> u64 {

@@ -1,6 +1,6 @@
 //! Google Gemini: one more chunk, with the reason of the end for every candidate that goes on.
 
-use super::keep;
+use super::{keep, said};
 use crate::{
     framing::{ArrayPosition, Framing},
     gemini,
@@ -44,8 +44,35 @@ struct Candidate<'a> {
     finish_reason: Option<&'a RawValue>,
 }
 
-/// What stands around a chunk's text, as `{"role":"model","parts":[{"text":""}]}`.
-const AROUND: usize = 40;
+#[derive(Deserialize)]
+struct Content<'a> {
+    #[serde(borrow, default)]
+    parts: Vec<Part<'a>>,
+}
+
+/// What the model says in a part. Media within it cost less than they are long, and the provider counts them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Part<'a> {
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    function_call: Option<&'a RawValue>,
+    #[serde(borrow)]
+    executable_code: Option<&'a RawValue>,
+}
+
+impl Part<'_> {
+    fn bytes(&self) -> usize {
+        let calls = [self.function_call, self.executable_code].into_iter().flatten();
+        said(self.text) + calls.map(|call| call.get().len()).sum::<usize>()
+    }
+}
+
+fn bytes(content: &RawValue) -> usize {
+    let content = serde_json::from_str::<Content<'_>>(content.get());
+    content.map_or(0, |content| content.parts.iter().map(Part::bytes).sum())
+}
 
 impl Follower {
     pub(super) fn event(&mut self, data: &[u8]) -> usize {
@@ -54,7 +81,7 @@ impl Follower {
         keep(&mut self.model, chunk.model_version);
         let mut bytes = 0;
         for candidate in chunk.candidates.unwrap_or_default() {
-            bytes += candidate.content.map_or(0, |content| content.get().len().saturating_sub(AROUND));
+            bytes += candidate.content.map_or(0, self::bytes);
             let index = candidate.index.unwrap_or(0);
             if candidate.finish_reason.is_some() {
                 self.going.remove(&index);

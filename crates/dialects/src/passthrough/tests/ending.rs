@@ -157,3 +157,16 @@ fn what_was_said_counts_where_the_report_of_tokens_is_behind() {
     let usage = observe_sse(Dialect::Anthropic, &(stream + &event("message_delta", end))).usage;
     assert_eq!((usage.output, usage.estimated), (2, 0), "the provider's word is the last");
 }
+
+#[test]
+fn what_is_said_is_counted_by_its_text_and_not_by_the_media_within() {
+    let image = "A".repeat(400_000);
+    let chunk = format!(
+        r#"data: {{"candidates":[{{"index":0,"content":{{"role":"model","parts":[{{"text":"{}"}},{{"inlineData":{{"mimeType":"image/png","data":"{image}"}}}}]}}}}],"usageMetadata":{{"promptTokenCount":3,"candidatesTokenCount":20}}}}"#,
+        "word ".repeat(20)
+    );
+    let mut observer = Observer::new(Dialect::Gemini, Operation::Generate, Framing::Sse);
+    observer.follow();
+    observer.feed(format!("{chunk}\r\n\r\n").as_bytes()).expect("a chunk");
+    assert_eq!(observer.usage(0).output, 25, "a quarter of the text, as the provider counts less");
+}
