@@ -36,6 +36,8 @@ pub(super) struct Charge {
     rates: Vec<Taken>,
     /// The most that it was believed to take, in tokens.
     estimate: TokenUsage,
+    /// The provider may go on when nobody listens any more.
+    detached: bool,
     /// The request is on its way.
     sent: AtomicBool,
     metrics: Option<Arc<LimitMetrics>>,
@@ -184,6 +186,8 @@ impl Charge {
         };
         let usage = match reached {
             Reached::Nobody => TokenUsage::default(),
+            // What it comes to in the end nobody hears: it may be all that was reserved.
+            Reached::GivenUp | Reached::Answered if self.detached && usage.estimated > 0 => self.estimate,
             Reached::GivenUp if usage.total() == 0 => prompt,
             Reached::GivenUp | Reached::Refused | Reached::Answered => *usage,
         };

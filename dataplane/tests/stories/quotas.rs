@@ -140,6 +140,19 @@ async fn a_client_that_hangs_up_costs_what_it_heard() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_response_in_the_background_costs_what_it_may_take_as_nobody_hears_what_it_takes() {
+    let queued =
+        r#"{"id":"resp_1","object":"response","status":"queued","model":"up","output":[],"usage":null}"#;
+    let (node, _) = node_with(daily(100_000, QuotaUnit::Tokens), vec![document("200 OK", queued)]).await;
+    let body = r#"{"model":"m","input":"hi","background":true,"max_output_tokens":7000}"#;
+    let answer = node.ask("/v1/responses", body).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let (spent, left) = node.spent(&tokens());
+    assert!((7_000..7_100).contains(&spent), "{spent}");
+    assert_eq!(spent + left.unsigned_abs(), 100_000);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_is_given_up_before_its_answer_costs_its_prompt() {
     let (node, _) = node_with(daily(100_000, QuotaUnit::Tokens), vec![vec![Step::Hang]]).await;
     let waiting = tokio::time::timeout(Duration::from_secs(3), node.ask(PATH, r#"{"model":"m"}"#));

@@ -39,6 +39,7 @@ struct Need<'n> {
     budgets: Vec<NeededBudget<'n>>,
     rates: Vec<NeededRate<'n>>,
     estimate: TokenUsage,
+    detached: bool,
     percent: u64,
     is_away: bool,
 }
@@ -171,7 +172,8 @@ impl Till {
         });
         let rates = rates.collect();
         let percent = call.caller.priority().share_percent();
-        Need { budgets, rates, estimate, percent, is_away: attempter.is_lease_away() }
+        let (detached, is_away) = (weight.detached, attempter.is_lease_away());
+        Need { budgets, rates, estimate, detached, percent, is_away }
     }
 }
 
@@ -217,8 +219,8 @@ impl Need<'_> {
             }
         }
         let metrics = Some(Arc::clone(&attempter.limits));
-        let (estimate, since) = (self.estimate, Some(now));
-        Ok(Charge { budgets, rates, estimate, sent: Default::default(), metrics, since })
+        let (estimate, detached, since) = (self.estimate, self.detached, Some(now));
+        Ok(Charge { budgets, rates, estimate, detached, sent: Default::default(), metrics, since })
     }
 
     /// Refuses what cannot be counted: of a budget in money a call without a price would take without end. Counting tokens
