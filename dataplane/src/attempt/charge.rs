@@ -18,7 +18,7 @@ use crate::{
 use amount::Amount;
 use cliproxy_dialects::told_limits;
 use cliproxy_domain::{
-    AttemptError, Failure, ProviderName, QuotaUnit, RateKind, SpentPolicy, TokenUsage, WallTime,
+    AttemptError, Failure, Priority, ProviderName, QuotaUnit, RateKind, SpentPolicy, TokenUsage, WallTime,
 };
 use http::HeaderMap;
 use std::{
@@ -158,6 +158,38 @@ impl Charge {
             part.reservation.meter(taken);
         }
         metered
+    }
+
+    /// Takes one more call for a further part of the same answer, of all that counts calls, or nothing where one of them
+    /// has none left.
+    pub(super) fn call_again(&self, now: Instant) -> bool {
+        let mut calls = Vec::new();
+        for part in self.budgets.iter().filter(|part| part.amount.is_of_calls()) {
+            let purse = part.reservation.purse();
+            match purse.reserve(1, now) {
+                Ok(call) => calls.push(call),
+                // It does not hold now, and is counted all the same.
+                Err(_) if part.policy == SpentPolicy::Finish => {
+                    calls.extend(purse.reserve_again(0, now).ok())
+                }
+                Err(_) => return false,
+            }
+        }
+        let mut minutes: Vec<Taken> = Vec::new();
+        for rate in self.rates.iter().map(Taken::rate) {
+            if rate.id().kind != RateKind::RequestsPerMinute {
+                continue;
+            }
+            match rate.take(1, Priority::High.share_percent(), now) {
+                Ok(taken) => minutes.push(taken),
+                Err(_) => {
+                    minutes.into_iter().for_each(|taken| taken.undo(now));
+                    return false;
+                }
+            }
+        }
+        calls.into_iter().for_each(|call| call.settle(1));
+        true
     }
 
     /// Counts a stream that was ended from our side.

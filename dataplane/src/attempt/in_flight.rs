@@ -162,6 +162,11 @@ impl InFlight {
         self.charge.meter(usage, self.clock.passed())
     }
 
+    /// Takes what another call for the same answer needs; tells whether it was there.
+    pub(super) fn call_again(&self) -> bool {
+        self.charge.call_again(self.clock.passed())
+    }
+
     /// Its answer was ended from our side.
     pub(super) fn ended_early(&self) {
         self.charge.ended_early();

@@ -320,6 +320,13 @@ impl StreamSource {
         if self.error.is_some() || self.ended_early {
             return Poll::Ready(false);
         }
+        // Each part is a call of its own.
+        if translation.is_paused() && self.in_flight.as_ref().is_some_and(|it| !it.call_again()) {
+            let usage = self.usage();
+            self.end_early(&usage);
+            return Poll::Ready(self.ended_early);
+        }
+        let Tap::Translated(translation) = &mut self.tap else { return Poll::Ready(false) };
         match translation.poll_next_part(cx) {
             Poll::Ready(None) => return Poll::Ready(false),
             Poll::Ready(Some(Ok((rest, place)))) => {

@@ -17,7 +17,7 @@ use crate::{
 use bytes::Bytes;
 use cliproxy_dialects::{
     Framing,
-    form::{Losses, Reply},
+    form::{Finish, Losses, Reply},
     read_reply,
     translate::{
         MAX_PARTS, ReplyContext, StreamTranslator, continuation, decode_count_reply, decode_embed_reply,
@@ -55,7 +55,7 @@ pub(super) async fn read(
         }
         (Reading::Translate(context), None) if !wants_stream => {
             let body = gathered(body, idle).await?;
-            let (reply, usage) = generated(call, prepared, context, body, clock).await?;
+            let (reply, usage) = generated(call, prepared, in_flight, context, body, clock).await?;
             finished(reply, usage, context)
         }
         (_, None) if !wants_stream => other(call, prepared, gathered(body, idle).await?)?,
@@ -87,6 +87,7 @@ async fn gathered(body: Incoming, idle: Duration) -> Result<Bytes, Failed> {
 async fn generated(
     call: &Call,
     prepared: &Prepared,
+    in_flight: &InFlight,
     context: &ReplyContext,
     body: Bytes,
     clock: &Arc<dyn Clock>,
@@ -98,6 +99,13 @@ async fn generated(
         let Some(token) = continuation(&reply).map(str::to_owned).filter(|_| resumable(context)) else {
             break;
         };
+        // What comes next may fail, and this was answered.
+        in_flight.so_far(usage);
+        if !in_flight.call_again() {
+            reply.choices.iter_mut().for_each(|choice| choice.finish = Finish::MaxTokens);
+            in_flight.ended_early();
+            break;
+        }
         // The place stays taken until this part is read.
         let (response, _place) = next_whole(call, prepared, &token, clock).await?;
         let body = gathered(response.into_body(), idle).await?;

@@ -48,6 +48,11 @@ impl Translation {
         self.translator.end_early(usage, &mut out).then(|| out.into())
     }
 
+    /// Tells whether the provider has paused, and was not asked yet to go on.
+    pub(super) fn is_paused(&self) -> bool {
+        self.resumer.is_some() && self.next.is_none() && self.translator.paused().is_some()
+    }
+
     /// Gives the next part's bytes when the provider has paused; none when the answer is over.
     pub(super) fn poll_next_part(
         &mut self,

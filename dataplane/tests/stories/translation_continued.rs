@@ -7,7 +7,7 @@ use crate::{
     script::{Script, Step, document, events, send},
     translation::{ASK, MESSAGES, body_of, names, with},
 };
-use cliproxy_domain::ProviderKind;
+use cliproxy_domain::{BudgetId, Provider, ProviderKind, Quota, QuotaReset, QuotaUnit};
 use serde_json::{Value, json};
 
 const TOKENS: &str = "cliproxy_tokens_total{provider=\"a\",model=\"up\",type=\"output\"}";
@@ -34,8 +34,17 @@ fn streamed(part: &Value) -> Vec<Step> {
 }
 
 async fn asked(net: &MemoryNet, answers: Vec<Vec<Step>>, stream: bool) -> (Node, Script, Answer) {
+    asked_of(net, provider("a", ProviderKind::Gemini), answers, stream).await
+}
+
+async fn asked_of(
+    net: &MemoryNet,
+    provider: Provider,
+    answers: Vec<Vec<Step>>,
+    stream: bool,
+) -> (Node, Script, Answer) {
     let script = Script::play(net, "a", answers);
-    let node = with(net, vec![provider("a", ProviderKind::Gemini)]).await;
+    let node = with(net, vec![provider]).await;
     let mut ask: Value = serde_json::from_str(ASK).expect("JSON");
     ask["stream"] = json!(stream);
     let answer = node.ask(MESSAGES, &ask.to_string()).await;
@@ -100,6 +109,36 @@ async fn a_second_part_that_fails_is_told_within_the_clients_stream() {
     assert_eq!(names.last(), Some(&"error"), "{}", answer.body);
     assert!(!names.contains(&"message_stop"), "{}", answer.body);
     assert!(answer.body.contains("overloaded_error"), "{}", answer.body);
+}
+
+fn limited(limit: u64, unit: QuotaUnit) -> (Provider, BudgetId) {
+    let quota = Some(Quota::new(limit, unit, QuotaReset::Daily));
+    (Provider { quota, ..provider("a", ProviderKind::Gemini) }, BudgetId::of_provider("a", unit))
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_part_is_a_call_and_no_quota_of_requests_is_passed_by_them() {
+    for stream in [false, true] {
+        let net = MemoryNet::new();
+        let endless = part("x", Some("again"));
+        let one = if stream { streamed(&endless) } else { whole(&endless) };
+        let (provider, id) = limited(3, QuotaUnit::Requests);
+        let (node, script, answer) = asked_of(&net, provider, vec![one], stream).await;
+        assert_eq!((answer.status.as_u16(), script.requests().len()), (200, 3), "{}", answer.body);
+        assert!(answer.complete && answer.body.contains("max_tokens"), "{}", answer.body);
+        assert_eq!(node.spent(&id), (3, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_parts_before_one_that_fails_are_paid_for() {
+    let net = MemoryNet::new();
+    let fault = r#"{"error":{"code":400,"message":"no","status":"INVALID_ARGUMENT"}}"#;
+    let parts = vec![whole(&part("Hel", Some("t1"))), document("400 Bad Request", fault)];
+    let (provider, id) = limited(100_000, QuotaUnit::Tokens);
+    let (node, _, answer) = asked_of(&net, provider, parts, false).await;
+    assert_ne!(answer.status.as_u16(), 200, "{}", answer.body);
+    assert_eq!(node.spent(&id), (5, 99_995));
 }
 
 fn responses_events(text: &str) -> Vec<Step> {
