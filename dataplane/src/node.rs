@@ -252,7 +252,7 @@ impl DataPlane {
             admission: settings.admission,
             body_limits: settings.body_limits,
             live: Arc::clone(&live),
-            gate: Gate { live: Arc::clone(&live), clock: Arc::clone(&clock) },
+            gate: Gate { live: Arc::clone(&live), clock: Arc::clone(&clock), leases: Arc::clone(&leases) },
             attempter,
             accounts,
             failover: Arc::clone(&failover),

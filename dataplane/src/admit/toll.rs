@@ -2,7 +2,7 @@
 
 use crate::{
     decode::Call,
-    live::{HeldRate, Live, MOST_WAIT},
+    live::{HeldRate, LAST_WAIT, LeaseWatch, Live, MOST_WAIT},
     purse::{Full, Taken},
     refusal::{RATE_LIMITED, Refusal},
 };
@@ -25,6 +25,8 @@ pub struct Gate {
     pub live: Arc<Live>,
     /// The node's clock.
     pub clock: Arc<dyn Clock>,
+    /// Whether anybody grants parts of limits.
+    pub leases: Arc<LeaseWatch>,
 }
 
 /// What a request has taken of its client's rates. Its place among the open requests is free again when this is
@@ -90,18 +92,29 @@ impl Gate {
         };
         let share = held.rate.state(self.clock.passed()).share;
         // Nobody could give more, or nobody is there to.
-        let is_away = self.live.is_cut_off() && full != Full::Unknown;
-        if full == Full::Never || is_away || share >= held.limit {
+        if full == Full::Never || self.is_away() || share >= held.limit {
             return Err(full);
         }
-        let waits = held.rate.wait(amount);
-        self.live.lease_news().retry(MOST_WAIT, || waits.take(all, self.clock.passed())).await
+        let (waits, news) = (held.rate.wait(amount), self.live.lease_news());
+        let again = || waits.take(all, self.clock.passed());
+        if full == Full::Unknown {
+            // Nothing was granted yet: no client is too fast for that.
+            let taken = news.retry_while(LAST_WAIT, again, |full| *full == Full::Unknown).await;
+            if !matches!(taken, Err(Full::Share(_))) {
+                return taken;
+            }
+        }
+        news.retry(MOST_WAIT, again).await
+    }
+
+    fn is_away(&self) -> bool {
+        self.leases.is_away(self.live.is_cut_off(), self.clock.now())
     }
 
     fn refusal(&self, held: &HeldRate, full: Full) -> Refusal {
         let wait = match full {
             Full::Share(wait) => wait.unwrap_or(SOON),
-            Full::Unknown if self.live.is_cut_off() => AWAY,
+            Full::Unknown if self.is_away() => AWAY,
             Full::Unknown => SOON,
             Full::Never => return too_large(held),
         };

@@ -29,7 +29,8 @@ fn gate(rate_limit: RateLimits) -> Gate {
     let clients = [(client.name.clone(), client)].into();
     live.adopt(ConfigId(1), Snapshot { clients, ..Snapshot::default() }).unwrap();
     live.set_cut_off(false);
-    Gate { live: Arc::new(live), clock: Arc::new(SystemClock) }
+    let leases = Arc::new(LeaseWatch::new(false, SystemClock.now()));
+    Gate { live: Arc::new(live), clock: Arc::new(SystemClock), leases }
 }
 
 /// Gives this node so much of a rate.
@@ -110,6 +111,31 @@ async fn who_finds_too_little_waits_for_more_and_not_for_long() {
     let began = SystemClock.now();
     assert!(gate.admit(&call(SMALL)).await.is_err());
     assert_eq!(SystemClock.now() - began, MOST_WAIT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_before_anything_was_granted_waits_for_that_and_is_not_called_too_fast() {
+    let gate = Arc::new(gate(limits(Some(10), None, None)));
+    let asks = |gate: &Arc<Gate>| {
+        let gate = Arc::clone(gate);
+        tokio::spawn(async move { gate.admit(&call(SMALL)).await.is_ok() })
+    };
+    let waiting = asks(&gate);
+    tokio::time::sleep(LAST_WAIT / 2).await;
+    assert!(!waiting.is_finished(), "the store is busy");
+    grant(&gate, RateKind::RequestsPerMinute, 1);
+    assert!(waiting.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_control_plane_that_is_away() {
+    let gate = gate(limits(Some(10), None, None));
+    gate.live.set_cut_off(true);
+    tokio::time::advance(Duration::from_secs(3)).await;
+    let began = SystemClock.now();
+    let refusal = gate.admit(&call(SMALL)).await.err().unwrap();
+    assert_eq!((refusal.code, refusal.retry_after), (Some(RATE_LIMITED), Some(AWAY)));
+    assert_eq!(SystemClock.now(), began);
 }
 
 #[tokio::test(start_paused = true)]
