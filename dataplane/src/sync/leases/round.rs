@@ -1,8 +1,12 @@
 //! One round of claims: when it is due, what is said in it, and what its answer changes.
 
 use super::{Leases, Open, TICK};
-use crate::{live::Limits, purse::Purse, sync::Identity};
-use cliproxy_domain::{BudgetClaim, NodeClaims, NodeGrants, RateClaim};
+use crate::{
+    live::Limits,
+    purse::{Purse, Rate},
+    sync::Identity,
+};
+use cliproxy_domain::{BudgetClaim, NodeClaims, NodeGrants, RateClaim, RateId};
 use cliproxy_proto::convert::quota::MAX_ENTRIES;
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -48,11 +52,13 @@ pub(super) struct Due {
     again: Option<time::Instant>,
     /// What is left to say of this round, after a first message that was full.
     rest: Vec<BudgetClaim>,
+    /// The same of rates: those after this one.
+    rates_after: Option<RateId>,
 }
 
 impl Due {
     pub(super) fn at_once() -> Self {
-        Self { next: None, rates: None, again: None, rest: Vec::new() }
+        Self { next: None, rates: None, again: None, rest: Vec::new(), rates_after: None }
     }
 
     /// Waits until it is: at the next tick, or when somebody waits.
@@ -108,19 +114,26 @@ impl Leases {
         if budgets.is_empty() {
             budgets = self.of_budgets(&limits, now);
         }
-        let waits = limits.rates().any(|rate| rate.is_due());
-        let with_rates = waits || due.rates.is_none_or(|rates| rates <= timer);
-        let with_rates = with_rates && limits.rates().next().is_some() && !self.closing.load(Relaxed);
+        let after = due.rates_after.take();
+        let is_round = after.is_some() || due.rates.is_none_or(|rates| rates <= timer);
+        let (rates, rates_after) = match self.closing.load(Relaxed) {
+            true => (Vec::new(), None),
+            false => to_claim(&limits, is_round, after.as_ref()),
+        };
         let changed = *self.said.lock() != budgets;
-        due.said(self, with_rates);
-        if !changed && !with_rates {
+        due.said(self, is_round && after.is_none() && !rates.is_empty());
+        if rates_after.is_some() {
+            due.next = Some(timer);
+        }
+        due.rates_after = rates_after;
+        if !changed && rates.is_empty() {
             return None;
         }
         if budgets.len() > MAX_ENTRIES {
             due.rest = budgets.split_off(MAX_ENTRIES);
         }
-        let rates = limits.rates().filter(|_| with_rates).take(MAX_ENTRIES).map(|rate| rate.claim(req, now));
-        Some(Claims { budgets, rates: rates.collect(), of_others: false })
+        let rates = rates.into_iter().map(|rate| rate.claim(req, now)).collect();
+        Some(Claims { budgets, rates, of_others: false })
     }
 
     fn of_budgets(&self, limits: &Limits, now: Instant) -> Vec<BudgetClaim> {
@@ -205,6 +218,27 @@ impl Leases {
     }
 }
 
+/// Gives the rates to claim in one message: those that somebody waits for, and in a round as many of the others as it can
+/// hold, from the one `after` the last. Tells after which the round goes on, where it does.
+fn to_claim<'l>(
+    limits: &'l Limits,
+    is_round: bool,
+    after: Option<&RateId>,
+) -> (Vec<&'l Arc<Rate>>, Option<RateId>) {
+    let (mut claimed, others): (Vec<_>, Vec<_>) = limits.rates().partition(|rate| rate.is_due());
+    claimed.truncate(MAX_ENTRIES);
+    let is_left = |rate: &&Arc<Rate>| is_round && after.is_none_or(|after| rate.id() > after);
+    let mut others = others.into_iter().filter(is_left).peekable();
+    let mut last = after.cloned();
+    while claimed.len() < MAX_ENTRIES
+        && let Some(rate) = others.next()
+    {
+        last = Some(rate.id().clone());
+        claimed.push(rate);
+    }
+    (claimed, last.filter(|_| others.peek().is_some()))
+}
+
 /// Gives what is left of a budget back, and says so. The last word is said once nothing of it is reserved.
 fn last_words(purse: &Arc<Purse>, now: Instant, claims: &mut Vec<BudgetClaim>) {
     purse.give_back();
@@ -212,5 +246,68 @@ fn last_words(purse: &Arc<Purse>, now: Instant, claims: &mut Vec<BudgetClaim>) {
     for claim in purse.claims(now) {
         let is_last = claim.period == Some(state.period) && state.open == 0;
         claims.push(BudgetClaim { want: 0, least: 0, closing: claim.closing || is_last, ..claim });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{live::Live, upstream::Upstreams};
+    use cliproxy_domain::{Client, ClientName, ConfigId, Priority, RateLimits, Snapshot};
+    use cliproxy_host::{Clock as _, SystemClock, SystemNet};
+    use std::collections::BTreeSet;
+
+    /// More than one message may be about.
+    const CLIENTS: usize = MAX_ENTRIES + 900;
+
+    fn limits() -> Arc<Limits> {
+        let client = |number: usize| {
+            let name = ClientName::from(format!("c{number}"));
+            let client = Client {
+                name: name.clone(),
+                keys: Vec::new(),
+                models: Vec::new(),
+                providers: Vec::new(),
+                tags: Default::default(),
+                rate_limit: RateLimits { requests_per_minute: Some(100), ..RateLimits::default() },
+                budgets: Vec::new(),
+                priority: Priority::default(),
+            };
+            (name, client)
+        };
+        let live = Live::new(Upstreams::new(Arc::new(SystemNet)).unwrap(), 0);
+        let clients = (0..CLIENTS).map(client).collect();
+        live.adopt(ConfigId(1), Snapshot { clients, ..Snapshot::default() }).unwrap();
+        live.limits()
+    }
+
+    /// Claims as one message does.
+    fn claim(limits: &Limits, is_round: bool, after: Option<&RateId>) -> (Vec<RateId>, Option<RateId>) {
+        let (rates, next) = to_claim(limits, is_round, after);
+        let ids = rates.iter().map(|rate| rate.claim(1, SystemClock.passed()).id);
+        (ids.collect(), next)
+    }
+
+    #[test]
+    fn every_rate_has_its_turn_however_many_there_are() {
+        let limits = limits();
+        let (new, none) = claim(&limits, true, None);
+        assert_eq!((new.len(), none), (MAX_ENTRIES, None), "of what was never claimed all of it is due");
+        assert_eq!(claim(&limits, false, None).0.len(), CLIENTS - MAX_ENTRIES);
+        let (first, after) = claim(&limits, true, None);
+        let (second, none) = claim(&limits, true, after.as_ref());
+        assert_eq!((first.len(), none), (MAX_ENTRIES, None));
+        let both: BTreeSet<RateId> = first.into_iter().chain(second).collect();
+        assert_eq!(both.len(), CLIENTS);
+    }
+
+    #[test]
+    fn between_rounds_only_what_is_waited_for_is_claimed() {
+        let limits = limits();
+        claim(&limits, true, None);
+        claim(&limits, false, None);
+        let waited = limits.rates().last().unwrap();
+        let _waits = waited.wait(1);
+        assert_eq!(claim(&limits, false, None).0, [waited.id().clone()]);
     }
 }
