@@ -4,8 +4,10 @@
 //! be used is counted by client. Without clients, callers on this machine are served, and everyone where the operator
 //! says so. The key that a client sends is never passed on to a provider.
 
+mod origin;
 mod shown;
 
+pub use origin::Origin;
 pub use shown::ShownKeys;
 
 use crate::{
@@ -84,15 +86,15 @@ impl Caller {
 /// machine where there are no clients and anonymous callers are not allowed.
 pub fn authenticate(
     admission: Admission,
-    peer: Peer,
+    origin: Origin,
     shown: &ShownKeys,
     callers: Option<&Callers>,
     now: WallTime,
 ) -> Result<Caller, Refusal> {
-    let anonymous = Caller::anonymous(peer);
+    let anonymous = Caller::anonymous(origin.peer);
     let Some(callers) = callers.filter(|callers| callers.are_named()) else {
         let undecided = callers.is_none() && !shown.is_empty();
-        let served = undecided || admission.allow_anonymous || peer.is_loopback();
+        let served = undecided || admission.allow_anonymous || origin.is_here;
         return if served { Ok(anonymous) } else { Err(not_anonymous()) };
     };
     let mut fault = None;

@@ -4,7 +4,7 @@ use crate::{
     account::{AccountedBody, Accounts, Record},
     admit::{self, Gate},
     attempt::{Attempter, Legs},
-    authenticate::{Admission, Caller, ShownKeys, authenticate},
+    authenticate::{Admission, Caller, Origin, ShownKeys, authenticate},
     decode::{self, BodyLimits, Call, Delivery, Endpoint, Hop, decode, endpoint},
     encode::{self, ReplyBody},
     failover::{
@@ -85,8 +85,8 @@ impl Pipeline {
         };
         let refuse = |refusal: Refusal| encode::refused(dialect, id, &self.node, &refusal);
         // Before the body is read: strangers send us nothing.
-        let shown = ShownKeys::of(&head.uri, &head.headers);
-        let caller = match self.caller(peer, &shown) {
+        let (origin, shown) = (Origin::of(peer, &head.headers), ShownKeys::of(&head.uri, &head.headers));
+        let caller = match self.caller(origin, &shown) {
             Ok(caller) => caller,
             Err(refusal) => return refuse(refusal),
         };
@@ -117,7 +117,7 @@ impl Pipeline {
         };
         if known.is_none() {
             // Who it is could not be told. If there is a configuration by now, it can.
-            call.caller = match self.caller(peer, &shown) {
+            call.caller = match self.caller(origin, &shown) {
                 Ok(caller) => caller,
                 Err(refusal) => return refuse(refusal),
             };
@@ -226,9 +226,9 @@ impl Pipeline {
         }
     }
 
-    fn caller(&self, peer: Peer, shown: &ShownKeys) -> Result<Caller, Refusal> {
+    fn caller(&self, origin: Origin, shown: &ShownKeys) -> Result<Caller, Refusal> {
         let callers = self.live.callers();
-        authenticate(self.admission, peer, shown, callers.as_deref(), self.clock.wall())
+        authenticate(self.admission, origin, shown, callers.as_deref(), self.clock.wall())
     }
 
     fn models(

@@ -42,8 +42,8 @@ fn asked(
     keys: &[(&'static str, &'static str)],
     callers: Option<&Callers>,
 ) -> Result<Caller, Refusal> {
-    let peer = Peer { address: address.parse().unwrap() };
-    authenticate(Admission { allow_anonymous }, peer, &shown(keys), callers, NOW)
+    let origin = Origin::of(Peer { address: address.parse().unwrap() }, &HeaderMap::new());
+    authenticate(Admission { allow_anonymous }, origin, &shown(keys), callers, NOW)
 }
 
 fn code(result: Result<Caller, Refusal>) -> Option<&'static str> {

@@ -1,6 +1,7 @@
 //! Who may ask for operations.
 
 use super::answer::ApiError;
+use crate::authenticate::Origin;
 use cliproxy_host::Peer;
 use http::{HeaderMap, StatusCode, header};
 use sha2::{Digest, Sha256};
@@ -34,7 +35,7 @@ impl Access {
     /// When he may not ask; says what he lacks.
     pub(super) fn check(&self, peer: Peer, headers: &HeaderMap) -> Result<&str, ApiError> {
         if self.tokens.is_empty() {
-            if peer.is_loopback() {
+            if Origin::of(peer, headers).is_here {
                 return Ok(LOOPBACK);
             }
             return Err(ApiError::new(
@@ -93,6 +94,15 @@ mod tests {
     fn without_tokens_only_callers_on_this_machine_are_answered() {
         assert_eq!(check(&[], "127.0.0.1:1", None), Ok("loopback".to_owned()));
         assert_eq!(check(&[], "192.0.2.1:1", Some("a")), Err(403));
+        let relayed = HeaderMap::from_iter([(
+            http::HeaderName::from_static("x-forwarded-for"),
+            HeaderValue::from_static("192.0.2.1"),
+        )]);
+        let here = Peer { address: "127.0.0.1:1".parse().unwrap() };
+        assert!(
+            Access::new(Vec::new()).check(here, &relayed).is_err(),
+            "a proxy here asks for somebody elsewhere"
+        );
     }
 
     #[test]
