@@ -4,16 +4,13 @@ use crate::{
     decode::Call,
     live::{HeldRate, LAST_WAIT, LeaseWatch, Live, MOST_WAIT},
     purse::{Full, Taken},
-    refusal::{RATE_LIMITED, Refusal},
+    refusal::Refusal,
 };
 use cliproxy_dialects::weigh;
-use cliproxy_domain::{ErrorClass, Operation, Priority, Quota, RateKind};
+use cliproxy_domain::{Operation, Priority, Quota, RateKind};
 use cliproxy_host::Clock;
 use std::{sync::Arc, time::Duration};
 
-/// A request is believed to be answered with at most this part of its client's tokens per minute: those that it lets
-/// the model say are seldom said, and whoever names many could never ask.
-const MOST_ANSWER: u64 = 8;
 /// The wait that is named where a place may be free at any time.
 const SOON: Duration = Duration::from_secs(1);
 /// The wait that is named while no control plane answers.
@@ -116,37 +113,22 @@ impl Gate {
             Full::Share(wait) => wait.unwrap_or(SOON),
             Full::Unknown if self.is_away() => AWAY,
             Full::Unknown => SOON,
-            Full::Never => return too_large(held),
+            Full::Never => return Refusal::too_large(held.rate.id(), held.limit),
         };
         Refusal::too_fast(held.rate.id(), held.limit, wait)
     }
 }
 
-/// Says that a request can never be admitted, however long its client waits.
-fn too_large(held: &HeldRate) -> Refusal {
-    let message = format!(
-        "the request is larger than the limit of {}: {} tokens per minute; send less at once",
-        held.rate.id().subject,
-        held.limit
-    );
-    Refusal::new(ErrorClass::SpendOrDailyLimit, message).with_code(RATE_LIMITED)
-}
-
 /// Gives how much of a rate a request takes.
 fn amount(held: &HeldRate, call: &Call) -> u64 {
-    match held.rate.id().kind {
-        RateKind::RequestsPerMinute | RateKind::ConcurrentRequests => 1,
-        RateKind::TokensPerMinute => tokens(call, held.limit),
+    if held.rate.id().kind != RateKind::TokensPerMinute {
+        return held.amount(0, 0);
     }
-}
-
-fn tokens(call: &Call, limit: u64) -> u64 {
     let weight = weigh(call.dialect, &call.body);
     let said = weight.max_output.unwrap_or(Quota::RESERVE_OUTPUT).saturating_mul(weight.answers);
-    let answer = said.min((limit / MOST_ANSWER).max(1));
     match call.operation {
-        Operation::Generate => weight.prompt.saturating_add(answer),
-        Operation::Embed => weight.prompt,
+        Operation::Generate => held.amount(weight.prompt, said),
+        Operation::Embed => held.amount(weight.prompt, 0),
         // It costs none.
         Operation::CountTokens => 0,
     }

@@ -233,7 +233,8 @@ fn of_limits(
     if told.is_empty() {
         told.extend(short.into_iter().map(|(_, shortage)| (shortage.until, shortage.refusal)));
     }
-    told.into_iter().min_by_key(|(until, _)| *until).map(|(_, refusal)| refusal)
+    // What never has room comes last.
+    told.into_iter().min_by_key(|(until, _)| (until.is_none(), *until)).map(|(_, refusal)| refusal)
 }
 
 /// Why nothing could be tried.

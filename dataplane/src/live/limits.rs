@@ -94,7 +94,19 @@ pub struct Allowance {
     pub full_in: Duration,
 }
 
+/// A request is believed to be answered with at most this part of a limit on the tokens of a minute: those that it lets
+/// the model say are seldom said, and whoever names many could never ask.
+const MOST_ANSWER: u64 = 8;
+
 impl HeldRate {
+    /// Gives how much of it a request takes, of so many tokens as far as can be told.
+    pub fn amount(&self, prompt: u64, output: u64) -> u64 {
+        match self.rate.id().kind {
+            RateKind::RequestsPerMinute | RateKind::ConcurrentRequests => 1,
+            RateKind::TokensPerMinute => prompt.saturating_add(output.min((self.limit / MOST_ANSWER).max(1))),
+        }
+    }
+
     /// Tells what is left.
     pub fn allowance(&self, now: Instant) -> Allowance {
         let state = self.rate.state(now);

@@ -98,6 +98,15 @@ impl Refusal {
         }
     }
 
+    /// Says that a request can never be taken of a rate, however long its client waits.
+    pub fn too_large(id: &RateId, limit: u64) -> Self {
+        let message = format!(
+            "the request is larger than the limit of {}: {limit} tokens per minute; send less at once",
+            id.subject
+        );
+        Self::new(ErrorClass::SpendOrDailyLimit, message).with_code(RATE_LIMITED)
+    }
+
     /// Tells whether a limit of the gateway's own is the reason.
     pub fn is_of_a_limit(&self) -> bool {
         matches!(self.code, Some(QUOTA_EXHAUSTED | QUOTA_UNAVAILABLE | RATE_LIMITED))

@@ -12,8 +12,11 @@ const PATH: &str = "/v1/chat/completions";
 const BODY: &str = r#"{"model":"m","max_tokens":10}"#;
 
 fn requests() -> RateId {
-    let subject = LimitSubject::Credential("a".into(), "main".into());
-    RateId { subject, kind: RateKind::RequestsPerMinute }
+    of_main(RateKind::RequestsPerMinute)
+}
+
+fn of_main(kind: RateKind) -> RateId {
+    RateId { subject: LimitSubject::Credential("a".into(), "main".into()), kind }
 }
 
 fn limited(requests_per_minute: u64) -> Provider {
@@ -67,4 +70,35 @@ async fn an_error_that_is_not_about_rates_slows_nothing_down() {
     let (node, _) = node_with(vec![refused("500 Oh", ""), chat()]).await;
     node.ask(PATH, BODY).await;
     assert_eq!(node.share(&requests()), 100);
+}
+
+async fn node_with_tokens(tokens_per_minute: u64) -> Node {
+    let net = MemoryNet::new();
+    Script::play(&net, "a", vec![chat()]);
+    let mut limited = provider("a", ProviderKind::OpenAi);
+    limited.credentials[0].rate_limit =
+        RateLimits { tokens_per_minute: Some(tokens_per_minute), ..RateLimits::default() };
+    Node::start(&net, in_turn(vec![limited])).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_lets_the_model_say_more_than_a_minute_allows_is_served_all_the_same() {
+    let node = node_with_tokens(30_000).await;
+    for _ in 0..20 {
+        let answer = node.ask(PATH, r#"{"model":"m","max_tokens":32000}"#).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    assert_eq!(node.share(&of_main(RateKind::TokensPerMinute)), 30_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prompt_that_is_larger_than_a_minute_allows_is_told_to_send_less_and_not_to_come_again() {
+    let node = node_with_tokens(1_000).await;
+    let body =
+        format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{}"}}]}}"#, "word ".repeat(1_000));
+    let answer = node.ask(PATH, &body).await;
+    assert_eq!(answer.status, 429, "{}", answer.body);
+    let message = "the request is larger than the limit of credential a/main: 1000 tokens per minute; send less at once";
+    assert!(answer.body.contains(message), "{}", answer.body);
+    assert!(!answer.headers.contains_key("retry-after"), "no wait changes it");
 }

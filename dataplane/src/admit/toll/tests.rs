@@ -2,11 +2,12 @@ use super::*;
 use crate::{
     authenticate::Caller,
     decode::{Delivery, UpstreamPath},
+    refusal::RATE_LIMITED,
     upstream::Upstreams,
 };
 use bytes::Bytes;
 use cliproxy_domain::{
-    Client, ConfigId, Dialect, LimitSubject, LossMode, RateGrant, RateId, RateLimits, Snapshot,
+    Client, ConfigId, Dialect, ErrorClass, LimitSubject, LossMode, RateGrant, RateId, RateLimits, Snapshot,
 };
 use cliproxy_host::{Peer, SystemClock, SystemNet};
 

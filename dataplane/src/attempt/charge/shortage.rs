@@ -61,7 +61,12 @@ impl Shortage {
     pub(super) fn of_rate(held: &HeldRate, full: Full, now: WallTime) -> Self {
         let wait = match full {
             Full::Share(wait) => wait.unwrap_or(SOON),
-            Full::Never | Full::Unknown => SOON,
+            Full::Unknown => SOON,
+            Full::Never => {
+                let refusal = Refusal::too_large(held.rate.id(), held.limit);
+                let reason = Exclusion::RateLimited;
+                return Self { reason, until: None, refusal, is_callers: false, may_come: false };
+            }
         };
         let refusal = Refusal::too_fast(held.rate.id(), held.limit, wait);
         let (reason, until) = (Exclusion::RateLimited, Some(now.plus(wait)));

@@ -11,7 +11,7 @@ use crate::{
     purse::{Full, Short, Taken, Waits, WaitsForRate},
 };
 use cliproxy_dialects::{Weight, weigh};
-use cliproxy_domain::{LossMode, ModelTraits, Operation, Quota, RateKind, SpentPolicy, TokenUsage};
+use cliproxy_domain::{LossMode, ModelTraits, Operation, Quota, SpentPolicy, TokenUsage};
 use std::{sync::Arc, time::Duration};
 
 /// Takes of limits for one request.
@@ -166,10 +166,11 @@ impl Till {
         let estimate = all
             .max_by_key(TokenUsage::total)
             .unwrap_or_else(|| of(SpentPolicy::default(), Quota::RESERVE_OUTPUT));
-        let rates = own.into_iter().flatten().flat_map(|held| &held.rates).map(|held| NeededRate {
-            held,
-            amount: if held.rate.id().kind == RateKind::TokensPerMinute { estimate.total() } else { 1 },
-        });
+        let rates = own
+            .into_iter()
+            .flatten()
+            .flat_map(|held| &held.rates)
+            .map(|held| NeededRate { held, amount: held.amount(estimate.input, estimate.output) });
         let rates = rates.collect();
         let percent = call.caller.priority().share_percent();
         let (detached, is_away) = (weight.detached, attempter.is_lease_away());
