@@ -48,7 +48,7 @@ pub struct Rate {
 pub enum Full {
     /// The node's share is used; so long until enough of it is free again, where that can be told.
     Share(Option<Duration>),
-    /// It is more than the whole limit: it can never be taken.
+    /// It is more than may be used of the whole limit: it can never be taken.
     Never,
     /// Nothing is known of the share, or it has ended: no control plane has been heard.
     Unknown,
@@ -228,7 +228,7 @@ impl Rate {
         }
         let over = used.saturating_add(amount).saturating_sub(capacity);
         Err(match () {
-            () if amount > self.capacity.limit() => Full::Never,
+            () if amount > part(self.capacity.limit(), percent) => Full::Never,
             () if !self.capacity.is_known(at) => Full::Unknown,
             () if self.id.kind == RateKind::ConcurrentRequests => Full::Share(None),
             () if let Some(rest) = self.capacity.rests_for(at) => Full::Share(Some(rest)),

@@ -162,7 +162,11 @@ impl Capacity {
 
     /// Takes the provider's word on what is left for all nodes: of that this one has a part like its part of the limit.
     pub(super) fn bound(&self, said: &UpstreamLimit, used: u64, at: u64) {
-        let (share, limit) = (self.share.load(Relaxed), self.limit.load(Relaxed).max(1));
+        let (share, limit) = (self.kept(at), self.limit.load(Relaxed).max(1));
+        // A node that has no part of the limit is told nothing of one: it may get one before the reset.
+        if share == 0 && said.remaining > 0 {
+            return;
+        }
         let part = u128::from(said.remaining) * u128::from(share.min(limit));
         let left = u64::try_from(part.div_ceil(u128::from(limit))).unwrap_or(u64::MAX);
         // Nothing left is nothing until then, also when what was used is no longer of the last minute.

@@ -261,3 +261,28 @@ fn threads_never_take_more_than_the_share() {
     });
     assert_eq!(taken, 77);
 }
+
+#[test]
+fn a_node_without_a_share_goes_on_by_what_it_does_without_one_whatever_the_provider_has_left() {
+    for (on_loss, may_take) in [(LossMode::Safe, 20), (LossMode::Optimistic, 1_001)] {
+        let story = Story::of(RateKind::RequestsPerMinute, on_loss);
+        story.rate.set_cut_off(true);
+        let _taken = story.rate.take(1, 100, story.start).unwrap();
+        let left = UpstreamLimit {
+            limit: 100_000,
+            remaining: 99_999,
+            resets_in: Duration::from_secs(60),
+            age: Duration::ZERO,
+        };
+        story.rate.told(left, story.start);
+        assert_eq!(story.takes(10) + 1, may_take, "{on_loss:?}");
+    }
+}
+
+#[test]
+fn what_a_class_may_never_use_of_the_limit_is_told_as_never() {
+    let mut story = Story::of(RateKind::TokensPerMinute, LossMode::Strict);
+    story.granted(100, 0);
+    assert_eq!(story.rate.take(81, 80, story.start).unwrap_err(), Full::Never);
+    assert!(story.rate.take(80, 80, story.start).is_ok());
+}
