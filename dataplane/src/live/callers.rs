@@ -85,14 +85,14 @@ impl Callers {
     /// When it is nobody's, or is not good any more.
     pub fn find(&self, hash: &KeyHash, now: WallTime) -> Result<&Arc<Client>, KeyFault> {
         let key = self.key(hash).ok_or(KeyFault::Unknown)?;
-        let (client, id) = (key.client.name.clone(), hash.id());
+        let named = || (key.client.name.clone(), hash.id());
         if key.revoked_at.is_some() {
-            return Err(KeyFault::Revoked { client, key: id });
+            let (client, key) = named();
+            return Err(KeyFault::Revoked { client, key });
         }
-        match key.expires_at.filter(|at| *at <= now) {
-            Some(at) => Err(KeyFault::Expired { client, key: id, at }),
-            None => Ok(&key.client),
-        }
+        let Some(at) = key.expires_at.filter(|at| *at <= now) else { return Ok(&key.client) };
+        let (client, key) = named();
+        Err(KeyFault::Expired { client, key, at })
     }
 
     fn key(&self, hash: &KeyHash) -> Option<&Key> {
