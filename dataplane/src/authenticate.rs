@@ -4,10 +4,8 @@
 //! be used is counted by client. Without clients, callers on this machine are served, and everyone where the operator
 //! says so. The key that a client sends is never passed on to a provider.
 
-mod origin;
 mod shown;
 
-pub use origin::Origin;
 pub use shown::ShownKeys;
 
 use crate::{
@@ -17,7 +15,7 @@ use crate::{
 use cliproxy_domain::{
     Client, ClientName, ErrorClass, KeyHash, ModelName, Priority, ProviderName, Snapshot, WallTime,
 };
-use cliproxy_host::Peer;
+use cliproxy_host::{Origin, Peer};
 use std::sync::Arc;
 
 /// Who may call.

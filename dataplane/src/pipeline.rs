@@ -4,7 +4,7 @@ use crate::{
     account::{AccountedBody, Accounts, Record},
     admit::{self, Gate},
     attempt::{Attempter, Legs},
-    authenticate::{Admission, Caller, Origin, ShownKeys, authenticate},
+    authenticate::{Admission, Caller, ShownKeys, authenticate},
     decode::{self, BodyLimits, Call, Delivery, Endpoint, Hop, decode, endpoint},
     encode::{self, ReplyBody},
     failover::{
@@ -16,7 +16,7 @@ use crate::{
     route::{Forms, NOT_READY, Route, route},
 };
 use cliproxy_domain::{NodeId, Operation, RequestId};
-use cliproxy_host::{Clock, Entropy, Peer};
+use cliproxy_host::{Clock, Entropy, Origin, Peer};
 use http::{HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use std::{sync::Arc, time::Duration};

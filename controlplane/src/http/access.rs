@@ -11,7 +11,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use cliproxy_host::Peer;
+use cliproxy_host::{Origin, Peer};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
@@ -70,7 +70,8 @@ pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Reques
         return next.run(request).await;
     }
     let peer = request.extensions().get::<Peer>().copied();
-    match access.check(peer.as_ref().is_some_and(Peer::is_loopback), request.headers()) {
+    let is_here = peer.is_some_and(|peer| Origin::of(peer, request.headers()).is_here);
+    match access.check(is_here, request.headers()) {
         Ok(name) => {
             let from = peer.map(|peer| peer.address.ip().to_canonical().to_string()).unwrap_or_default();
             let actor = Actor { name: name.to_owned(), from };

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod disk;
 pub mod entropy;
 pub mod net;
+pub mod origin;
 pub mod serve;
 pub mod tls;
 
@@ -17,5 +18,6 @@ pub use clock::{Clock, SteadyClock, SystemClock};
 pub use disk::{Disk, MemoryDisk, Pages, SystemDisk};
 pub use entropy::Entropy;
 pub use net::{Connection, Listener, Net, SystemNet};
+pub use origin::Origin;
 pub use serve::{Peer, ServeOptions, serve, serve_tls};
 pub use tls::{Presented, Tls};

@@ -1,6 +1,6 @@
 //! Whether a request comes from this machine.
 
-use cliproxy_host::Peer;
+use crate::Peer;
 use http::{HeaderMap, HeaderName, header};
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,8 +1,7 @@
 //! Who may ask for operations.
 
 use super::answer::ApiError;
-use crate::authenticate::Origin;
-use cliproxy_host::Peer;
+use cliproxy_host::{Origin, Peer};
 use http::{HeaderMap, StatusCode, header};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
