@@ -44,6 +44,9 @@ pub struct Limits {
     rates: BTreeMap<RateId, Arc<Rate>>,
     /// Budgets that no configuration has any more, as long as something of them is to be said.
     leaving: BTreeMap<BudgetId, Arc<Purse>>,
+    /// Those of which all is said, until their period is over. The control plane counts what it gave this process in a
+    /// period in one sum: should a configuration have such a budget again, the node must know what of that is gone.
+    settled: BTreeMap<BudgetId, Arc<Purse>>,
     providers: HashMap<ProviderName, (Arc<Held>, HashMap<CredentialName, Arc<Held>>)>,
     clients: HashMap<ClientName, Arc<Held>>,
 }
@@ -158,7 +161,7 @@ impl Limits {
                 limits.clients.insert(name.clone(), Arc::new(held));
             }
         }
-        limits.take_leave(before);
+        limits.take_leave(before, ground.clock.passed());
         limits
     }
 
@@ -202,10 +205,15 @@ impl Limits {
         self.leaving.values()
     }
 
-    /// Leaves out budgets that are gone and settled.
+    /// Tells whether the configuration has a budget no more, and something of it is to be said.
+    pub fn is_leaving(&self, id: &BudgetId) -> bool {
+        self.leaving.contains_key(id)
+    }
+
+    /// Says no more of budgets that are gone and settled.
     pub(super) fn without(&self, settled: impl Fn(&Purse) -> bool) -> Self {
         let mut limits = self.clone();
-        limits.leaving.retain(|_, purse| !settled(purse));
+        limits.settled.extend(limits.leaving.extract_if(.., |_, purse| settled(purse)));
         limits
     }
 
@@ -222,7 +230,8 @@ impl Limits {
             let id = BudgetId { subject: subject.clone(), unit: quota.unit };
             let make =
                 || Purse::new(id.clone(), ground.holder, Arc::clone(&ground.journal), ground.clock.passed());
-            let purse = before.budget(&id).cloned().unwrap_or_else(make);
+            let known = before.budget(&id).or_else(|| before.settled.get(&id));
+            let purse = known.cloned().unwrap_or_else(make);
             self.budgets.insert(id, Arc::clone(&purse));
             held.budgets.push(Budget { quota: quota.clone(), purse });
         }
@@ -242,8 +251,13 @@ impl Limits {
         held
     }
 
-    /// Keeps what is no longer configured until the control plane has heard the last of it.
-    fn take_leave(&mut self, before: &Self) {
+    /// Keeps what is no longer configured until the control plane has heard the last of it, and its sums until their
+    /// period is over at `now`.
+    fn take_leave(&mut self, before: &Self, now: Instant) {
+        let runs = |purse: &Purse| purse.state(now).is_some_and(|state| !state.ends_in.is_zero());
+        let settled = before.settled.iter();
+        let settled = settled.filter(|(id, purse)| !self.budgets.contains_key(*id) && runs(purse));
+        self.settled = settled.map(|(id, purse)| (id.clone(), Arc::clone(purse))).collect();
         let gone = before.budgets.iter().chain(&before.leaving);
         for (id, purse) in gone.filter(|(id, _)| !self.budgets.contains_key(id)) {
             purse.give_back();

@@ -68,7 +68,7 @@ pub struct Leases {
     said: Mutex<Vec<BudgetClaim>>,
     /// The node stops: all that is left goes back.
     closing: AtomicBool,
-    /// Budgets that the control plane has heard the last of.
+    /// Budgets that the control plane has heard the last of, as long as they leave or the node does.
     closed: Mutex<BTreeSet<BudgetId>>,
 }
 

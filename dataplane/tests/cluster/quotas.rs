@@ -69,7 +69,8 @@ impl Book {
             sums.granted = sums.granted.max(claim.granted);
             sums.spent = sums.spent.max(claim.spent);
             sums.returned = sums.returned.max(claim.returned);
-            sums.closed |= claim.closing;
+            // Whoever goes on after its last word is heard again.
+            sums.closed = claim.closing || sums.closed && asks != claim.holder;
         }
         let left = self.limit.saturating_sub(self.used() + self.leased());
         let is_own = claim.holder == asks && !claim.closing;

@@ -247,6 +247,39 @@ async fn a_recall_is_answered_at_once() {
     node.stop().await;
 }
 
+/// Has the node hear of another configuration, as one that connects anew.
+async fn reconfigure(control: &Control, node: &Node, snapshot: Snapshot) {
+    control.configure_next(snapshot);
+    control.end();
+    until("the loss", || node.live.is_cut_off()).await;
+    control.begin();
+    until("the next configuration", || !node.live.is_cut_off()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_that_is_put_back_is_not_held_twice() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let _a = Provider::play(&net, "a");
+    let (control, node) = node_of(&net, &disk, limited(1_000, LossMode::Strict)).await;
+    control.has_budget(&tokens(), 1_000, DAY);
+    assert_eq!(ask(&node, 500).await.0, 200);
+    for _ in 0..2 {
+        reconfigure(&control, &node, configuration(&["a"])).await;
+        until("its last word", || node.live.limits().budget(&tokens()).is_none()).await;
+        assert_eq!(control.booked(&tokens()).1, 0);
+        reconfigure(&control, &node, limited(1_000, LossMode::Strict)).await;
+        for _ in 0..1_000 {
+            pass(Duration::from_millis(1)).await;
+            let limits = node.live.limits();
+            let held = limits.budget(&tokens()).and_then(|purse| purse.state(PausedClock.now()));
+            let (balance, out) = (held.map_or(0, |held| held.balance), control.booked(&tokens()).1);
+            assert!(u64::try_from(balance).unwrap_or(0) <= out, "{held:?}, and {out} are out");
+        }
+        assert_eq!(ask(&node, 500).await.0, 200);
+    }
+    node.stop().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_killed_node_held_comes_back_with_its_next_start() {
     let (net, disk) = (MemoryNet::default(), MemoryDisk::default());

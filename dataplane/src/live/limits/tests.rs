@@ -111,6 +111,33 @@ fn a_budget_that_is_gone_gives_back_what_it_holds_until_that_is_heard() {
 }
 
 #[test]
+fn what_was_given_and_given_back_is_known_until_the_period_is_over() {
+    let ground = Ground::default();
+    let limited = snapshot(10, 5);
+    let before = Limits::of(&limited, &Limits::default(), &ground);
+    let purse = Arc::clone(&before.of_provider(&"p".into()).unwrap().budgets[0].purse);
+    let grant = |ends_in| BudgetGrant {
+        id: purse.id().clone(),
+        period: WallTime(0),
+        ends_in,
+        granted: 10,
+        limit: 10,
+        used: 0,
+        leased: 10,
+        recall: false,
+    };
+    purse.apply(&grant(Duration::from_secs(60)), ground.clock.passed());
+    let gone = Limits::of(&Snapshot::default(), &before, &ground).without(|_| true);
+    assert_eq!((gone.leaving().count(), gone.budget(purse.id()).is_none()), (0, true));
+    let gone = Limits::of(&Snapshot::default(), &gone, &ground);
+    let is_the_same = |limits: &Limits| Arc::ptr_eq(&limits.budgets[purse.id()], &purse);
+    assert!(is_the_same(&Limits::of(&limited, &gone, &ground)));
+    purse.apply(&grant(Duration::ZERO), ground.clock.passed());
+    let later = Limits::of(&Snapshot::default(), &gone, &ground);
+    assert!(!is_the_same(&Limits::of(&limited, &later, &ground)), "of another period nothing was given");
+}
+
+#[test]
 fn what_is_left_is_told_of_the_whole_limit_by_this_nodes_share_of_it() {
     let ground = Ground::default();
     let limits = Limits::of(&snapshot(10, 100), &Limits::default(), &ground);

@@ -146,7 +146,11 @@ impl Leases {
                 claims.extend(purse.claims(now));
             }
         }
-        let closed = self.closed.lock();
+        let mut closed = self.closed.lock();
+        if !closing {
+            // A configuration has them again, or all of them is said: the next last word is another one.
+            closed.retain(|id| limits.is_leaving(id));
+        }
         for purse in limits.leaving().filter(|purse| !closed.contains(purse.id())) {
             last_words(purse, now, &mut claims);
         }
