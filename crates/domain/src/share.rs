@@ -148,6 +148,9 @@ pub fn lease(
     claim: &RateClaim,
     now: WallTime,
 ) -> Option<Shared> {
+    // First of all: a process whose number is lower than that of one that is long gone, as its machine lost its disk and
+    // its clock was set back, is none of before.
+    books.retain(|_, holder| !holder.is_over(now));
     let key = (asker.node.clone(), asker.incarnation);
     let known = books.get(&key).copied();
     let later =
@@ -155,7 +158,6 @@ pub fn lease(
     if later || known.is_some_and(|known| asker.req < known.req) {
         return None;
     }
-    books.retain(|_, holder| !holder.is_over(now));
     let earlier = books.iter_mut().filter(|((node, of), _)| *node == asker.node && *of < asker.incarnation);
     for (_, holder) in earlier {
         holder.supersede(terms.kind, now);

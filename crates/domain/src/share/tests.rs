@@ -97,6 +97,14 @@ fn a_node_that_was_restarted_does_not_forget_what_it_used() {
 }
 
 #[test]
+fn a_process_with_a_lower_number_is_heard_once_the_one_with_the_higher_is_long_gone() {
+    let mut books = RateBooks::new();
+    share(&mut books, &asker("a", 9, 1), &says(0, 60), NOW);
+    assert_eq!(lease(&mut books, &TERMS, &asker("a", 3, 1), &says(0, 60), later(300)), None);
+    assert_eq!(share(&mut books, &asker("a", 3, 2), &says(0, 60), later(311)), 100);
+}
+
+#[test]
 fn open_requests_end_with_the_process_that_served_them() {
     let mut books = RateBooks::new();
     let terms = Terms { kind: RateKind::ConcurrentRequests, ..TERMS };
