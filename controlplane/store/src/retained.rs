@@ -29,8 +29,9 @@ pub const RETAINED_HOURS: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// How long the cursor of an incarnation, and a node, are kept after they were last heard of.
 pub const RETAINED_NODES: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// How long the periods of budgets are kept after they ended, with who had what of them: as long as hours of usage.
-pub const RETAINED_WINDOWS: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// How long the periods of budgets are kept after they ended, with who had what of them: for what nodes say late. Nobody
+/// reads them otherwise, and there may be one for each second.
+pub const RETAINED_WINDOWS: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// How long the shares of rates are kept after they ended, if nobody claims of their rate: by then they say nothing any
 /// more.
