@@ -7,7 +7,7 @@ use cliproxy_domain::{
     status::{BudgetStatus, HolderStatus, RateStatus, ShareStatus},
 };
 use cliproxy_engine::quota::period;
-use cliproxy_store::{EscrowLease, LeaseBooks, WindowLeases};
+use cliproxy_store::{EscrowLease, LeaseBooks, StoreError, WindowLeases};
 use std::{collections::BTreeMap, time::Duration};
 
 /// How long the store may take to tell what is granted.
@@ -30,19 +30,32 @@ impl Operations {
     /// last.
     pub(super) async fn limits(&self) -> Limits {
         let now = self.state.clock.wall();
-        let books = match tokio::time::timeout(PATIENCE, self.state.store.leases(now)).await {
-            Ok(Ok(books)) => books,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the store did not tell what is granted; showing what is known in memory");
-                LeaseBooks::default()
-            }
+        let books = self.leases(now).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the store did not tell what is granted; showing what is known in memory");
+            LeaseBooks::default()
+        });
+        self.limits_by(books, now)
+    }
+
+    /// Gives what is known of limits by the books.
+    ///
+    /// # Errors
+    /// Fails when the store does not tell these in time.
+    pub(super) async fn limits_by_the_store(&self) -> Result<Limits, StoreError> {
+        let now = self.state.clock.wall();
+        Ok(self.limits_by(self.leases(now).await?, now))
+    }
+
+    async fn leases(&self, now: WallTime) -> Result<LeaseBooks, StoreError> {
+        match tokio::time::timeout(PATIENCE, self.state.store.leases(now)).await {
+            Ok(books) => books,
             Err(_) => {
-                tracing::warn!(
-                    "the store did not tell in time what is granted; showing what is known in memory"
-                );
-                LeaseBooks::default()
+                Err(StoreError::Unavailable(format!("it did not tell what is granted within {PATIENCE:?}")))
             }
-        };
+        }
+    }
+
+    fn limits_by(&self, books: LeaseBooks, now: WallTime) -> Limits {
         let told = self.state.hints.passing().into_iter().filter_map(|hint| match hint {
             // What was told of a period that is over says nothing of the one that runs.
             Hint::Quota(told) if told.resets_at > now => Some((told.budget, (told.used, told.leased))),

@@ -44,7 +44,7 @@ impl Operations {
         actor: &Actor,
         asked: ReleaseAsked,
     ) -> Result<ReleaseStatus, OperationError> {
-        let limits = self.limits().await;
+        let limits = self.limits_by_the_store().await?;
         let id = self.budget_named(&limits, &asked)?;
         let node = NodeId::from(asked.node.as_str());
         let gone = gone(&limits, &id, &node, &asked)?;

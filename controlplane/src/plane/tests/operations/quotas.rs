@@ -174,6 +174,8 @@ async fn a_budget_that_is_not_there_is_answered_with_those_that_are() {
     plane.store.faults().set_unavailable(true);
     let status = plane.get(QUOTAS).await;
     assert_eq!((status.status, status.json["budgets"].as_array().unwrap().len()), (StatusCode::OK, 2));
+    let unknown = change(&plane, RELEASE, r#"{"subject": "client ci", "unit": "usd", "node": "n"}"#).await;
+    assert_eq!(unknown.status, StatusCode::SERVICE_UNAVAILABLE, "who holds what is not known: {unknown:?}");
     plane.store.faults().heal();
     plane.stop().await;
 }
