@@ -1,15 +1,21 @@
 //! By which limits it is granted now.
 
 use crate::state::ActiveConfig;
-use cliproxy_domain::{BudgetId, ConfigId, Snapshot, WallTime, share};
+use cliproxy_domain::{BudgetId, ConfigId, NodeClaims, Snapshot, WallTime, share};
 use cliproxy_engine::quota::period;
 use cliproxy_store::{BudgetTerms, Learning, RateTerms, Terms};
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+};
 
 /// The terms that were used last, made anew when something of them changes.
 #[derive(Default)]
 pub(super) struct Known {
     last: Option<(Of, Arc<Terms>)>,
+    /// Budgets that the terms before did not have, until it is counted what was spent of them meanwhile.
+    uncounted: BTreeSet<BudgetId>,
 }
 
 /// What terms are made of.
@@ -39,9 +45,36 @@ impl Known {
         }
         let (terms, runs) = terms(&active.snapshot, now, nodes, learning);
         let terms = Arc::new(terms);
+        if let Some((_, before)) = &self.last {
+            let came = terms.budgets.keys().filter(|id| !before.budgets.contains_key(*id));
+            self.uncounted.extend(came.cloned());
+            self.uncounted.retain(|id| terms.budgets.contains_key(id));
+        }
         self.last = Some((Of { config: active.id, runs, nodes, learning }, Arc::clone(&terms)));
         terms
     }
+
+    /// Gives those of the budgets that are claimed of, and were not limited until lately: one that was limited before
+    /// that has a window, which does not know what was spent since.
+    pub(super) fn uncounted(&self, claims: &[NodeClaims]) -> Vec<BudgetId> {
+        if self.uncounted.is_empty() {
+            return Vec::new();
+        }
+        let claimed: BTreeSet<&BudgetId> =
+            claims.iter().flat_map(|claims| &claims.budgets).map(|claim| &claim.id).collect();
+        claimed.into_iter().filter(|id| self.uncounted.contains(*id)).cloned().collect()
+    }
+
+    /// Notes that it was counted and written what was spent of them.
+    pub(super) fn counted(&mut self, ids: &[BudgetId]) {
+        self.uncounted.retain(|id| !ids.contains(id));
+    }
+}
+
+/// Gives the same terms, in which it is known what was spent of some budgets before.
+pub(super) fn knowing(terms: &Terms, before: &BTreeMap<BudgetId, u64>) -> Terms {
+    let Terms { budgets, .. } = opening(terms, before);
+    Terms { budgets: terms.budgets.clone().into_iter().chain(budgets).collect(), ..terms.clone() }
 }
 
 /// Gives the terms for those budgets alone, of which it is known by now what was spent before.

@@ -153,13 +153,19 @@ impl Clerk {
             self.before.forget();
             self.history = history;
         }
-        let terms = self.terms(active);
+        let mut terms = self.terms(active);
+        let uncounted = self.terms.uncounted(claims);
+        if !uncounted.is_empty() {
+            let spent = self.before.counted(&*state.store, active, &terms, &uncounted, self.latest).await?;
+            terms = Arc::new(terms::knowing(&terms, &spent));
+        }
         let began = state.clock.now();
         let mut leased = self.lease(claims.to_vec(), &terms).await?;
         self.metrics
             .quota
             .commit_seconds
             .observe(state.clock.now().saturating_duration_since(began).as_secs_f64());
+        self.terms.counted(&uncounted);
         if !leased.unopened.is_empty() {
             self.open(active, claims, &terms, &mut leased).await?;
         }
@@ -207,7 +213,7 @@ impl Clerk {
         leased: &mut Leased,
     ) -> Result<(), StoreError> {
         let ids = std::mem::take(&mut leased.unopened);
-        let before = self.before.counted(&*self.state.store, active, terms, &ids).await?;
+        let before = self.before.counted(&*self.state.store, active, terms, &ids, self.latest).await?;
         let opening = Arc::new(terms::opening(terms, &before));
         let of_these = |claims: &NodeClaims| {
             let budgets = claims.budgets.iter().filter(|claim| before.contains_key(&claim.id)).cloned();

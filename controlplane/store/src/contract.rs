@@ -7,6 +7,7 @@
 
 pub mod audit;
 pub mod budgets;
+pub mod changed_limits;
 pub mod changes;
 pub mod checks;
 pub mod config;
@@ -100,7 +101,6 @@ macro_rules! contract_tests {
                 what_one_gives_back_another_gets_at_once
                 who_waits_in_vain_has_others_recalled
                 many_at_once_never_pass_the_limit
-                another_limit_holds_at_once
                 a_period_begins_with_what_was_spent_before
                 a_period_that_nobody_counted_is_not_begun
                 a_period_that_is_over_is_settled_and_not_granted_of
@@ -114,6 +114,13 @@ macro_rules! contract_tests {
                 nonsense_neither_wraps_nor_grants
                 slices_survive_reopening
                 periods_are_forgotten_after_their_time
+            }
+            changed_limits {
+                another_limit_holds_at_once
+                a_limit_that_is_lowered_recalls_what_is_out
+                a_period_that_is_made_longer_is_counted_anew
+                what_was_spent_while_a_budget_was_away_is_spent
+                who_has_forgotten_what_it_closed_is_told_nothing
             }
             changes {
                 a_change_writes_hints_audit_and_outcome

@@ -66,9 +66,9 @@ pub struct BudgetTerms {
     pub limit: u64,
     /// The period that runs.
     pub period: Range<WallTime>,
-    /// What was spent in that period before anything was granted of it; asked for when the period has no window yet.
-    /// `None` when the caller has not counted it: then a period without a window is not begun
-    /// ([`Leased::unopened`]).
+    /// What was spent in that period before anything was granted of it, or while it was not limited: what is settled is
+    /// at least that. Asked for when the period has no window yet, or one that ends at another time. `None` when the
+    /// caller has not counted it: then such a period is not begun ([`Leased::unopened`]).
     pub settled_before: Option<u64>,
 }
 
@@ -91,7 +91,7 @@ pub struct Leased {
     pub recalls: Vec<Recall>,
     /// What was crossed by what was settled now. No other transaction, of no other replica, gives the same again.
     pub crossed: Vec<Crossed>,
-    /// Budgets that were claimed of and have no window for the period that runs, as nobody said what was spent of it
+    /// Budgets that were claimed of and have no window for just the period that runs, as nobody said what was spent of it
     /// before. Nothing is granted of them: the caller counts it and asks again.
     pub unopened: Vec<BudgetId>,
 }

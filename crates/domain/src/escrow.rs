@@ -43,6 +43,11 @@ impl WindowBooks {
         self.limit.saturating_sub(self.settled.saturating_add(self.outstanding))
     }
 
+    /// Tells whether more is spent or out than the limit allows, as it was lowered, or answers outgrew what they reserved.
+    pub fn is_passed(&self) -> bool {
+        self.settled.saturating_add(self.outstanding) > self.limit
+    }
+
     /// Tells whether nothing will come any more: all of it is spent, and no slice is out that could come back.
     pub fn used_up(&self) -> bool {
         self.settled >= self.limit

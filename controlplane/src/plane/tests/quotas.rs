@@ -1,5 +1,6 @@
 //! What nodes claim of limits, and what they are granted.
 
+mod changed;
 mod learning;
 mod recalls;
 mod thresholds;

@@ -88,12 +88,12 @@ pub struct Books {
     pub rates: BTreeMap<RateId, RateBooks>,
 }
 
-/// A period of which somebody waits for more than there is.
+/// A period of which somebody waits for more than there is, or more is out than its limit allows since that was lowered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Short {
     /// The period, as it is now.
     pub(super) window: Window,
-    /// Who waits.
+    /// Who waits; nobody where the limit was lowered.
     pub(super) waiting: BTreeSet<(NodeId, Incarnation)>,
 }
 
@@ -112,7 +112,7 @@ pub struct Settled {
     pub shares: BTreeMap<ShareKey, Holder>,
     /// Shares that are over, to be forgotten.
     pub over: BTreeSet<ShareKey>,
-    /// Periods of budgets that somebody waits for more of than there is. Who holds anything of them is to be read after
+    /// Periods of budgets of which holders are to give back what they do not need. Who holds anything of them is to be read after
     /// the rest is written, for [`Settled::recall`].
     pub short: BTreeMap<WindowKey, Short>,
     /// Who asked: whoever is recalled does not hear it twice.

@@ -1,7 +1,8 @@
 //! What is granted of what is claimed.
 
 use super::{
-    Books, Crossed, EscrowKey, Leased, Leasing, Settled, Short, THRESHOLDS, Terms, Window, WindowKey,
+    Books, BudgetTerms, Crossed, EscrowKey, Leased, Leasing, Settled, Short, THRESHOLDS, Terms, Window,
+    WindowKey,
 };
 use cliproxy_domain::{
     BudgetClaim, BudgetGrant, BudgetId, Incarnation, NodeClaims, NodeGrants, NodeId, RateClaim, RateGrant,
@@ -17,9 +18,15 @@ use std::collections::{BTreeMap, BTreeSet};
 /// said of periods that are over, of earlier processes and of budgets that are no more is booked as well, as long as
 /// the books know of them.
 pub fn settle(leasing: &Leasing, books: Books, now: WallTime) -> Settled {
-    let mut desk =
-        Desk { terms: &leasing.terms, now: leasing.now, books: books.clone(), short: BTreeMap::new() };
-    let mut leased = Leased { unopened: desk.open(leasing), ..Leased::default() };
+    let mut desk = Desk {
+        terms: &leasing.terms,
+        now: leasing.now,
+        books: books.clone(),
+        short: BTreeMap::new(),
+        unopened: BTreeSet::new(),
+    };
+    desk.open(leasing);
+    let mut leased = Leased::default();
     for claims in &leasing.claims {
         claims.budgets.iter().for_each(|claim| desk.book(claims, claim));
     }
@@ -36,6 +43,7 @@ pub fn settle(leasing: &Leasing, books: Books, now: WallTime) -> Settled {
         grants.budgets = desk.granted(claims);
     }
     leased.crossed = desk.crossed();
+    leased.unopened = desk.unopened.into_iter().collect();
     let asked: Vec<_> =
         leasing.claims.iter().map(|claims| (claims.node.clone(), claims.incarnation)).collect();
     let mut settled = Settled { asked, leased, ..Settled::default() };
@@ -62,30 +70,31 @@ struct Desk<'a> {
     now: WallTime,
     books: Books,
     short: BTreeMap<WindowKey, BTreeSet<(NodeId, Incarnation)>>,
+    /// Budgets whose period cannot be begun: nothing is granted of them.
+    unopened: BTreeSet<BudgetId>,
 }
 
 impl Desk<'_> {
-    /// Begins the periods that run and are claimed of, with the limits in force. Gives the budgets whose period cannot be
-    /// begun.
-    fn open(&mut self, leasing: &Leasing) -> Vec<BudgetId> {
+    /// Begins the periods that run and are claimed of, with the limits in force.
+    fn open(&mut self, leasing: &Leasing) {
         let claimed: BTreeSet<&BudgetId> =
             leasing.claims.iter().flat_map(|claims| &claims.budgets).map(|claim| &claim.id).collect();
-        let mut unopened = Vec::new();
         for id in claimed {
             let Some(terms) = self.terms.budgets.get(id) else { continue };
             let key = WindowKey { id: id.clone(), period: terms.period.start };
-            if let Some(window) = self.books.windows.get_mut(&key) {
-                window.books.limit = terms.limit.min(escrow::MOST);
-                window.ends_at = terms.period.end;
-            } else if let Some(settled) = terms.settled_before {
-                let (limit, settled) = (terms.limit.min(escrow::MOST), settled.min(escrow::MOST));
-                let books = WindowBooks { limit, settled, outstanding: 0 };
-                self.books.windows.insert(key, Window { ends_at: terms.period.end, books, told: 0 });
-            } else {
-                unopened.push(id.clone());
+            // One of another length began at the same time: it knows what was spent until it ended, and no more.
+            let known = self.books.windows.get_mut(&key);
+            let is_same = known.as_ref().is_some_and(|known| known.ends_at == terms.period.end);
+            match (known, terms.settled_before) {
+                (None, Some(before)) => drop(self.books.windows.insert(key, begun(terms, before))),
+                (Some(window), before) if is_same || before.is_some() => {
+                    if goes_on(window, terms) {
+                        self.short.entry(key).or_default();
+                    }
+                }
+                _ => drop(self.unopened.insert(id.clone())),
             }
         }
-        unopened
     }
 
     /// Books what a claim says, where its period is known.
@@ -101,7 +110,8 @@ impl Desk<'_> {
     /// Gives a process of what it claims for itself, in the period that runs.
     fn grant(&mut self, claims: &NodeClaims, claim: &BudgetClaim) {
         let Some(terms) = self.terms.budgets.get(&claim.id) else { return };
-        if claim.holder != claims.incarnation || self.terms.learning.budgets {
+        let is_closed_for_now = self.terms.learning.budgets || self.unopened.contains(&claim.id);
+        if claim.holder != claims.incarnation || is_closed_for_now {
             return;
         }
         let key = WindowKey { id: claim.id.clone(), period: terms.period.start };
@@ -178,13 +188,19 @@ impl Desk<'_> {
     /// Tells a process what it has of each budget that it claimed of, in the period that runs.
     fn granted(&self, claims: &NodeClaims) -> Vec<BudgetGrant> {
         let mut told = BTreeSet::new();
-        let ids = claims.budgets.iter().map(|claim| &claim.id).filter(|id| told.insert(*id));
+        let ids = claims.budgets.iter().map(|claim| &claim.id);
+        let ids = ids.filter(|id| !self.unopened.contains(*id) && told.insert(*id));
         let grant = |id: &BudgetId| {
             let terms = self.terms.budgets.get(id)?;
             let key = WindowKey { id: id.clone(), period: terms.period.start };
             let window = self.books.windows.get(&key)?;
             let (node, incarnation) = (claims.node.clone(), claims.incarnation);
             let holder = self.books.escrows.get(&EscrowKey { window: key.clone(), node, incarnation });
+            // It said that it spends no more, and has forgotten what it was given: told of that, it would spend it again.
+            let is_closed = holder.is_some_and(|holder| holder.closed_by.is_some());
+            if is_closed && !knows_a_period(claims, id) {
+                return None;
+            }
             Some(grant_of(&key, window, holder.map_or(0, |holder| holder.granted), self.now))
         };
         ids.filter_map(grant).collect()
@@ -209,6 +225,29 @@ impl Desk<'_> {
         }
         crossed
     }
+}
+
+/// Begins a period of which so much was spent before.
+fn begun(terms: &BudgetTerms, before: u64) -> Window {
+    let (limit, settled) = (terms.limit.min(escrow::MOST), before.min(escrow::MOST));
+    Window { ends_at: terms.period.end, books: WindowBooks { limit, settled, outstanding: 0 }, told: 0 }
+}
+
+/// Goes on with a period by the limit in force, and by what was spent while it was not limited, or by another period.
+/// Tells whether the limit was lowered beneath what is out: slices were cut from the limit of before, and may be more
+/// than all of the new one, so that all who hold any are to give back what they do not need.
+fn goes_on(window: &mut Window, terms: &BudgetTerms) -> bool {
+    let books = &mut window.books;
+    let before = std::mem::replace(&mut books.limit, terms.limit.min(escrow::MOST));
+    books.settled = books.settled.max(terms.settled_before.unwrap_or(0).min(escrow::MOST));
+    window.ends_at = terms.period.end;
+    books.limit < before && books.is_passed()
+}
+
+/// Tells whether the process that claims has heard of any period of a budget.
+fn knows_a_period(claims: &NodeClaims, id: &BudgetId) -> bool {
+    let mut own = claims.budgets.iter().filter(|claim| claim.id == *id && claim.holder == claims.incarnation);
+    own.any(|claim| claim.period.is_some())
 }
 
 /// Tells a process what it has of a budget.
