@@ -2,6 +2,11 @@
 //! dies meanwhile.
 
 mod fixture;
+
+mod away;
+mod clocks;
 mod kills;
+mod moves;
 mod others;
+mod outages;
 mod rates;

@@ -1,36 +1,17 @@
 //! How others' limits were passed: each here a story in which ours hold.
 
-use super::fixture::{COST, Outcome, answer_with, answers, ask, billed, layout};
-use crate::CLIPROXY;
+use super::fixture::{
+    COST, KEY, Outcome, alone, answer_with, answers, ask, billed, client, layout, nanos, nodes_of,
+};
 use cliproxy_testkit::{
-    Client, Cluster, Config, LONG_PATIENCE, Launch, PATIENCE, Process,
+    Client, Cluster, LONG_PATIENCE, PATIENCE,
     cluster::MODEL,
-    mock::{Behaviour, Latency, MockProvider, Reply, Rule, Usage},
+    mock::{Behaviour, Latency, Reply, Rule, Usage},
     poll_until, provider,
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::time::Duration;
-
-const KEY: &str = "cpk_others";
-/// Its SHA-256.
-const HASH: &str = "f6d80aa4119c6484e565d0d08ef7512a9481ce772799cdd84a7dda0c0838bca0";
-
-fn client(more: Value) -> Value {
-    let mut client = json!({"name": "ci", "keys": [{"sha256": HASH}]});
-    let (known, more) = (client.as_object_mut().expect("an object"), more.as_object().expect("an object"));
-    known.extend(more.clone());
-    json!([client])
-}
-
-/// Starts both planes in one process, with more of the configuration: paths and values.
-async fn alone(mock: &MockProvider, more: &[(&[&str], Value)]) -> (Process, Client) {
-    let config = Config::new().provider("up", "openai", &mock.base_url()).alias(MODEL, &[("up", MODEL)]);
-    let config = more.iter().fold(config, |config, (path, value)| config.set(path, value.clone()));
-    let process = Launch::new(CLIPROXY, "serve").config(config).ready().await;
-    let client = process.client().await;
-    (process, client)
-}
 
 /// Counters of each replica let as many times the limit through as there are replicas.
 #[tokio::test(flavor = "multi_thread")]
@@ -38,7 +19,7 @@ async fn four_nodes_let_through_what_the_limit_says_not_four_times_it() {
     let quota = json!({"limit": 20, "unit": "requests", "reset": "monthly"});
     let cluster = Cluster::start(layout().nodes(4).set(&["providers", "up", "quota"], quota)).await;
     answer_with(&cluster, answers(Duration::ZERO));
-    let nodes: Vec<Client> = cluster.nodes.iter().map(|node| node.client.clone()).collect();
+    let nodes = nodes_of(&cluster);
     let all_used = || async {
         join_all(nodes.iter().flat_map(|node| (0..10).map(move |_| ask(node, None)))).await;
         (billed(&cluster.mock) >= 20 * COST).then_some(())
@@ -109,37 +90,13 @@ async fn a_hang_up_costs_what_was_said_until_then() {
         (entry["cost_usd"].as_f64()? > 0.0).then_some(entry)
     };
     let entry = poll_until("cost of a call that was given up", PATIENCE, counted).await;
-    assert!(entry["tokens"]["output"].as_u64().expect("a number") >= 5, "{entry}");
+    let heard = entry["tokens"]["output"].as_u64().expect("a number");
+    assert!((5..500).contains(&heard), "what was heard, not what would have been said: {entry}");
     assert_eq!(entry["attempts"]["cancelled"], 1, "{entry}");
-}
-
-/// An outage of the store makes no key invalid and none valid, and neither a spent budget whole.
-#[tokio::test(flavor = "multi_thread")]
-async fn while_the_store_is_away_known_keys_are_served_from_what_is_held_and_others_are_not() {
-    let budget = json!({"limit": 1_000 * COST, "unit": "tokens", "reset": "monthly"});
-    let layout = layout().set(&["clients"], client(json!({"budget": budget})));
-    let cluster = Cluster::start(layout).await;
-    answer_with(&cluster, answers(Duration::ZERO));
-    let node = &cluster.nodes[0].client;
-    // What it holds is sized by what was asked for lately.
-    let holds_some = || async {
-        join_all((0..10).map(|_| ask(node, Some(KEY)))).await;
-        let held = cluster.nodes[0].metrics().await.sum("cliproxy_quota_held", &[("subject", "client ci")]);
-        (held >= (4 * COST) as f64).then_some(())
+    // And the budget has exactly that: neither what was set aside nor nothing.
+    let settled = || async {
+        let budget = operators.get("/v0/operations/quotas").await.json()["budgets"][0].clone();
+        (nanos(&budget["used"]) == nanos(&entry["cost_usd"])).then_some(())
     };
-    poll_until("slice for several requests", PATIENCE, holds_some).await;
-    cluster.postgres.stop_fast();
-    let before = billed(&cluster.mock);
-    assert_eq!(ask(node, Some(KEY)).await, Outcome::Answered, "it holds a slice");
-    let wrong = ask(node, Some("cpk_wrong")).await;
-    assert!(matches!(wrong, Outcome::Refused(401, _)), "{wrong:?}");
-    // Until what it holds is spent; then nothing more passes.
-    let refused = || async { ask(node, Some(KEY)).await.is_refused_with("quota_unavailable").then_some(()) };
-    poll_until("slice that is spent", LONG_PATIENCE, refused).await;
-    let spent = billed(&cluster.mock);
-    assert!(spent - before <= 1_000 * COST / 4, "more than a slice was spent: {}", spent - before);
-    for _ in 0..5 {
-        assert!(ask(node, Some(KEY)).await.is_refused_with("quota_unavailable"));
-    }
-    assert_eq!(billed(&cluster.mock), spent);
+    poll_until("budget that was charged the cost", PATIENCE, settled).await;
 }

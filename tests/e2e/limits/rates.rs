@@ -1,6 +1,6 @@
 //! A client's rate over four nodes.
 
-use super::fixture::{Outcome, answer_with, answers, ask, layout};
+use super::fixture::{Outcome, answer_with, answers, ask, layout, nodes_of};
 use cliproxy_testkit::{Client, Cluster, LONG_PATIENCE, Layout, now};
 use futures_util::future::join_all;
 use serde_json::json;
@@ -8,9 +8,9 @@ use std::time::Duration;
 
 const LIMIT: usize = 60;
 const NODES: usize = 4;
-const KEY: &str = "cpk_rates";
+pub const KEY: &str = "cpk_rates";
 /// Its SHA-256.
-const HASH: &str = "27337ca197f5bdda13da60577a203e340d44382064580d797fc67d323c8a694a";
+pub const HASH: &str = "27337ca197f5bdda13da60577a203e340d44382064580d797fc67d323c8a694a";
 
 fn limited() -> Layout {
     let client = json!({
@@ -37,7 +37,7 @@ async fn count(nodes: &[Client], each: usize) -> usize {
 async fn a_client_gets_what_its_limit_says_over_four_nodes() {
     let cluster = Cluster::start(limited()).await;
     answer_with(&cluster, answers(Duration::ZERO));
-    let nodes: Vec<Client> = cluster.nodes.iter().map(|node| node.client.clone()).collect();
+    let nodes = nodes_of(&cluster);
     let began = now();
     let mut answered = 0;
     // Shares go where they are asked for within seconds.
