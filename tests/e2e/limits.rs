@@ -3,10 +3,13 @@
 
 mod fixture;
 
+mod alerts;
 mod away;
 mod clocks;
 mod kills;
+mod money;
 mod moves;
 mod others;
 mod outages;
 mod rates;
+mod upstream;
