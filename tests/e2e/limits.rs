@@ -4,6 +4,7 @@
 mod fixture;
 
 mod alerts;
+mod attempts;
 mod away;
 mod clocks;
 mod kills;

@@ -199,6 +199,19 @@ impl Charge {
         }
     }
 
+    /// Gives what the attempt took, as far as it is known: one that was given up before anything was told took its prompt,
+    /// as it was estimated.
+    pub(super) fn taken(&self, usage: TokenUsage, reached: Reached) -> TokenUsage {
+        let prompt = self.estimate.input;
+        match reached {
+            Reached::Nobody => TokenUsage::default(),
+            Reached::GivenUp if usage.total() == 0 => {
+                TokenUsage { input: prompt, estimated: prompt, ..TokenUsage::default() }
+            }
+            Reached::GivenUp | Reached::Refused | Reached::Answered => usage,
+        }
+    }
+
     /// Settles for what the attempt took in the end; afterwards there is nothing left to settle.
     pub(super) fn settle(
         &mut self,
@@ -211,17 +224,10 @@ impl Charge {
             return None;
         }
         let reached = if self.sent.load(Relaxed) { reached } else { Reached::Nobody };
-        let prompt = TokenUsage {
-            input: self.estimate.input,
-            estimated: self.estimate.input,
-            ..TokenUsage::default()
-        };
         let usage = match reached {
-            Reached::Nobody => TokenUsage::default(),
             // What it comes to in the end nobody hears: it may be all that was reserved.
             Reached::GivenUp | Reached::Answered if self.detached && usage.estimated > 0 => self.estimate,
-            Reached::GivenUp if usage.total() == 0 => prompt,
-            Reached::GivenUp | Reached::Refused | Reached::Answered => *usage,
+            _ => self.taken(*usage, reached),
         };
         for part in std::mem::take(&mut self.budgets) {
             let calls = u64::from(reached != Reached::Nobody);

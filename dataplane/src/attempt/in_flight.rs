@@ -211,10 +211,8 @@ impl InFlight {
         if matches!(error.failure, Failure::RateLimited { .. }) {
             self.charge.throttled(self.clock.passed());
         }
-        if unreached {
-            self.settle(&usage, Reached::Nobody);
-        }
-        self.end(AttemptOutcome::Failed(error), usage)
+        let reached = if unreached { Reached::Nobody } else { Reached::of(error, &usage) };
+        self.end_as(AttemptOutcome::Failed(error), usage, reached)
     }
 
     pub(super) fn cancelled(mut self, usage: TokenUsage) {
@@ -230,18 +228,22 @@ impl InFlight {
     }
 
     fn end(&mut self, outcome: AttemptOutcome<'_>, usage: TokenUsage) -> bool {
+        let reached = match outcome {
+            AttemptOutcome::Answered => Reached::Answered,
+            AttemptOutcome::Failed(error) => Reached::of(error, &usage),
+            AttemptOutcome::Cancelled | AttemptOutcome::Outrun => Reached::GivenUp,
+        };
+        self.end_as(outcome, usage, reached)
+    }
+
+    fn end_as(&mut self, outcome: AttemptOutcome<'_>, usage: TokenUsage, reached: Reached) -> bool {
         if self.open.take().is_none() {
             return false;
         }
         let took = Took { all: self.took(), to_first_event: self.to_first_event };
-        self.settle(
-            &usage,
-            match outcome {
-                AttemptOutcome::Answered => Reached::Answered,
-                AttemptOutcome::Failed(error) => Reached::of(error, &usage),
-                AttemptOutcome::Cancelled | AttemptOutcome::Outrun => Reached::GivenUp,
-            },
-        );
+        // What is told of usage is what budgets are charged.
+        let usage = self.charge.taken(usage, reached);
+        self.settle(&usage, reached);
         self.remember(outcome, took.all, &usage);
         self.witness.ended(&self.attempted, outcome, usage, took)
     }
