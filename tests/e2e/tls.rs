@@ -4,6 +4,7 @@
 mod expiring;
 mod fixture;
 mod impostors;
+mod limits;
 mod refused;
 mod renewed;
 

@@ -6,8 +6,9 @@ use cliproxy_host::{
     tls::{Paths, Role},
 };
 use cliproxy_proto::v1::{
-    Hello, ObserveRequest, ReportHello, ReportUp, SyncUp, UrgentEvent, UrgentKind, report_up,
-    sync_client::SyncClient, sync_up, telemetry_client::TelemetryClient,
+    BudgetClaim, Hello, LeaseUp, ObserveRequest, ReportHello, ReportUp, SyncUp, UrgentEvent, UrgentKind,
+    quota_client::QuotaClient, report_up, sync_client::SyncClient, sync_up,
+    telemetry_client::TelemetryClient,
 };
 use cliproxy_testkit::{Client, Config, PATIENCE};
 use futures_util::stream;
@@ -55,7 +56,8 @@ async fn a_node_cannot_speak_for_another_by_any_call() {
     let control = certificates.control_plane(Config::new()).await;
     let operators = Client::new(control.operators().await);
     let channel = connect(&certificates, control.nodes().await).await;
-    let (mut sync, mut telemetry) = (SyncClient::new(channel.clone()), TelemetryClient::new(channel));
+    let (mut sync, mut telemetry) = (SyncClient::new(channel.clone()), TelemetryClient::new(channel.clone()));
+    let mut quota = QuotaClient::new(channel);
     let other = || "n2".to_owned();
 
     let hello = Hello { node_id: other(), incarnation: 1, ..Hello::default() };
@@ -82,15 +84,27 @@ async fn a_node_cannot_speak_for_another_by_any_call() {
     let observed = telemetry.observe(ObserveRequest { node_id: other(), ..ObserveRequest::default() }).await;
     let observed = observed.expect_err("it must be refused");
 
-    for status in [subscribed, reported, told, observed] {
+    let claim = |node_id: String| LeaseUp {
+        req: 1,
+        node_id,
+        incarnation: 1,
+        budgets: vec![BudgetClaim { want: 1_000, least: 1_000, ..BudgetClaim::default() }],
+        rates: Vec::new(),
+    };
+    let claimed = quota.lease(stream::iter([claim(other())])).await.expect("a stream").into_inner();
+    let claimed = end(claimed).await;
+
+    for status in [subscribed, reported, told, observed, claimed] {
         assert_eq!(status.code(), Code::PermissionDenied, "{status}");
         assert!(status.message().contains("spiffe://cliproxy/cliproxy/dp/n1"), "{status}");
     }
-    shows(&operators, "cliproxy_controlplane_impostors_total 4").await;
+    shows(&operators, "cliproxy_controlplane_impostors_total 5").await;
     let nodes = operators.get("/v0/operations/nodes").await.json();
     assert!(nodes["nodes"].get("n2").is_none(), "{nodes}");
 
     // As itself it is heard.
     let own = telemetry.observe(ObserveRequest { node_id: "n1".to_owned(), ..ObserveRequest::default() });
     own.await.expect("it is let in");
+    let own = quota.lease(stream::iter([claim("n1".to_owned())])).await.expect("a stream").into_inner();
+    assert_eq!(end(own).await.code(), Code::Ok, "it may claim for itself");
 }
