@@ -88,5 +88,49 @@ def another_model_is_refused():
     )
 
 
+@case
+def openai_raises_that_it_is_too_fast_and_when_to_come_back():
+    completions = of_openai("cpk_openai-is-limited").chat.completions
+
+    def ask():
+        return completions.create(model=MODEL, messages=USER)
+
+    ask()
+    error = raises(openai.RateLimitError, ask)
+    check(error.status_code == 429 and error.code == "rate_limit_exceeded", error)
+    told(error.response.headers, "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests")
+
+
+@case
+def anthropic_raises_that_it_is_too_fast_and_when_to_come_back():
+    client = of_anthropic("cpk_anthropic-is-limited")
+
+    def ask():
+        return client.messages.create(model=MODEL, max_tokens=64, messages=USER)
+
+    ask()
+    error = raises(anthropic.RateLimitError, ask)
+    check(error.status_code == 429 and error.body["error"]["type"] == "rate_limit_error", error.body)
+    told(error.response.headers, "anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-remaining")
+
+
+@case
+def google_raises_that_it_is_too_fast():
+    client = of_google("cpk_google-is-limited")
+
+    def ask():
+        return client.models.generate_content(model=MODEL, contents=ASK)
+
+    ask()
+    error = raises(errors.ClientError, ask)
+    check(error.code == 429 and error.status == "RESOURCE_EXHAUSTED", error)
+
+
+def told(headers, limit, remaining):
+    """Checks that a refusal of one request a minute says when to come back, and what is left until then."""
+    check(headers[limit] == "1" and headers[remaining] == "0", dict(headers))
+    check(1 <= int(headers["retry-after"]) <= 62, dict(headers))
+
+
 if __name__ == "__main__":
     sys.exit(main())

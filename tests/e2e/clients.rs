@@ -4,6 +4,7 @@
 mod node;
 
 use cliproxy_testkit::{Config, Launch, Process, mock::Script, poll_until, provider};
+use serde_json::json;
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -51,6 +52,12 @@ const CREDENTIALS: usize = 200;
 const BODIES: usize = 100;
 /// What the SDKs send as their key.
 const KEY: &str = "cpk_of-the-sdk-tests";
+/// Clients with the keys `cpk_<name>-is-limited`, and their SHA-256.
+const LIMITED: [(&str, &str); 3] = [
+    ("openai", "fa7e11c5865eb8af8064a749db6edbbecfb1367d273e58c7cade921e43e1b564"),
+    ("anthropic", "8559220d7d3161aeebeb29219a54641b6c0763f4aabf9fbeb0a46bf1a0440d14"),
+    ("google", "48aeccb07fe313023e48b0b95d1ff6f30b90cc37c5fcc5bc18be25fdbe4e80f7"),
+];
 /// For all cases of a pair.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -139,16 +146,21 @@ async fn the_google_sdk_gets_content_of_a_compatible_provider() {
 async fn the_sdks_present_keys_that_the_gateway_knows() {
     let mock = provider("mock", Script { strict: true, ..Script::default() });
     let hash = "5369a168119858705e05dc5219ef53eccc75a4dfcbd5f15ed3c222054772d4a7";
-    let client = serde_json::json!([{
+    let mut clients = vec![json!({
         "name": "ci",
         "keys": [{"sha256": hash}],
         "models": [ANTHROPIC.model],
         "rate_limit": {"requests_per_minute": 1_000},
-    }]);
-    let config = configured(&ANTHROPIC, &mock.base_url()).set(&["clients"], client);
+    })];
+    // One for each SDK, which is refused the second time.
+    clients.extend(LIMITED.map(|(name, hash)| {
+        let (keys, rate) = (json!([{"sha256": hash}]), json!({"requests_per_minute": 1}));
+        json!({"name": name, "keys": keys, "models": [ANTHROPIC.model], "rate_limit": rate})
+    }));
+    let config = configured(&ANTHROPIC, &mock.base_url()).set(&["clients"], clients);
     let gateway = Launch::new(crate::CLIPROXY, "serve").config(config).ready().await;
     let cases = scripted("keys.py", &ANTHROPIC, &gateway, &mock.base_url()).await;
-    assert_eq!(cases, 8);
+    assert_eq!(cases, 11);
 }
 
 async fn run(script: &str, kind: &Kind) {
