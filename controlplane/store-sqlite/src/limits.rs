@@ -1,15 +1,16 @@
 //! What is granted of limits. The caller holds the one connection that writes.
 
 mod rows;
+mod written;
 
 use crate::{audit, fault::Fault, sql};
-use cliproxy_domain::{Incarnation, NodeId, RateId, WallTime, escrow, escrow::HolderBooks, share::RateBooks};
+use cliproxy_domain::{Incarnation, NodeId, RateId, WallTime, escrow, escrow::HolderBooks};
 use cliproxy_store::{
     EscrowLease, LeaseBooks, Leased, Leasing, ReleaseEscrow, Released, ShareLease, WindowLeases,
     leasing::{self, Books, Columns, EscrowKey, Settled, Wanted, Window, WindowKey},
 };
-use rows::{amount, bind_columns, bind_escrow, bind_share, bind_window};
-use sqlx::SqliteConnection;
+use rows::bind_columns;
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use std::collections::BTreeMap;
 
 /// Grants what is claimed. The caller commits.
@@ -18,13 +19,12 @@ pub(crate) async fn lease(connection: &mut SqliteConnection, leasing: &Leasing) 
     let books = read(connection, &Wanted::by(leasing)).await?;
     let settled = leasing::settle(leasing, books, now);
     write(connection, &settled).await?;
+    let short: Vec<&WindowKey> = settled.short.keys().collect();
     let mut holders = Vec::new();
-    for key in settled.short.keys() {
-        let query = bind_window(sqlx::query(sql::FREE_ESCROWS), key);
-        for row in &query.fetch_all(&mut *connection).await? {
-            let (node, incarnation, holder) = rows::holder(row)?;
-            holders.push((EscrowKey { window: key.clone(), node, incarnation }, holder));
-        }
+    for row in &answers(connection, sql::FREE_ESCROWS, &short, rows::windows).await? {
+        let (node, incarnation, holder) = rows::holder(row, 1)?;
+        let window = rows::nth(&short, row)?.clone();
+        holders.push((EscrowKey { window, node, incarnation }, holder));
     }
     let leased = settled.recall(holders, leasing.now);
     audit::write(connection, &leased.audit(leasing.now)).await?;
@@ -35,86 +35,42 @@ async fn clock(connection: &mut SqliteConnection) -> Result<WallTime, Fault> {
     Ok(WallTime(sqlx::query_scalar(sql::NOW).fetch_one(connection).await?))
 }
 
+/// Reads what is kept of what is asked for; nothing where nothing is.
+async fn answers<T>(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    asked: &[&T],
+    rows: impl Fn(&[&T]) -> String,
+) -> Result<Vec<SqliteRow>, Fault> {
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(sqlx::query(statement).bind(rows(asked)).fetch_all(connection).await?)
+}
+
 async fn read(connection: &mut SqliteConnection, wanted: &Wanted) -> Result<Books, Fault> {
     let mut books = Books::default();
-    for key in &wanted.windows {
-        let query = bind_window(sqlx::query(sql::WINDOW), key);
-        if let Some(row) = query.fetch_optional(&mut *connection).await? {
-            books.windows.insert(key.clone(), rows::window(&row, 0)?);
-        }
+    let asked: Vec<&WindowKey> = wanted.windows.iter().collect();
+    for row in &answers(connection, sql::WINDOWS, &asked, rows::windows).await? {
+        books.windows.insert(rows::nth(&asked, row)?.clone(), rows::window(row, 1)?);
     }
-    for key in &wanted.escrows {
-        let query = bind_escrow(sqlx::query(sql::ESCROW), key);
-        if let Some(row) = query.fetch_optional(&mut *connection).await? {
-            books.escrows.insert(key.clone(), rows::holder(&row)?.2);
-        }
+    let asked: Vec<&EscrowKey> = wanted.escrows.iter().collect();
+    for row in &answers(connection, sql::ESCROWS, &asked, rows::escrows).await? {
+        books.escrows.insert(rows::nth(&asked, row)?.clone(), rows::holder(row, 1)?.2);
     }
-    for id in &wanted.rates {
-        books.rates.insert(id.clone(), read_rate(connection, id).await?);
+    let asked: Vec<&RateId> = wanted.rates.iter().collect();
+    for row in &answers(connection, sql::SHARES_OF, &asked, rows::rates).await? {
+        let (who, holder) = rows::share(row, 1)?;
+        books.rates.entry(rows::nth(&asked, row)?.clone()).or_default().insert(who, holder);
     }
     Ok(books)
 }
 
-async fn read_rate(connection: &mut SqliteConnection, id: &RateId) -> Result<RateBooks, Fault> {
-    let query = bind_columns(sqlx::query(sql::SHARES_OF), Columns::of_rate(id));
-    query.fetch_all(connection).await?.iter().map(rows::share).collect()
-}
-
 async fn write(connection: &mut SqliteConnection, settled: &Settled) -> Result<(), Fault> {
-    for (key, window) in &settled.windows {
-        write_window(connection, key, window).await?;
-    }
-    for (key, holder) in &settled.escrows {
-        write_holder(connection, key, holder).await?;
-    }
-    for (key, holder) in &settled.shares {
-        bind_share(sqlx::query(sql::SET_SHARE), key)
-            .bind(holder.req.cast_signed())
-            .bind(amount(holder.share))
-            .bind(amount(holder.held))
-            .bind(amount(holder.safe_share))
-            .bind(amount(holder.demand))
-            .bind(holder.expires_at.0)
-            .bind(holder.upstream.map(|told| amount(told.limit)))
-            .bind(holder.upstream.map(|told| told.at.0))
-            .execute(&mut *connection)
-            .await?;
-    }
-    for key in &settled.over {
-        bind_share(sqlx::query(sql::FORGET_SHARE), key).execute(&mut *connection).await?;
-    }
-    Ok(())
-}
-
-async fn write_window(
-    connection: &mut SqliteConnection,
-    key: &WindowKey,
-    window: &Window,
-) -> Result<(), Fault> {
-    bind_window(sqlx::query(sql::SET_WINDOW), key)
-        .bind(window.ends_at.0)
-        .bind(amount(window.books.limit))
-        .bind(amount(window.books.settled))
-        .bind(amount(window.books.outstanding))
-        .bind(i64::from(window.told))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn write_holder(
-    connection: &mut SqliteConnection,
-    key: &EscrowKey,
-    holder: &HolderBooks,
-) -> Result<(), Fault> {
-    bind_escrow(sqlx::query(sql::SET_ESCROW), key)
-        .bind(amount(holder.granted))
-        .bind(amount(holder.spent))
-        .bind(amount(holder.returned))
-        .bind(holder.closed_by.map(|closer| closer.0.cast_signed()))
-        .execute(connection)
-        .await?;
-    Ok(())
+    written::windows(connection, &settled.windows).await?;
+    written::escrows(connection, &settled.escrows).await?;
+    written::shares(connection, &settled.shares).await?;
+    written::over(connection, &settled.over).await
 }
 
 /// Tells what is granted. The caller sees one state of the database.
@@ -124,7 +80,7 @@ pub(crate) async fn all(connection: &mut SqliteConnection, now: WallTime) -> Res
     let query = sqlx::query(sql::RUNNING_ESCROWS).bind(now.0);
     for row in &query.fetch_all(&mut *connection).await? {
         let window = rows::window_key(row, 4)?;
-        let (node, incarnation, holder) = rows::holder_from(row, 5)?;
+        let (node, incarnation, holder) = rows::holder(row, 5)?;
         let key = EscrowKey { window: window.clone(), node, incarnation };
         holders.entry(window).or_default().push((key, holder));
     }
@@ -141,7 +97,7 @@ pub(crate) async fn all(connection: &mut SqliteConnection, now: WallTime) -> Res
     let mut shares = Vec::new();
     for row in &sqlx::query(sql::SHARES).fetch_all(&mut *connection).await? {
         let id = rows::rate(row)?;
-        let ((node, incarnation), holder) = rows::share_from(row, 4)?;
+        let ((node, incarnation), holder) = rows::share(row, 4)?;
         if !holder.is_over(by_clock) {
             shares.push(ShareLease::of((id, node, incarnation), &holder, by_clock));
         }
@@ -155,20 +111,22 @@ pub(crate) async fn release(
     connection: &mut SqliteConnection,
     release: &ReleaseEscrow,
 ) -> Result<Vec<Released>, Fault> {
+    let (mut windows, mut escrows) = (BTreeMap::new(), BTreeMap::new());
     let mut released = Vec::new();
-    for (mut key, mut window) in read_running(connection, release).await? {
+    for (key, mut window) in read_running(connection, release).await? {
         for (incarnation, mut holder) in read_of_node(connection, &key, &release.node).await? {
             if release.incarnation.is_some_and(|meant| meant != incarnation) {
                 continue;
             }
             let amount = escrow::release(&mut window.books, &mut holder, incarnation);
-            let escrow = EscrowKey { window: key, node: release.node.clone(), incarnation };
-            write_holder(connection, &escrow, &holder).await?;
-            key = escrow.window;
             released.push(Released { incarnation, period: key.period, amount });
+            escrows
+                .insert(EscrowKey { window: key.clone(), node: release.node.clone(), incarnation }, holder);
         }
-        write_window(connection, &key, &window).await?;
+        windows.insert(key, window);
     }
+    written::windows(connection, &windows).await?;
+    written::escrows(connection, &escrows).await?;
     Ok(released)
 }
 
@@ -191,7 +149,11 @@ async fn read_of_node(
     key: &WindowKey,
     node: &NodeId,
 ) -> Result<BTreeMap<Incarnation, HolderBooks>, Fault> {
-    let query = bind_window(sqlx::query(sql::ESCROWS_OF_NODE), key).bind(node.as_str().to_owned());
+    let query = bind_columns(sqlx::query(sql::ESCROWS_OF_NODE), Columns::of_budget(&key.id))
+        .bind(key.period.0)
+        .bind(node.as_str().to_owned());
     let rows = query.fetch_all(connection).await?;
-    rows.iter().map(|row| rows::holder(row).map(|(_, incarnation, holder)| (incarnation, holder))).collect()
+    rows.iter()
+        .map(|row| rows::holder(row, 0).map(|(_, incarnation, holder)| (incarnation, holder)))
+        .collect()
 }

@@ -1,8 +1,10 @@
 //! All SQL of this crate but the migrations. One test prepares each statement on a migrated database.
 
 mod counters;
+mod limits;
 
 use counters::{add_counters, add_to_period, counters, halves, period_rows, sum_by_key, sum_by_period};
+use limits::{asked, cells};
 
 /// Defines constants, and `ALL` that lists them.
 macro_rules! statements {
@@ -126,55 +128,53 @@ statements! {
     SET_LEASE = "INSERT INTO lease (name, holder, epoch, end_ms) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, epoch = excluded.epoch, end_ms = excluded.end_ms";
 
-    WINDOW = "SELECT ends_ms, limit_amount, settled, outstanding, told_percent FROM quota_window
-        WHERE subject = ?1 AND owner = ?2 AND credential = ?3 AND unit = ?4 AND period_ms = ?5";
+    WINDOWS = concat!("SELECT k.key, t.ends_ms, t.limit_amount, t.settled, t.outstanding, t.told_percent",
+        asked!("quota_window", "unit", "period_ms" = 4));
     WINDOWS_OF = "SELECT period_ms, ends_ms, limit_amount, settled, outstanding, told_percent FROM quota_window
         WHERE subject = ?1 AND owner = ?2 AND credential = ?3 AND unit = ?4 AND ends_ms > ?5 ORDER BY period_ms";
     RUNNING_WINDOWS = "SELECT subject, owner, credential, unit, period_ms, ends_ms, limit_amount, settled, outstanding,
             told_percent
         FROM quota_window WHERE ends_ms > ?1";
-    SET_WINDOW = "INSERT INTO quota_window (subject, owner, credential, unit, period_ms, ends_ms, limit_amount, settled,
-            outstanding, told_percent)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    SET_WINDOWS = concat!("INSERT INTO quota_window (subject, owner, credential, unit, period_ms, ends_ms, limit_amount,
+            settled, outstanding, told_percent)
+        SELECT ", cells!(0 1 2 3 4 5 6 7 8 9), " WHERE true
         ON CONFLICT (subject, owner, credential, unit, period_ms) DO UPDATE SET ends_ms = excluded.ends_ms,
             limit_amount = excluded.limit_amount, settled = excluded.settled, outstanding = excluded.outstanding,
-            told_percent = excluded.told_percent";
-    ESCROW = "SELECT node_id, incarnation, granted, spent, returned, closed_by FROM quota_escrow
-        WHERE subject = ?1 AND owner = ?2 AND credential = ?3 AND unit = ?4 AND period_ms = ?5 AND node_id = ?6
-            AND incarnation = ?7";
-    /// Of a period, who can still spend of it.
-    FREE_ESCROWS = "SELECT node_id, incarnation, granted, spent, returned, closed_by FROM quota_escrow
-        WHERE subject = ?1 AND owner = ?2 AND credential = ?3 AND unit = ?4 AND period_ms = ?5
-            AND closed_by IS NULL AND granted - spent > returned";
+            told_percent = excluded.told_percent");
+    ESCROWS = concat!("SELECT k.key, t.node_id, t.incarnation, t.granted, t.spent, t.returned, t.closed_by",
+        asked!("quota_escrow", "unit", "period_ms" = 4, "node_id" = 5, "incarnation" = 6));
+    /// Of periods, who can still spend of them.
+    FREE_ESCROWS = concat!("SELECT k.key, t.node_id, t.incarnation, t.granted, t.spent, t.returned, t.closed_by",
+        asked!("quota_escrow", "unit", "period_ms" = 4), " WHERE t.closed_by IS NULL AND t.granted - t.spent > t.returned");
     ESCROWS_OF_NODE = "SELECT node_id, incarnation, granted, spent, returned, closed_by FROM quota_escrow
         WHERE subject = ?1 AND owner = ?2 AND credential = ?3 AND unit = ?4 AND period_ms = ?5 AND node_id = ?6";
     RUNNING_ESCROWS = "SELECT e.subject, e.owner, e.credential, e.unit, e.period_ms, e.node_id, e.incarnation, e.granted,
             e.spent, e.returned, e.closed_by
         FROM quota_escrow e JOIN quota_window w USING (subject, owner, credential, unit, period_ms)
         WHERE w.ends_ms > ?1";
-    SET_ESCROW = "INSERT INTO quota_escrow (subject, owner, credential, unit, period_ms, node_id, incarnation, granted,
-            spent, returned, closed_by)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+    SET_ESCROWS = concat!("INSERT INTO quota_escrow (subject, owner, credential, unit, period_ms, node_id, incarnation,
+            granted, spent, returned, closed_by)
+        SELECT ", cells!(0 1 2 3 4 5 6 7 8 9 10), " WHERE true
         ON CONFLICT (subject, owner, credential, unit, period_ms, node_id, incarnation) DO UPDATE SET
             granted = excluded.granted, spent = excluded.spent, returned = excluded.returned,
-            closed_by = excluded.closed_by";
+            closed_by = excluded.closed_by");
     FORGET_ESCROWS = "DELETE FROM quota_escrow
         WHERE (subject, owner, credential, unit, period_ms)
             IN (SELECT subject, owner, credential, unit, period_ms FROM quota_window WHERE ends_ms < ?1)";
     FORGET_WINDOWS = "DELETE FROM quota_window WHERE ends_ms < ?1";
-    SHARES_OF = "SELECT node_id, incarnation, req, share, held, safe_share, demand, expires_ms, told_limit, told_ms
-        FROM rate_share WHERE subject = ?1 AND owner = ?2 AND credential = ?3 AND kind = ?4";
+    SHARES_OF = concat!("SELECT k.key, t.node_id, t.incarnation, t.req, t.share, t.held, t.safe_share, t.demand,
+            t.expires_ms, t.told_limit, t.told_ms", asked!("rate_share", "kind"));
     SHARES = "SELECT subject, owner, credential, kind, node_id, incarnation, req, share, held, safe_share, demand,
             expires_ms, told_limit, told_ms
         FROM rate_share";
-    SET_SHARE = "INSERT INTO rate_share (subject, owner, credential, kind, node_id, incarnation, req, share, held,
+    SET_SHARES = concat!("INSERT INTO rate_share (subject, owner, credential, kind, node_id, incarnation, req, share, held,
             safe_share, demand, expires_ms, told_limit, told_ms)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+        SELECT ", cells!(0 1 2 3 4 5 6 7 8 9 10 11 12 13), " WHERE true
         ON CONFLICT (subject, owner, credential, kind, node_id, incarnation) DO UPDATE SET req = excluded.req,
             share = excluded.share, held = excluded.held, safe_share = excluded.safe_share, demand = excluded.demand,
-            expires_ms = excluded.expires_ms, told_limit = excluded.told_limit, told_ms = excluded.told_ms";
-    FORGET_SHARE = "DELETE FROM rate_share WHERE subject = ?1 AND owner = ?2 AND credential = ?3 AND kind = ?4
-        AND node_id = ?5 AND incarnation = ?6";
+            expires_ms = excluded.expires_ms, told_limit = excluded.told_limit, told_ms = excluded.told_ms");
+    FORGET_SHARES_OF = concat!("DELETE FROM rate_share WHERE (subject, owner, credential, kind, node_id, incarnation)
+        IN (SELECT ", cells!(0 1 2 3 4 5), ")");
     FORGET_SHARES = "DELETE FROM rate_share WHERE expires_ms < ?1";
 
     ADD_POST = "INSERT INTO post (number, replica, body) VALUES (?1, ?2, ?3)";

@@ -6,7 +6,8 @@ use cliproxy_domain::{
     escrow::{HolderBooks, WindowBooks},
     share::{Holder, Told},
 };
-use cliproxy_store::leasing::{Columns, EscrowKey, ShareKey, Window, WindowKey};
+use cliproxy_store::leasing::{Columns, EscrowKey, Window, WindowKey};
+use serde::Serialize;
 use sqlx::{
     Row, Sqlite,
     query::Query,
@@ -29,19 +30,42 @@ pub(super) fn bind_columns(query: Bound, columns: Columns<'_>) -> Bound {
         .bind(columns.counts.to_owned())
 }
 
-/// Binds the five columns that name a period of a budget.
-pub(super) fn bind_window(query: Bound, key: &WindowKey) -> Bound {
-    bind_columns(query, Columns::of_budget(&key.id)).bind(key.period.0)
+/// Gives rows as a statement takes them: a JSON array of their columns.
+#[expect(clippy::expect_used, reason = "texts and numbers always have a JSON form")]
+pub(super) fn array(rows: impl Iterator<Item = impl Serialize>) -> String {
+    serde_json::to_string(&rows.collect::<Vec<_>>()).expect("has a JSON form")
 }
 
-/// Binds the seven columns that name what a process has of it.
-pub(super) fn bind_escrow(query: Bound, key: &EscrowKey) -> Bound {
-    bind_window(query, &key.window).bind(key.node.as_str().to_owned()).bind(key.incarnation.0.cast_signed())
+/// Gives the periods that are asked for.
+pub(super) fn windows(keys: &[&WindowKey]) -> String {
+    array(keys.iter().map(|key| {
+        let Columns { subject, owner, credential, counts } = Columns::of_budget(&key.id);
+        (subject, owner, credential, counts, key.period.0)
+    }))
 }
 
-/// Binds the six columns that name a share.
-pub(super) fn bind_share(query: Bound, (id, node, incarnation): &ShareKey) -> Bound {
-    bind_columns(query, Columns::of_rate(id)).bind(node.as_str().to_owned()).bind(incarnation.0.cast_signed())
+/// Gives the processes whose part of a period is asked for.
+pub(super) fn escrows(keys: &[&EscrowKey]) -> String {
+    array(keys.iter().map(|EscrowKey { window, node, incarnation }| {
+        let Columns { subject, owner, credential, counts } = Columns::of_budget(&window.id);
+        let process = incarnation.0.cast_signed();
+        (subject, owner, credential, counts, window.period.0, node.as_str(), process)
+    }))
+}
+
+/// Gives the rates that are asked for.
+pub(super) fn rates(ids: &[&RateId]) -> String {
+    array(ids.iter().map(|id| {
+        let Columns { subject, owner, credential, counts } = Columns::of_rate(id);
+        (subject, owner, credential, counts)
+    }))
+}
+
+/// Gives what a row is about, by the place in what was asked for that its first column says.
+pub(super) fn nth<'a, T>(asked: &[&'a T], row: &SqliteRow) -> Result<&'a T, Fault> {
+    let place: i64 = row.try_get(0)?;
+    let about = usize::try_from(place).ok().and_then(|place| asked.get(place));
+    about.copied().ok_or_else(|| Fault::Corrupt(format!("row {place} of an answer was not asked for")))
 }
 
 /// Reads a period from that column on: when it ends, its books, and what was told.
@@ -76,16 +100,8 @@ fn named<T>(row: &SqliteRow, read: impl FnOnce(Columns<'_>) -> Option<T>) -> Res
     read(columns).ok_or_else(unknown)
 }
 
-/// Reads who has what, from the first column on.
-pub(super) fn holder(row: &SqliteRow) -> Result<(NodeId, Incarnation, HolderBooks), Fault> {
-    holder_from(row, 0)
-}
-
 /// Reads who has what, from that column on.
-pub(super) fn holder_from(
-    row: &SqliteRow,
-    first: usize,
-) -> Result<(NodeId, Incarnation, HolderBooks), Fault> {
+pub(super) fn holder(row: &SqliteRow, first: usize) -> Result<(NodeId, Incarnation, HolderBooks), Fault> {
     let closed_by = row.try_get::<Option<i64>, _>(first + 5)?;
     let books = HolderBooks {
         granted: unsigned(row, first + 2)?,
@@ -97,13 +113,8 @@ pub(super) fn holder_from(
     Ok((node, incarnation, books))
 }
 
-/// Reads who has which share, from the first column on.
-pub(super) fn share(row: &SqliteRow) -> Result<((NodeId, Incarnation), Holder), Fault> {
-    share_from(row, 0)
-}
-
 /// Reads who has which share, from that column on.
-pub(super) fn share_from(row: &SqliteRow, first: usize) -> Result<((NodeId, Incarnation), Holder), Fault> {
+pub(super) fn share(row: &SqliteRow, first: usize) -> Result<((NodeId, Incarnation), Holder), Fault> {
     let told: (Option<i64>, Option<i64>) = (row.try_get(first + 8)?, row.try_get(first + 9)?);
     let upstream = match told {
         (Some(limit), Some(at)) => Some(Told { limit: u64::try_from(limit).unwrap_or(0), at: WallTime(at) }),

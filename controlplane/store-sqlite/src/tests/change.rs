@@ -67,18 +67,28 @@ async fn a_caller_that_gives_up_on_a_change_can_make_it_again() {
     }
 }
 
-#[tokio::test]
-async fn whatever_is_forgotten_is_found_by_an_index() {
+/// Asserts that no statement goes through all of a table.
+async fn assert_found_by_an_index(statements: impl Fn(&str, &str) -> bool, at_least: usize) {
     let opened = Opened::new().await;
-    let forgetting: Vec<_> = sql::ALL.iter().filter(|(name, _)| name.starts_with("FORGET_")).collect();
-    assert!(forgetting.len() >= 7, "{forgetting:?}");
-    for (name, statement) in forgetting {
+    let meant: Vec<_> = sql::ALL.iter().filter(|(name, statement)| statements(name, statement)).collect();
+    assert!(meant.len() >= at_least, "{meant:?}");
+    for (name, statement) in meant {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let plan = sqlx::query(explain).bind(1_i64).fetch_all(&opened.store.readers).await.unwrap();
         let steps: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
         let scans_all = |step: &String| step.starts_with("SCAN") && !step.contains("INDEX");
         assert!(!steps.iter().any(scans_all), "{name}: {steps:?}");
     }
+}
+
+#[tokio::test]
+async fn whatever_is_forgotten_is_found_by_an_index() {
+    assert_found_by_an_index(|name, _| name.starts_with("FORGET_"), 7).await;
+}
+
+#[tokio::test]
+async fn rows_that_are_asked_for_together_are_found_by_an_index() {
+    assert_found_by_an_index(|_, statement| statement.contains("json_each"), 8).await;
 }
 
 #[tokio::test]
