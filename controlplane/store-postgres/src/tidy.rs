@@ -10,9 +10,29 @@ use cliproxy_store::{
     ledger::rolling::{self, MAX_ROLLED_HOURS},
 };
 use sqlx::PgConnection;
+use std::time::Duration;
 
 /// How many rows one transaction forgets at most.
 const MAX_FORGOTTEN: u64 = 10_000;
+
+/// Which rows are past their time.
+#[derive(Clone, Copy)]
+enum Past {
+    /// Those of before then.
+    Before(WallTime),
+    /// Those that are over for longer than that, by the database's clock.
+    OverFor(Duration),
+}
+
+impl Past {
+    /// Gives what the statement is given.
+    fn millis(self) -> i64 {
+        match self {
+            Past::Before(time) => time.0,
+            Past::OverFor(kept) => millis(kept),
+        }
+    }
+}
 
 /// At what time it is tidied up, and under which lease.
 type Given = (WallTime, Option<Fence>);
@@ -37,31 +57,31 @@ impl PostgresStore {
         let minutes_from =
             self.read((), |connection, ()| Box::pin(ledger::read_marks(connection))).await?.minutes_from;
         // Nobody adds to them any more, so that nobody need be kept out meanwhile.
-        self.forget(sql::FORGET_MINUTES, minutes_from, fence.as_ref()).await?;
-        self.forget(sql::FORGET_HOURS, hours_from, fence.as_ref()).await?;
-        self.forget(sql::FORGET_LATE, hours_from, fence.as_ref()).await?;
+        self.forget(sql::FORGET_MINUTES, Past::Before(minutes_from), fence.as_ref()).await?;
+        self.forget(sql::FORGET_HOURS, Past::Before(hours_from), fence.as_ref()).await?;
+        self.forget(sql::FORGET_LATE, Past::Before(hours_from), fence.as_ref()).await?;
         // Periods last: who had what of them is found by them.
         let windows_from = now.minus(RETAINED_WINDOWS);
-        self.forget(sql::FORGET_ESCROWS, windows_from, fence.as_ref()).await?;
-        self.forget(sql::FORGET_WINDOWS, windows_from, fence.as_ref()).await?;
-        self.forget(sql::FORGET_SHARES, WallTime(millis(RETAINED_SHARES)), fence.as_ref()).await?;
+        self.forget(sql::FORGET_ESCROWS, Past::Before(windows_from), fence.as_ref()).await?;
+        self.forget(sql::FORGET_WINDOWS, Past::Before(windows_from), fence.as_ref()).await?;
+        self.forget(sql::FORGET_SHARES, Past::OverFor(RETAINED_SHARES), fence.as_ref()).await?;
         self.write(Beginning::Plain, given(), |connection, given| Box::pin(forget_nodes(connection, given)))
             .await
     }
 
-    /// Forgets rows from before a time, part by part; those that go by the database's clock by how long they are kept.
+    /// Forgets what is past its time, part by part.
     async fn forget(
         &self,
         statement: &'static str,
-        before: WallTime,
+        past: Past,
         fence: Option<&Fence>,
     ) -> Result<(), StoreError> {
         loop {
-            let given = (statement, before, fence.cloned());
-            let forgotten = self.write(Beginning::Plain, given, |connection, (statement, before, fence)| {
+            let given = (statement, past, fence.cloned());
+            let forgotten = self.write(Beginning::Plain, given, |connection, (statement, past, fence)| {
                 Box::pin(async {
                     leases::check(connection, fence.as_ref()).await?;
-                    let query = sqlx::query(*statement).bind(before.0).bind(MAX_FORGOTTEN.cast_signed());
+                    let query = sqlx::query(*statement).bind(past.millis()).bind(MAX_FORGOTTEN.cast_signed());
                     Ok(query.execute(connection).await?.rows_affected())
                 })
             });
