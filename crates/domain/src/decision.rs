@@ -4,8 +4,7 @@ use crate::{
     balancing::Strategy,
     client::KeyId,
     cooldown::CooldownCause,
-    name::{ClientName, CredentialName, ModelName, NodeId, ProviderName},
-    price::PriceVersion,
+    name::{ClientName, CredentialName, ModelName, NodeId, PriceVersion, ProviderName},
     time::WallTime,
     version::ConfigId,
 };

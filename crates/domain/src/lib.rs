@@ -51,10 +51,12 @@ pub use hint::{Hint, HintKey};
 pub use lease::{Fence, Lease, LeaseName};
 pub use leasing::{BudgetClaim, BudgetGrant, NodeClaims, NodeGrants, RateClaim, RateGrant, UpstreamLimit};
 pub use limit::{BudgetId, LimitSubject, LossMode, RateId, RateKind, RateLimits, SpentPolicy};
-pub use name::{ClientName, CredentialName, ModelName, NodeId, ProviderName, ReplicaId, RequestId};
+pub use name::{
+    ClientName, CredentialName, ModelName, NodeId, PriceVersion, ProviderName, ReplicaId, RequestId,
+};
 pub use pattern::ModelPattern;
 pub use period::{UsageBy, UsagePeriod};
-pub use price::{Price, PriceEntry, PriceVersion};
+pub use price::{Price, PriceEntry};
 pub use profile::{ErrorRule, MaxTokensName, OnLoss, Profile, TranslationPolicy, UnsupportedTools};
 pub use secret::Secret;
 pub use snapshot::{Alias, AliasTarget, Credential, Policy, Provider, Snapshot, Target, Timeouts};

@@ -79,6 +79,11 @@ name_type!(
     NodeId
 );
 name_type!(
+    /// The name of the figures that a cost was reckoned by, as `shipped-2026-11-22` or `config-5e884898`: the same figures
+    /// have the same name.
+    PriceVersion
+);
+name_type!(
     /// The id of one client request, returned as `x-request-id`.
     RequestId
 );

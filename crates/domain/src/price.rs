@@ -1,8 +1,6 @@
 //! What providers charge, and what calls cost by that.
 
-use crate::{pattern::ModelPattern, usage::TokenUsage};
-use serde::{Deserialize, Serialize};
-use std::{fmt, sync::Arc};
+use crate::{name::PriceVersion, pattern::ModelPattern, usage::TokenUsage};
 
 /// What 1,000 tokens cost, in billionths of a US dollar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,48 +56,6 @@ impl Price {
     /// Gives the dearest that a generated token can be.
     pub fn dearest_output(&self) -> u64 {
         self.output.max(self.reasoning.unwrap_or(0))
-    }
-}
-
-/// Names the figures that a cost was reckoned by, as `shipped-2026-11-22` or `config-5e884898`: the same figures have
-/// the same name.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PriceVersion(Arc<str>);
-
-impl PriceVersion {
-    /// Wraps a name as it is.
-    pub fn new(text: impl Into<Arc<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// Shows the name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for PriceVersion {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<String> for PriceVersion {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
-impl fmt::Display for PriceVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for PriceVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
     }
 }
 

@@ -1,8 +1,7 @@
 //! Tokens and attempts: what the ledger counts.
 
 use crate::{
-    name::{ClientName, CredentialName, ModelName, ProviderName},
-    price::PriceVersion,
+    name::{ClientName, CredentialName, ModelName, PriceVersion, ProviderName},
     time::WallTime,
     version::{Incarnation, Seq},
 };

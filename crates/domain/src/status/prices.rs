@@ -2,8 +2,8 @@
 
 use super::Source;
 use crate::{
-    name::ProviderName,
-    price::{PriceEntry, PriceVersion},
+    name::{PriceVersion, ProviderName},
+    price::PriceEntry,
     time::WallTime,
 };
 use serde::Serialize;

@@ -2,9 +2,8 @@
 
 use super::Source;
 use crate::{
-    name::{ClientName, CredentialName, ModelName, ProviderName},
+    name::{ClientName, CredentialName, ModelName, PriceVersion, ProviderName},
     period::UsagePeriod,
-    price::PriceVersion,
     time::WallTime,
     usage::{AttemptCounts, TokenUsage},
 };
