@@ -33,11 +33,13 @@ pub enum Exclusion {
     Capability,
     /// Whoever asks may not use its provider.
     NotAllowed,
+    /// Nobody knows what it costs, and what it may cost is limited.
+    NoPrice,
 }
 
 impl Exclusion {
     /// All reasons.
-    pub const ALL: [Exclusion; 9] = [
+    pub const ALL: [Exclusion; 10] = [
         Exclusion::Disabled,
         Exclusion::Cooldown,
         Exclusion::Unhealthy,
@@ -47,11 +49,12 @@ impl Exclusion {
         Exclusion::CircuitHalfOpenBusy,
         Exclusion::Capability,
         Exclusion::NotAllowed,
+        Exclusion::NoPrice,
     ];
 
-    /// Tells whether waiting changes nothing: it is about who asks, or for what.
+    /// Tells whether waiting changes nothing: it is about who asks, for what, or how it is configured.
     pub fn is_lasting(self) -> bool {
-        matches!(self, Exclusion::Capability | Exclusion::NotAllowed)
+        matches!(self, Exclusion::Capability | Exclusion::NotAllowed | Exclusion::NoPrice)
     }
 
     /// Names the reason as operations and `explain` show it.
@@ -66,6 +69,7 @@ impl Exclusion {
             Exclusion::CircuitHalfOpenBusy => "circuit_half_open_busy",
             Exclusion::Capability => "capability",
             Exclusion::NotAllowed => "not_allowed",
+            Exclusion::NoPrice => "no_price",
         }
     }
 }

@@ -297,6 +297,10 @@ async fn a_model_without_a_price_is_not_called_on_account_of_a_quota_in_dollars(
     );
     assert!(script.requests().is_empty());
     assert!(!answer.headers.contains_key("retry-after"), "no wait changes it");
+    let request = answer.headers["x-request-id"].to_str().expect("text");
+    let record = node.get(&format!("/v0/operations/requests/{request}")).await.body;
+    assert!(record.contains("\"excluded\":\"no_price\""), "{record}");
+    assert_eq!(node.metric("cliproxy_exclusions_total{reason=\"no_price\"}"), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,6 +58,7 @@ words!(Exclusion {
     CircuitHalfOpenBusy => "circuit_half_open_busy",
     Capability => "capability",
     NotAllowed => "not_allowed",
+    NoPrice => "no_price",
 });
 words!(CooldownCause {
     RateLimit => "rate_limit",

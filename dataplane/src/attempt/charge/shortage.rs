@@ -54,7 +54,7 @@ impl Shortage {
     /// is never the caller's fault alone.
     pub(super) fn of_no_price(budget: &Budget, target: &Target) -> Self {
         let refusal = Refusal::no_price(budget.purse.id(), &budget.quota, target);
-        Self { reason: Exclusion::Capability, until: None, refusal, is_callers: false, may_come: false }
+        Self { reason: Exclusion::NoPrice, until: None, refusal, is_callers: false, may_come: false }
     }
 
     /// Of a rate.
