@@ -53,16 +53,9 @@ impl Caller {
         self.client.as_ref().map(|client| client.priority).unwrap_or_default()
     }
 
-    /// Tells whether it may ask for a model of this configuration, by the name that it asks for. With `provider/model`
-    /// the model's own name counts as well: which providers may serve is said apart.
+    /// Tells whether it may ask for a model of this configuration, by the name that it asks for.
     pub fn may_ask_for(&self, model: &ModelName, snapshot: &Snapshot) -> bool {
-        let Some(client) = self.client.as_ref().filter(|client| !client.models.is_empty()) else {
-            return true;
-        };
-        let matches = |name: &str| client.models.iter().any(|pattern| pattern.matches(name));
-        let pins = |provider: &str| snapshot.providers.contains_key(provider);
-        let pinned = model.as_str().split_once('/').filter(|(provider, _)| pins(provider));
-        matches(model.as_str()) || pinned.is_some_and(|(_, model)| matches(model))
+        self.client.as_ref().is_none_or(|client| client.may_ask_for(model.as_str(), snapshot))
     }
 
     /// Tells whether a provider may serve it.

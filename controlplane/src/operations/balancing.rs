@@ -31,7 +31,8 @@ impl Operations {
         load_balancing(&view, |alias| {
             // The name of an alias is one that a client may ask for.
             let question = Question::about(alias.name.as_str());
-            let decided = question.ok().and_then(|question| decision(&active, &outlook, &question, now).ok());
+            let decided =
+                question.ok().and_then(|question| decision(&active, &outlook, &question, None, now).ok());
             decided.unwrap_or_default()
         })
     }

@@ -5,6 +5,7 @@ use crate::{
     limit::RateLimits,
     name::{ClientName, ProviderName, ReplicaId},
     pattern::ModelPattern,
+    snapshot::Snapshot,
     time::WallTime,
 };
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,17 @@ pub struct Client {
     pub budgets: Vec<Quota>,
     /// Who goes first where there is not enough for all.
     pub priority: Priority,
+}
+
+impl Client {
+    /// Tells whether it may ask for a model of this configuration, by the name that it asks for. With `provider/model`
+    /// the model's own name counts as well: which providers may serve is said apart.
+    pub fn may_ask_for(&self, model: &str, snapshot: &Snapshot) -> bool {
+        let matches = |name: &str| self.models.iter().any(|pattern| pattern.matches(name));
+        let pins = |provider: &str| snapshot.providers.contains_key(provider);
+        let pinned = model.split_once('/').filter(|(provider, _)| pins(provider));
+        self.models.is_empty() || matches(model) || pinned.is_some_and(|(_, model)| matches(model))
+    }
 }
 
 /// A key that the configuration gives a client.

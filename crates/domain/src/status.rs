@@ -23,7 +23,7 @@ use crate::{
     cooldown::{Cooldown, CooldownCause},
     decision::{Decision, RequestRecord},
     health::HealthState,
-    name::{ModelName, NodeId, ProviderName},
+    name::{ClientName, ModelName, NodeId, ProviderName},
     time::WallTime,
     version::{ConfigId, HintVersion, Incarnation},
 };
@@ -289,6 +289,9 @@ pub struct Explanation {
     pub source: Source,
     /// When it was true.
     pub as_of: WallTime,
+    /// The client that would ask; absent where nobody in particular would.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientName>,
     /// What would be decided.
     pub decision: Decision,
 }

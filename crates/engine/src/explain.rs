@@ -7,7 +7,7 @@ use crate::{
     candidates::CandidateSet,
     select::{Excluded, Load, Order, Pick, Scene},
 };
-use cliproxy_domain::{ConfigId, Considered, Decision, Exclusion, Target};
+use cliproxy_domain::{Client, ConfigId, Considered, Decision, Exclusion, Target};
 use view::View;
 
 /// Tells why `order` is what [`order`](crate::select::order) gave for `scene` and `set`: each choice with its place and
@@ -36,6 +36,19 @@ pub fn explain<L: Load>(
         soonest: order.soonest,
         session: scene.session.is_some(),
         health_ignored: order.health_ignored,
+    }
+}
+
+/// Tells that nothing is tried for a client that may not ask for the model.
+pub fn forbidden(decision: Decision, client: &Client) -> Decision {
+    let forbid = |considered: Considered| match considered.excluded {
+        Some(_) => considered,
+        None => Considered { place: None, excluded: Some(Exclusion::NotAllowed), ..considered },
+    };
+    Decision {
+        candidates: decision.candidates.into_iter().map(forbid).collect(),
+        reason: format!("client {} may not ask for the model `{}`", client.name, decision.model),
+        ..decision
     }
 }
 

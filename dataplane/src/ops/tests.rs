@@ -273,6 +273,7 @@ async fn a_question_that_means_nothing_is_refused_by_name() {
         ("explain?model=smart&modle=x", 400, "there is no parameter `modle`"),
         ("explain?model=smrt", 404, "did you mean `smart`?"),
         ("explain?model=%ff", 400, "the query does not decode"),
+        ("explain?model=smart&client=ci", 404, "there is no client \"ci\""),
         ("providers/status?x=1", 400, "there is no parameter `x`"),
     ] {
         let told = get(&ops, path).await;

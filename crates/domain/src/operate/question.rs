@@ -1,7 +1,11 @@
 //! What is asked about a request that might come: the parameters of `GET …/explain`.
 
 use super::{MAX_NAME, OrderError, cut};
-use crate::api::{Dialect, Operation};
+use crate::{
+    api::{Dialect, Operation},
+    client::Client,
+    snapshot::Snapshot,
+};
 
 /// A request that might come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +20,11 @@ pub struct Question {
     pub session: Option<String>,
     /// What he would want done.
     pub operation: Operation,
+    /// The name of the client that he is; none for one of whom nothing is known.
+    pub client: Option<String>,
 }
 
-const PARAMETERS: [&str; 5] = ["model", "api", "stream", "session", "operation"];
+const PARAMETERS: [&str; 6] = ["model", "api", "stream", "session", "operation", "client"];
 const APIS: [(Dialect, &str); 4] = [
     (Dialect::OpenAiChat, "openai_chat"),
     (Dialect::OpenAiResponses, "openai_responses"),
@@ -48,6 +54,7 @@ impl Question {
             stream: false,
             session: None,
             operation: Operation::Generate,
+            client: None,
         })
     }
 
@@ -71,7 +78,21 @@ impl Question {
         }
         // An empty name names no session, as in a request.
         question.session = of("session").filter(|name| !name.is_empty()).map(str::to_owned);
+        question.client = of("client").filter(|name| !name.is_empty()).map(str::to_owned);
         Ok(question)
+    }
+
+    /// Finds the client that would ask; none where nobody in particular would.
+    ///
+    /// # Errors
+    /// [`OrderError::UnknownClient`] when the configuration has no client of that name.
+    pub fn asker<'s>(&self, snapshot: &'s Snapshot) -> Result<Option<&'s Client>, OrderError> {
+        let Some(name) = &self.client else { return Ok(None) };
+        let unknown = || OrderError::UnknownClient {
+            name: cut(name),
+            known: snapshot.clients.keys().cloned().collect(),
+        };
+        snapshot.clients.get(name.as_str()).map(Some).ok_or_else(unknown)
     }
 }
 
@@ -124,6 +145,7 @@ mod tests {
             ("stream", "true"),
             ("session", "s"),
             ("operation", "embed"),
+            ("client", "ci"),
         ]);
         let expected = Question {
             model: "smart".to_owned(),
@@ -131,10 +153,12 @@ mod tests {
             stream: true,
             session: Some("s".to_owned()),
             operation: Operation::Embed,
+            client: Some("ci".to_owned()),
         };
         assert_eq!(all, Ok(expected));
         assert_eq!(read(&[("model", "smart")]), Question::about("smart"));
-        assert_eq!(read(&[("model", "smart"), ("session", "")]), Question::about("smart"));
+        let unnamed = read(&[("model", "smart"), ("session", ""), ("client", "")]);
+        assert_eq!(unnamed, Question::about("smart"));
     }
 
     #[test]
@@ -152,7 +176,8 @@ mod tests {
             ),
             (
                 &[("model", "m"), ("modle", "x")],
-                "there is no parameter `modle`; known are model, api, stream, session, operation",
+                "there is no parameter `modle`; known are model, api, stream, session, operation, \
+                 client",
             ),
             (&[("model", "m"), ("model", "n")], "model is \"n\" after it was given before; give it once"),
             (

@@ -27,6 +27,9 @@ pub(super) fn status(ops: &Ops) -> LoadBalancingStatus {
     load_balancing(&view, |alias| {
         // The name of an alias is one that a client may ask for.
         let question = Question::about(alias.name.as_str());
-        question.ok().and_then(|question| decision(ops, &known, &question, now).ok()).unwrap_or_default()
+        question
+            .ok()
+            .and_then(|question| decision(ops, &known, &question, None, now).ok())
+            .unwrap_or_default()
     })
 }

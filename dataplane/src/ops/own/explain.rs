@@ -5,23 +5,30 @@ use crate::{
     ops::{Ops, answer::ApiError},
 };
 use cliproxy_domain::{
-    Decision, SessionAffinity, WallTime,
+    Client, Decision, SessionAffinity, WallTime,
     operate::Question,
     status::{Explanation, Source},
 };
-use cliproxy_engine::{Scene, affinity::session_hash, explain::explain, order, resolve};
+use cliproxy_engine::{
+    Scene,
+    affinity::session_hash,
+    explain::{explain, forbidden},
+    order, resolve,
+};
 use http::StatusCode;
 
 /// Tells where a request would go from this node, and why. Nothing comes of it.
 ///
 /// # Errors
-/// When the parameters mean nothing, and when the model's name stands for nothing.
+/// When the parameters mean nothing, when the model's name stands for nothing, and when there is no such client.
 pub(super) fn explanation(ops: &Ops, parameters: &[(String, String)]) -> Result<Explanation, ApiError> {
     let question = Question::read(parameters)?;
     let now = ops.clock.wall();
     let known = ops.live.known().ok_or_else(not_configured)?;
-    let decision = decision(ops, &known, &question, now)?;
-    Ok(Explanation { source: Source::Node, as_of: now, decision })
+    let asker = question.asker(&known.snapshot)?;
+    let decision = decision(ops, &known, &question, asker, now)?;
+    let client = asker.map(|client| client.name.clone());
+    Ok(Explanation { source: Source::Node, as_of: now, client, decision })
 }
 
 /// Decides as for the first request of its kind.
@@ -29,6 +36,7 @@ pub(super) fn decision(
     ops: &Ops,
     known: &Known,
     question: &Question,
+    asker: Option<&Client>,
     now: WallTime,
 ) -> Result<Decision, ApiError> {
     let set = resolve(&known.snapshot, &question.model, question.api, question.operation)
@@ -41,14 +49,19 @@ pub(super) fn decision(
         now,
         ticket: 0,
         session: session.map(|session| session_hash(&[session.as_bytes()])),
-        only: &[],
+        only: asker.map_or(&[], |client| &client.providers),
         streaming: question.stream,
         node: &ops.node,
         cut_off: ops.live.is_cut_off(),
         load: known.load(),
     };
     let order = order(&scene, &set);
-    Ok(explain(&scene, &set, &order, known.config, &question.model))
+    let decision = explain(&scene, &set, &order, known.config, &question.model);
+    let refused = asker.filter(|client| !client.may_ask_for(&question.model, &known.snapshot));
+    Ok(match refused {
+        Some(client) => forbidden(decision, client),
+        None => decision,
+    })
 }
 
 /// Says that there is nothing to decide on.

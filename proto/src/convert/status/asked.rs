@@ -61,6 +61,7 @@ pub fn question_from_wire(wire: v1::ExplainRouteRequest) -> Result<Question, Ord
         }
     }
     parameters.extend(wire.session.map(|session| ("session".to_owned(), session)));
+    parameters.extend(wire.client.map(|client| ("client".to_owned(), client)));
     Ok(Question { stream: wire.stream, ..Question::read(&parameters)? })
 }
 

@@ -13,6 +13,7 @@ pub fn explanation_to_wire(explanation: &Explanation) -> v1::ExplainRouteRespons
         source: explanation.source.word().to_owned(),
         as_of_ms: explanation.as_of.0,
         decision: Some(decision_to_wire(&explanation.decision)),
+        client: explanation.client.as_ref().map(ToString::to_string),
     }
 }
 

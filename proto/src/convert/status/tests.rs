@@ -59,6 +59,7 @@ fn a_question_without_words_is_that_of_a_chat_client() {
         stream: true,
         session: Some("s".into()),
         operation: "count_tokens".into(),
+        client: Some("ci".into()),
     };
     let expected = Question {
         model: "smart".into(),
@@ -66,6 +67,7 @@ fn a_question_without_words_is_that_of_a_chat_client() {
         stream: true,
         session: Some("s".into()),
         operation: Operation::CountTokens,
+        client: Some("ci".into()),
     };
     assert_eq!(question_from_wire(wire), Ok(expected));
     assert!(question_from_wire(v1::ExplainRouteRequest::default()).is_err());

@@ -1,7 +1,7 @@
 //! Where a request would go, and why; and where one went.
 
 use super::*;
-use cliproxy_domain::{AttemptRecord, RequestRecord};
+use cliproxy_domain::{AttemptRecord, ModelPattern, RequestRecord};
 use cliproxy_store::{Store, StoredRequest};
 
 pub(super) fn record(id: &str) -> RequestRecord {
@@ -80,6 +80,40 @@ async fn what_a_provider_cannot_do_is_told() {
     let candidates = answer.json["decision"]["candidates"].as_array().unwrap();
     let claude = candidates.iter().find(|candidate| candidate["provider"] == "claude").unwrap();
     assert_eq!(claude["excluded"], "capability");
+    plane.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_client_may_not_use_is_left_out_where_it_would_ask() {
+    let mut snapshot = keys::with_clients();
+    let mut may = |name: &str, models: &[&str], providers: &[&str]| {
+        let client = snapshot.clients.get_mut(name).unwrap();
+        client.models = models.iter().map(|model| ModelPattern::new(*model)).collect();
+        client.providers = providers.iter().map(|provider| (*provider).into()).collect();
+    };
+    may("ci", &[], &["openai"]);
+    may("web", &["other-*"], &[]);
+    let plane = Plane::configured_with(snapshot).await;
+    let asked =
+        async |query: &str| plane.get(&format!("/v0/operations/explain?model=smart{query}")).await.json;
+    let out = |answer: &Value| -> Vec<(String, Value)> {
+        let candidates = answer["decision"]["candidates"].as_array().unwrap();
+        let of = |one: &Value| (one["provider"].as_str().unwrap().to_owned(), one["excluded"].clone());
+        candidates.iter().map(of).filter(|(_, excluded)| !excluded.is_null()).collect()
+    };
+    let anybody = asked("").await;
+    assert_eq!((out(&anybody), anybody.get("client")), (vec![], None));
+    let ci = asked("&client=ci").await;
+    assert_eq!((out(&ci), &ci["client"]), (vec![("claude".to_owned(), json!("not_allowed"))], &json!("ci")));
+    let web = asked("&client=web").await;
+    assert_eq!(out(&web).len(), anybody["decision"]["candidates"].as_array().unwrap().len());
+    assert!(out(&web).iter().all(|(_, excluded)| excluded == "not_allowed"), "{web}");
+    assert_eq!(web["decision"]["reason"], "client web may not ask for the model `smart`");
+
+    let answer = plane.get("/v0/operations/explain?model=smart&client=wbe").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let message = answer.json["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("there is no client \"wbe\"; "), "{message}");
     plane.stop().await;
 }
 

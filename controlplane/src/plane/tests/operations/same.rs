@@ -147,12 +147,13 @@ async fn ask_all(plane: &Plane, grpc: &mut OperationsClient<Channel>) -> BTreeSe
         stream: true,
         session: Some("abc".into()),
         operation: "count_tokens".into(),
+        client: Some("web".into()),
     };
     compare!(
         "ExplainRoute",
         explain_route,
         question,
-        get("explain?model=smart&api=anthropic&stream=true&session=abc&operation=count_tokens")
+        get("explain?model=smart&api=anthropic&stream=true&session=abc&operation=count_tokens&client=web")
     );
     compare!("GetRequest", get_request, v1::GetRequestRequest { id: "req-1".into() }, get("requests/req-1"));
     compare!("ListNodes", list_nodes, v1::ListNodesRequest {}, get("nodes"));
