@@ -1,6 +1,7 @@
 //! What needs somebody's attention now.
 
 mod budgets;
+mod keys;
 mod models;
 
 use super::{Operations, providers::judged};
@@ -51,6 +52,7 @@ impl Operations {
         alerts.extend(models::unavailable(&self.load_balancing_status()));
         if let Some(active) = self.state.active() {
             alerts.extend(budgets::spent(&active.snapshot, &self.state.hints.passing(), now));
+            alerts.extend(keys::expiring(&active.snapshot, &self.known_keys(), now));
         }
         alerts.extend(self.refusals());
         alerts.extend(self.shared_names());
