@@ -28,6 +28,10 @@ pub struct Asked {
     /// An admin token; better in the variable, as other users of the machine see arguments
     #[arg(long, value_name = "TOKEN", env = "CLIPROXY_ADMIN_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
+    /// A PEM file with the certificates of those that sign for the other side, in the place of the public ones; for
+    /// https
+    #[arg(long, value_name = "FILE", env = "CLIPROXY_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Whom to ask, and in which form to show what is answered.

@@ -10,8 +10,12 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{fmt::Write as _, path::Path, sync::Arc, time::Duration};
 
 /// How long an answer may take: a node waits for its control plane, and that for the nodes.
 const WITHIN: Duration = Duration::from_secs(45);
@@ -42,8 +46,16 @@ impl Api {
         if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
             bail!("--url is {:?}; give it as http://127.0.0.1:8317", asked.url);
         }
+        if let Some(file) = asked.ca_file.as_ref().filter(|_| uri.scheme_str() == Some("http")) {
+            bail!(
+                "--ca-file is {}, and --url is {:?}, where nobody shows a certificate; give an https:// address, or leave \
+                 the file out",
+                file.display(),
+                asked.url
+            );
+        }
         Ok(Self {
-            client: Client::builder(TokioExecutor::new()).build(connector()?),
+            client: Client::builder(TokioExecutor::new()).build(connector(asked.ca_file.as_deref())?),
             url: asked.url.trim_end_matches('/').to_owned(),
             token: asked.token.clone().filter(|token| !token.is_empty()),
         })
@@ -80,7 +92,11 @@ impl Api {
             .await
             .with_context(|| format!("{} did not answer within {WITHIN:?}", self.url))?
             .with_context(|| {
-                format!("{} could not be asked; is it running there? give its address as --url", self.url)
+                let remedy = match self.url.starts_with("https") {
+                    true => "give its address as --url, and with a CA of your own that one's certificate as --ca-file",
+                    false => "give its address as --url",
+                };
+                format!("{} could not be asked; is it running there? {remedy}", self.url)
             })?;
         if status.is_success() { Ok(body) } else { Err(refused(status, &body)) }
     }
@@ -96,14 +112,37 @@ fn refused(status: StatusCode, body: &[u8]) -> anyhow::Error {
     }
 }
 
-fn connector() -> anyhow::Result<HttpsConnector<HttpConnector>> {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+/// Makes what connects: to those that the public CAs sign for, or those of a file.
+fn connector(ca_file: Option<&Path>) -> anyhow::Result<HttpsConnector<HttpConnector>> {
+    let roots = match ca_file {
+        Some(file) => roots_of(file)?,
+        None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
+    };
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build())
+}
+
+/// Reads who signs for the other side.
+fn roots_of(file: &Path) -> anyhow::Result<RootCertStore> {
+    let path = file.display();
+    let pem = std::fs::read(file).with_context(|| format!("--ca-file {path} cannot be read"))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.with_context(|| format!("--ca-file {path} is not PEM"))?;
+        roots
+            .add(certificate)
+            .with_context(|| format!("--ca-file {path} holds a certificate that cannot be used"))?;
+    }
+    if roots.is_empty() {
+        bail!(
+            "--ca-file {path} holds no certificate; give a PEM file with the one that signed the other side's"
+        );
+    }
+    Ok(roots)
 }
 
 /// Reads an answer.
@@ -127,19 +166,4 @@ pub(super) fn encoded(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_encoded_whatever_they_hold() {
-        assert_eq!(encoded("my client/é?&=+ ~"), "my%20client%2F%C3%A9%3F%26%3D%2B%20~");
-    }
-
-    #[test]
-    fn what_is_no_address_is_refused() {
-        for url in ["", "127.0.0.1:8317", "ftp://x", "http://"] {
-            let asked = Asked { url: url.to_owned(), token: None };
-            assert!(Api::new(&asked).is_err(), "{url:?}");
-        }
-    }
-}
+mod tests;
