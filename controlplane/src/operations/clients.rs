@@ -2,7 +2,7 @@
 
 use super::{OperationError, Operations};
 use cliproxy_domain::{
-    Client, LimitSubject, RateLimits,
+    Client, RateLimits,
     status::{BudgetStatus, ClientStatus, ClientsStatus, RateLimitStatus, Source},
 };
 
@@ -22,9 +22,9 @@ impl Operations {
             let client = snapshot.clients.get(name);
             let keys = known.of(name, client, now);
             let keys = keys.iter().map(|key| key.status(now)).collect();
-            let budgets = limits.budgets(&active, |subject| *subject == LimitSubject::Client(name.clone()));
+            let budgets = client.map(|client| limits.of_client(client)).unwrap_or_default().into_iter();
             // Who holds parts of them is told with the quotas.
-            let budgets = budgets.into_iter().map(|budget| BudgetStatus { holders: Vec::new(), ..budget });
+            let budgets = budgets.map(|budget| BudgetStatus { holders: Vec::new(), ..budget });
             let told = client.map(told).unwrap_or_default();
             let budgets = budgets.collect();
             status.clients.insert(name.clone(), ClientStatus { keys, budgets, ..told });

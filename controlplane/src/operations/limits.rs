@@ -3,7 +3,7 @@
 use super::Operations;
 use crate::state::ActiveConfig;
 use cliproxy_domain::{
-    BudgetId, Hint, Incarnation, LimitSubject, NodeId, Quota, QuotaUnit, WallTime,
+    BudgetId, Client, Hint, Incarnation, LimitSubject, NodeId, Quota, QuotaUnit, WallTime,
     status::{BudgetStatus, HolderStatus, RateStatus, ShareStatus},
 };
 use cliproxy_engine::quota::period;
@@ -69,13 +69,18 @@ impl Operations {
 }
 
 impl Limits {
-    /// Tells of the budgets of those that `wanted` holds of.
-    pub(super) fn budgets(
-        &self,
-        active: &ActiveConfig,
-        wanted: impl Fn(&LimitSubject) -> bool,
-    ) -> Vec<BudgetStatus> {
-        let mut budgets: Vec<_> = active.snapshot.budgets().filter(|(id, _)| wanted(&id.subject)).collect();
+    /// Tells of all budgets.
+    pub(super) fn budgets(&self, active: &ActiveConfig) -> Vec<BudgetStatus> {
+        let mut budgets: Vec<_> = active.snapshot.budgets().collect();
+        budgets.sort_by(|a, b| a.0.cmp(&b.0));
+        budgets.iter().map(|(id, quota)| self.budget(id, quota)).collect()
+    }
+
+    /// Tells of the budgets of one client.
+    pub(super) fn of_client(&self, client: &Client) -> Vec<BudgetStatus> {
+        let id =
+            |quota: &Quota| BudgetId { subject: LimitSubject::Client(client.name.clone()), unit: quota.unit };
+        let mut budgets: Vec<_> = client.budgets.iter().map(|quota| (id(quota), quota)).collect();
         budgets.sort_by(|a, b| a.0.cmp(&b.0));
         budgets.iter().map(|(id, quota)| self.budget(id, quota)).collect()
     }
@@ -103,7 +108,10 @@ impl Limits {
         let mut rates: Vec<_> = active.snapshot.rates().collect();
         rates.sort_by(|a, b| a.0.cmp(&b.0));
         let told = rates.into_iter().map(|(id, limit, on_loss)| {
-            let shares: Vec<_> = self.books.shares.iter().filter(|share| share.id == id).collect();
+            // There may be thousands of both.
+            let known = &self.books.shares;
+            let known = &known[known.partition_point(|share| share.id < id)..];
+            let shares: Vec<_> = known.iter().take_while(|share| share.id == id).collect();
             let held = shares.iter().fold(0_u64, |sum, share| sum.saturating_add(share.held));
             let shares = shares.into_iter().map(|share| ShareStatus {
                 node: share.node.clone(),
@@ -126,8 +134,9 @@ impl Limits {
     }
 
     fn window(&self, id: &BudgetId) -> Option<&WindowLeases> {
-        let runs = |window: &&WindowLeases| window.id == *id && window.period.contains(&self.now);
-        self.books.windows.iter().find(runs)
+        let known = &self.books.windows;
+        let mut known = known[known.partition_point(|window| window.id < *id)..].iter();
+        known.by_ref().take_while(|window| window.id == *id).find(|window| window.period.contains(&self.now))
     }
 
     fn budget(&self, id: &BudgetId, quota: &Quota) -> BudgetStatus {

@@ -29,7 +29,7 @@ impl Operations {
             let id = BudgetId::of_provider(provider.name.clone(), quota.unit);
             status.quotas.insert(provider.name.clone(), quota_status(quota, limits.spent(&id).0, now));
         }
-        status.budgets = limits.budgets(&active, |_| true);
+        status.budgets = limits.budgets(&active);
         status.rates = limits.rates(&active);
         status
     }

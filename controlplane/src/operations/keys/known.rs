@@ -22,20 +22,27 @@ impl KnownKey {
     }
 }
 
-/// The records of all keys, by their names.
-pub(in crate::operations) struct KnownKeys(BTreeMap<KeyId, KeyRecord>);
+/// The records of all keys.
+pub(in crate::operations) struct KnownKeys {
+    by_id: BTreeMap<KeyId, KeyRecord>,
+    of: BTreeMap<ClientName, Vec<KeyId>>,
+}
 
 impl KnownKeys {
     pub(in crate::operations) fn new(records: Vec<KeyRecord>) -> Self {
-        Self(records.into_iter().map(|record| (record.id.clone(), record)).collect())
+        let mut of: BTreeMap<ClientName, Vec<KeyId>> = BTreeMap::new();
+        for record in &records {
+            of.entry(record.client.clone()).or_default().push(record.id.clone());
+        }
+        Self { by_id: records.into_iter().map(|record| (record.id.clone(), record)).collect(), of }
     }
 
     pub(super) fn has(&self, id: &KeyId) -> bool {
-        self.0.contains_key(id)
+        self.by_id.contains_key(id)
     }
 
     pub(super) fn count(&self) -> usize {
-        self.0.len()
+        self.by_id.len()
     }
 
     /// Gives the keys of a client: those that are valid first, of these the newest first.
@@ -52,7 +59,8 @@ impl KnownKeys {
         let is_configured = |record: &KeyRecord| {
             client.is_some_and(|client| client.keys.iter().any(|key| key.hash == record.hash))
         };
-        let others = self.0.values().filter(|record| record.client == *name && !is_configured(record));
+        let others = self.of.get(name).into_iter().flatten().filter_map(|id| self.by_id.get(id));
+        let others = others.filter(|record| !is_configured(record));
         keys.extend(others.map(|record| KnownKey { record: record.clone(), configured_end: None }));
         keys.sort_by_cached_key(|key| {
             let is_active = key.status(now).state == KeyState::Active;
@@ -66,13 +74,12 @@ impl KnownKeys {
         &'a self,
         snapshot: &'a Snapshot,
     ) -> impl Iterator<Item = &'a ClientName> {
-        let names = self.0.values().map(|record| &record.client);
-        names.filter(|name| !snapshot.clients.contains_key(*name))
+        self.of.keys().filter(|name| !snapshot.clients.contains_key(*name))
     }
 
     /// Gives what is said of a key that the configuration names.
     fn record_of(&self, client: &ClientName, hash: KeyHash) -> KeyRecord {
-        let known = self.0.get(&hash.id()).filter(|record| record.hash == hash);
+        let known = self.by_id.get(&hash.id()).filter(|record| record.hash == hash);
         known.cloned().unwrap_or_else(|| KeyRecord {
             revision: 0,
             id: hash.id(),
