@@ -50,7 +50,7 @@ impl Reservation {
     #[must_use]
     pub fn top_up(&mut self, more: u64, now: Instant) -> bool {
         let now = self.purse.since(now);
-        self.purse.note(more, now);
+        self.purse.demand.note(now / 1_000, more);
         let got = self.pocket.top_up(more, now);
         if got {
             self.reserved = self.reserved.saturating_add(more);

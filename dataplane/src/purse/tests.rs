@@ -133,6 +133,17 @@ fn what_nobody_asks_for_goes_back_after_some_seconds() {
 }
 
 #[test]
+fn an_idle_purse_keeps_enough_for_a_request_and_not_for_what_an_answer_took_in_addition() {
+    let story = Story::begins();
+    story.granted(TODAY, 1_000);
+    let mut long = story.purse.reserve(300, story.start).unwrap();
+    assert!(long.top_up(10, story.start));
+    long.settle(310);
+    story.claim(30);
+    assert_eq!(story.balance(), 300);
+}
+
+#[test]
 fn what_an_idle_purse_keeps_goes_back_when_others_wait_for_it() {
     let story = Story::begins();
     story.granted(TODAY, 100);
