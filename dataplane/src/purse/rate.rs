@@ -206,7 +206,8 @@ impl Rate {
             if self.id.kind == RateKind::ConcurrentRequests { None } else { self.minute.frees(at, used) };
         RateState {
             limit: self.capacity.limit(),
-            share: self.capacity.now(at),
+            // Without a limit for a while is all of it.
+            share: self.capacity.now(at).min(self.capacity.limit()),
             used,
             ends_in: self.capacity.ends_in(at),
             free_in: if used == 0 { Duration::ZERO } else { frees.unwrap_or_default() },

@@ -189,7 +189,8 @@ fn a_rate_that_stays_goes_by_the_new_limit_and_by_what_is_to_happen_on_a_loss() 
     let _strict = Limits::of(&of(1_000, LossMode::Strict), &higher, &ground);
     assert_eq!(rate.state(lost).share, 0);
     let _optimistic = Limits::of(&of(1_000, LossMode::Optimistic), &higher, &ground);
-    assert_eq!(rate.state(lost).share, u64::MAX);
+    assert_eq!(rate.state(lost).share, 1_000, "no more than all of it is shown");
+    assert!((0..1_001).all(|_| rate.take(1, 100, lost).is_ok()), "and more may be taken");
 }
 
 #[test]

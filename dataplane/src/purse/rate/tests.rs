@@ -275,6 +275,7 @@ fn a_node_without_a_share_goes_on_by_what_it_does_without_one_whatever_the_provi
             age: Duration::ZERO,
         };
         story.rate.told(left, story.start);
+        assert!(story.rate.state(story.start).share <= 100, "no more than all of it is shown");
         assert_eq!(story.takes(10) + 1, may_take, "{on_loss:?}");
     }
 }
