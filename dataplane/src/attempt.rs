@@ -6,6 +6,7 @@
 mod charge;
 mod course;
 mod half_open;
+mod halt;
 mod in_flight;
 mod legs;
 mod opened;

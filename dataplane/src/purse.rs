@@ -166,6 +166,11 @@ impl Purse {
         Waits { purse: Arc::clone(self), amount }
     }
 
+    /// Has the node claim soon, for what was counted as demand.
+    pub fn ask(&self) {
+        self.due.store(true, Relaxed);
+    }
+
     /// Takes what the control plane says, in answer to a claim that was sent at `sent_at`.
     pub fn apply(&self, grant: &BudgetGrant, sent_at: Instant) {
         let sent = self.since(sent_at);
@@ -279,15 +284,20 @@ impl Purse {
         if pocket.reserve(amount, now) {
             return Ok(Reservation::new(Arc::clone(self), Arc::clone(pocket), amount));
         }
+        Err(self.why_short(pocket, amount, now))
+    }
+
+    /// Tells why a pocket has no `amount`.
+    fn why_short(&self, pocket: &Pocket, amount: u64, now: u64) -> Short {
         let left = pocket.ends().saturating_sub(now);
         let limit = self.told.limit.load(Relaxed);
         let spent_by_all = self.told.used.load(Relaxed).max(pocket.sums().spent);
-        Err(match left {
+        match left {
             0 => Short::Unknown,
             _ if spent_by_all >= limit => Short::UsedUp(Duration::from_millis(left)),
             _ if amount > limit - spent_by_all => Short::TooLittle(limit - spent_by_all),
             _ => Short::Lacking,
-        })
+        }
     }
 
     /// Says what there is of the period that runs, and what more would be of use.

@@ -12,8 +12,8 @@ pub use shortage::ToldBudgets;
 pub(super) use till::{Patience, Till};
 
 use crate::{
-    live::LimitMetrics,
-    purse::{Reservation, Taken},
+    live::{LimitMetrics, Live},
+    purse::{Reservation, Taken, Waits},
 };
 use amount::Amount;
 use cliproxy_dialects::told_limits;
@@ -26,8 +26,11 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
+
+/// An answer that waits for more is content with this part of what it would ask for in good time.
+const STEPS: u64 = 8;
 
 /// What an attempt has reserved and taken.
 #[derive(Default)]
@@ -41,6 +44,10 @@ pub(super) struct Charge {
     /// The request is on its way.
     sent: AtomicBool,
     metrics: Option<Arc<LimitMetrics>>,
+    /// Where it is heard of what is granted.
+    live: Option<Arc<Live>>,
+    /// It waited for more in vain.
+    gave_up: bool,
     /// When it was made; none of one that is empty.
     since: Option<Instant>,
 }
@@ -50,13 +57,67 @@ struct Reserved {
     reservation: Reservation,
     amount: Amount,
     policy: SpentPolicy,
+    /// More was asked for, and has not come.
+    asked: bool,
+    /// The answer halts until it comes.
+    waits: Option<Waits>,
 }
 
-/// Whether an answer may go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl Reserved {
+    fn new(reservation: Reservation, amount: Amount, policy: SpentPolicy) -> Self {
+        Self { reservation, amount, policy, asked: false, waits: None }
+    }
+
+    /// Takes more where the answer comes near to what is reserved: before it is used up, so that more can come in time.
+    /// False where it came near and there is no more at hand.
+    fn grow(&mut self, taken: u64, now: Instant) -> bool {
+        let reserved = self.reservation.reserved();
+        let chunk = self.amount.chunk(reserved);
+        if taken.saturating_add(chunk / 2) <= reserved {
+            return true;
+        }
+        let more = taken.saturating_add(chunk).saturating_sub(reserved);
+        let got = if self.asked {
+            let step = self.step(taken);
+            self.reservation.top_up_again(more, now) || self.reservation.top_up_again(step, now)
+        } else {
+            self.reservation.top_up(more, now)
+        };
+        self.asked &= !got;
+        got
+    }
+
+    /// Has more claimed: once when it comes near to its end, and for as long as it waits.
+    fn ask(&mut self, live: &Live, metered: Metered, taken: u64) {
+        let purse = self.reservation.purse();
+        if metered == Metered::Short && self.waits.is_none() {
+            self.waits = Some(purse.wait(self.step(taken)));
+        } else if self.asked {
+            return;
+        }
+        self.asked = true;
+        purse.ask();
+        live.lease_news().want();
+    }
+
+    /// Gives the least that the answer can go on with.
+    fn step(&self, taken: u64) -> u64 {
+        let reserved = self.reservation.reserved();
+        taken.saturating_sub(reserved).saturating_add(self.amount.chunk(reserved) / STEPS)
+    }
+
+    fn may_grow(&self, taken: u64, now: Instant) -> bool {
+        self.reservation.may_grow(self.step(taken), now)
+    }
+}
+
+/// Whether an answer may go on. What is worse is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Metered {
     /// It may.
     On,
+    /// It has used what there was for it, and more may come.
+    Short,
     /// It has used what there was for it, and has to end.
     Spent,
 }
@@ -143,17 +204,16 @@ impl Charge {
     /// Counts what the answer has taken so far. Where that comes near to what is reserved, more is asked for: before it is
     /// used up, so that more can come in time.
     pub(super) fn meter(&mut self, usage: &TokenUsage, now: Instant) -> Metered {
-        let (mut metered, metrics) = (Metered::On, self.metrics.as_deref());
+        let mut metered = Metered::On;
         for part in self.budgets.iter_mut().filter(|part| part.amount.grows()) {
-            let (taken, reserved) = (part.amount.of(usage), part.reservation.reserved());
-            let chunk = part.amount.chunk(reserved);
-            let near = taken.saturating_add(chunk / 2) > reserved;
-            let more = taken.saturating_add(chunk).saturating_sub(reserved);
-            if near && !part.reservation.top_up(more, now) && taken >= reserved {
-                if part.policy == SpentPolicy::Stop {
-                    metered = Metered::Spent;
+            let (taken, before) = (part.amount.of(usage), part.reservation.reserved());
+            if !part.grow(taken, now) {
+                if taken >= before && part.policy == SpentPolicy::Stop {
+                    let may_come = !self.gave_up && part.may_grow(taken, now);
+                    metered = metered.max(if may_come { Metered::Short } else { Metered::Spent });
                 }
-                overdrawn(metrics, part.amount.unit(), taken - reserved);
+                overdrawn(self.metrics.as_deref(), part.amount.unit(), taken.saturating_sub(before));
+                self.live.iter().for_each(|live| part.ask(live, metered, taken));
             }
             part.reservation.meter(taken);
         }
@@ -190,6 +250,18 @@ impl Charge {
         }
         calls.into_iter().for_each(|call| call.settle(1));
         true
+    }
+
+    /// Gives where it is heard of what is granted; nothing where no limits apply.
+    pub(super) fn live(&self) -> Option<Arc<Live>> {
+        self.live.clone()
+    }
+
+    /// Counts how long an answer waited for more, which `came` or will not be waited for again.
+    pub(super) fn waited(&mut self, wait: Duration, came: bool) {
+        self.metrics.iter().for_each(|metrics| metrics.waited(wait));
+        self.gave_up |= !came;
+        self.budgets.iter_mut().for_each(|part| part.waits = None);
     }
 
     /// Counts a stream that was ended from our side.

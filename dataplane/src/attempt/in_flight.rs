@@ -3,6 +3,7 @@
 use super::{
     ProbeResult,
     charge::{Charge, Metered, Reached, Settled},
+    halt::Halt,
     legs::{GONE, Leg, Legs, OUTRUN, SUCCESS},
 };
 use crate::{
@@ -160,6 +161,16 @@ impl InFlight {
     /// Counts what its answer has taken so far; tells whether it may go on.
     pub(super) fn meter(&mut self, usage: &TokenUsage) -> Metered {
         self.charge.meter(usage, self.clock.passed())
+    }
+
+    /// Halts its answer until more is granted; none where no limits apply.
+    pub(super) fn halt(&self) -> Option<Halt> {
+        Some(Halt::begins(self.charge.live()?, self.clock.now()))
+    }
+
+    /// Its answer goes on, or ends, after it halted for more, which `came` or did not.
+    pub(super) fn halted(&mut self, halt: &Halt, came: bool) {
+        self.charge.waited(halt.took(self.clock.now()), came);
     }
 
     /// Takes what another call for the same answer needs; tells whether it was there.

@@ -1,7 +1,7 @@
 //! The bytes of an answer that has begun, and what is learnt of them while they pass.
 
 use super::{
-    InFlight, charge::Metered, course::TimeLimit, opened::Relay, partial::Partial, tail::Tail,
+    InFlight, charge::Metered, course::TimeLimit, halt::Halt, opened::Relay, partial::Partial, tail::Tail,
     translation::Translation, try_once,
 };
 use crate::upstream::Place;
@@ -95,6 +95,8 @@ pub struct StreamSource {
     quiet: Pin<Box<Sleep>>,
     last_piece: Instant,
     error: Option<AttemptError>,
+    /// Nothing more is read before more is granted for it.
+    halt: Option<Halt>,
     /// It was ended from our side, as one that has reached its maximum of tokens.
     ended_early: bool,
     /// The provider told the client of the error itself.
@@ -127,6 +129,7 @@ impl StreamSource {
             quiet: Box::pin(tokio::time::sleep(relay.idle)),
             last_piece: in_flight.now(),
             error: None,
+            halt: None,
             ended_early: false,
             told: false,
             request_bytes,
@@ -141,6 +144,10 @@ impl StreamSource {
         loop {
             if let Some(chunk) = self.held.chunks.pop_front() {
                 return Poll::Ready(Some(Ok(chunk)));
+            }
+            if self.halt.is_some() {
+                ready!(self.poll_halt(cx));
+                continue;
             }
             let Some(rest) = &mut self.rest else {
                 if ready!(self.poll_next_part(cx)) {
@@ -242,17 +249,50 @@ impl StreamSource {
         self.partial.pass(chunk, whole, &mut self.held);
     }
 
-    /// Counts what the answer has taken so far, and ends it where nothing more is to be had for it. What a large one in one
-    /// piece takes stands at its end, and its length tells nothing: most of it is media.
+    /// Counts what the answer has taken so far. Where nothing more is to be had for it, it ends; where more may come, it halts.
     fn meter(&mut self) {
-        let tells_nothing = self.error.is_some() || matches!(self.tap, Tap::Tail(_));
-        if tells_nothing || !self.in_flight.as_ref().is_some_and(InFlight::is_metered) {
+        // One that is whole needs nothing more.
+        if self.is_complete() {
             return;
         }
-        let usage = self.usage();
-        if self.in_flight.as_mut().is_some_and(|in_flight| in_flight.meter(&usage) == Metered::Spent) {
-            self.end_early(&usage);
+        match self.metered() {
+            (Metered::On, _) => {}
+            (Metered::Short, _) => self.halt = self.in_flight.as_ref().and_then(InFlight::halt),
+            (Metered::Spent, usage) => self.end_early(&usage),
         }
+    }
+
+    /// Counts what the answer has taken so far. What a large one in one piece takes stands at its end, and its length tells
+    /// nothing: most of it is media.
+    fn metered(&mut self) -> (Metered, TokenUsage) {
+        let tells_nothing = self.error.is_some() || matches!(self.tap, Tap::Tail(_));
+        if tells_nothing || !self.in_flight.as_ref().is_some_and(InFlight::is_metered) {
+            return (Metered::On, TokenUsage::default());
+        }
+        let usage = self.usage();
+        (self.in_flight.as_mut().map_or(Metered::On, |in_flight| in_flight.meter(&usage)), usage)
+    }
+
+    /// Waits until more is granted for the answer, for a while; then it ends.
+    fn poll_halt(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(mut halt) = self.halt.take() {
+            let news = halt.poll_news(cx);
+            let (metered, usage) = self.metered();
+            if metered == Metered::Short && !halt.is_over() {
+                self.halt = Some(halt);
+                ready!(news);
+                continue;
+            }
+            if let Some(in_flight) = &mut self.in_flight {
+                in_flight.halted(&halt, metered == Metered::On);
+                // What came meanwhile waits to be read.
+                self.last_piece = in_flight.now();
+            }
+            if metered != Metered::On {
+                self.end_early(&usage);
+            }
+        }
+        Poll::Ready(())
     }
 
     /// Ends the answer as one that has reached its maximum of tokens. Half an event cannot be followed by anything, nor
@@ -291,13 +331,16 @@ impl StreamSource {
     pub(super) fn stop(&mut self, error: AttemptError) {
         self.rest = None;
         self.partial.discard();
-        let complete = match &self.tap {
+        if !self.is_complete() {
+            self.error.get_or_insert(error);
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        match &self.tap {
             Tap::Events(observer) => observer.is_complete(),
             Tap::Tail(_) => false,
             Tap::Translated(translation) => translation.is_complete(),
-        };
-        if !complete {
-            self.error.get_or_insert(error);
         }
     }
 

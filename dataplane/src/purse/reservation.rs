@@ -1,6 +1,6 @@
 //! What is reserved for one request.
 
-use super::{Purse, pocket::Pocket};
+use super::{Purse, Short, pocket::Pocket};
 use std::{sync::Arc, time::Instant};
 
 /// What is reserved of a budget for one request. It belongs to the period in which it was made, and settles there.
@@ -49,13 +49,25 @@ impl Reservation {
     /// Reserves `more` in addition. False when it cannot be had: the balance has too little, or the period is over.
     #[must_use]
     pub fn top_up(&mut self, more: u64, now: Instant) -> bool {
+        self.purse.demand.note(self.purse.since(now) / 1_000, more);
+        self.top_up_again(more, now)
+    }
+
+    /// Tries again: what is needed was counted as demand when it was first tried.
+    #[must_use]
+    pub fn top_up_again(&mut self, more: u64, now: Instant) -> bool {
         let now = self.purse.since(now);
-        self.purse.demand.note(now / 1_000, more);
         let got = self.pocket.top_up(more, now);
         if got {
             self.reserved = self.reserved.saturating_add(more);
         }
         got
+    }
+
+    /// Tells whether `more` may yet come before its period ends.
+    pub fn may_grow(&self, more: u64, now: Instant) -> bool {
+        let now = self.purse.since(now);
+        now < self.pocket.ends() && matches!(self.purse.why_short(&self.pocket, more, now), Short::Lacking)
     }
 
     /// Ends it: so much was used.

@@ -3,8 +3,11 @@
 use crate::network::MemoryNet;
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use http_body_util::Full;
-use hyper::{body::Incoming, service::service_fn};
+use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::{
+    body::{Frame, Incoming},
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use std::{
     convert::Infallible,
@@ -12,7 +15,9 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
+use tokio_stream::StreamExt as _;
 
 /// A provider of the OpenAI kind. Clones are the same.
 #[derive(Clone, Default)]
@@ -30,6 +35,8 @@ struct State {
     calls: u16,
     retry_after: Option<u64>,
     headers: Vec<(&'static str, &'static str)>,
+    /// What calls are answered with piece by piece, if anything.
+    stream: &'static [&'static str],
     /// A key that is not taken.
     refused: Option<&'static str>,
     asked: Vec<String>,
@@ -76,6 +83,11 @@ impl Provider {
         self.state.lock().expect("no panic").headers = headers.to_vec();
     }
 
+    /// Answers calls with a stream of events, a piece each millisecond.
+    pub fn set_stream(&self, pieces: &'static [&'static str]) {
+        self.state.lock().expect("no panic").stream = pieces;
+    }
+
     /// Refuses a key from now on.
     pub fn refuse(&self, key: &'static str) {
         self.state.lock().expect("no panic").refused = Some(key);
@@ -96,14 +108,14 @@ impl Provider {
         (self.opened.load(Ordering::Relaxed), self.closed.load(Ordering::Relaxed))
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    fn answer(&self, request: &Request<Incoming>) -> Response<Body> {
         let mut state = self.state.lock().expect("no panic");
         let key = request.headers().get("authorization").and_then(|key| key.to_str().ok());
         let path = request.uri().path();
         state.asked.push(format!("{} {path} {}", request.method(), key.unwrap_or("without a key")));
         let is_refused = key.is_some_and(|key| state.refused.is_some_and(|refused| key.ends_with(refused)));
         if is_refused {
-            return Response::builder().status(401).body(Full::default()).expect("an answer");
+            return Response::builder().status(401).body(whole("")).expect("an answer");
         }
         let status = if request.method() == Method::GET { state.health } else { state.calls };
         let mut answer = Response::builder().status(if status == 0 { 200 } else { status });
@@ -113,8 +125,20 @@ impl Provider {
         if let Some(seconds) = state.retry_after {
             answer = answer.header("retry-after", seconds);
         }
+        if request.method() == Method::POST && !state.stream.is_empty() {
+            let pieces = tokio_stream::iter(state.stream).throttle(Duration::from_millis(1));
+            let frames = pieces.map(|piece| Ok(Frame::data(Bytes::from_static(piece.as_bytes()))));
+            let answer = answer.header("content-type", "text/event-stream");
+            return answer.body(StreamBody::new(frames).boxed_unsync()).expect("an answer");
+        }
         let body = r#"{"id":"1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"well"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;
         let answer = answer.header("content-type", "application/json");
-        answer.body(Full::new(Bytes::from_static(body.as_bytes()))).expect("an answer")
+        answer.body(whole(body)).expect("an answer")
     }
+}
+
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+fn whole(body: &'static str) -> Body {
+    Full::new(Bytes::from_static(body.as_bytes())).boxed_unsync()
 }

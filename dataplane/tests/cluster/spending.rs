@@ -107,6 +107,43 @@ async fn an_answer_that_comes_after_its_claim_was_given_up_makes_no_period_longe
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_outgrows_its_slice_halts_for_the_next_and_ends_only_where_there_is_none() {
+    const SAID: &str =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Well, well, well, well\"}}]}\n\n";
+    const STOP: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+    const DONE: &str = "data: [DONE]\n\n";
+    const ANSWER: [&str; 402] = {
+        let mut pieces = [SAID; 402];
+        (pieces[400], pieces[401]) = (STOP, DONE);
+        pieces
+    };
+    for (limit, is_whole) in [(100_000, true), (1_000, false)] {
+        let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+        Provider::play(&net, "a").set_stream(&ANSWER);
+        let mut snapshot = limited(limit, LossMode::Strict);
+        let quota = snapshot.providers.get_mut("a").and_then(|provider| provider.quota.as_mut());
+        quota.expect("a quota").reserve_output = 20;
+        let (control, node) = node_of(&net, &disk, snapshot).await;
+        control.has_budget(&tokens(), limit, DAY);
+        control.quotas(|quotas| quotas.delay = Duration::from_millis(100));
+        let (status, body) =
+            node.request("POST", "/v1/chat/completions", r#"{"model":"m","stream":true}"#).await;
+        assert_eq!(status, 200);
+        assert!(body.ends_with(DONE), "{}", body.len());
+        assert_eq!(body == ANSWER.concat(), is_whole, "{limit}: {}", body.len());
+        assert_eq!(body.contains(r#""finish_reason":"length""#), !is_whole);
+        let ended = node.metric("cliproxy_quota_answers_ended_early_total");
+        assert_eq!(ended, if is_whole { 0 } else { 1 });
+        if !is_whole {
+            let used = || control.booked(&tokens()).0;
+            until("it is booked", || used() > 0).await;
+            assert!((900..1_050).contains(&used()), "nearly all of it was of use: {}", used());
+        }
+        node.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_busy_store_costs_a_request_time_and_not_its_answer() {
     let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
     let _a = Provider::play(&net, "a");

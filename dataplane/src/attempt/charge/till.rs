@@ -202,7 +202,7 @@ impl Need<'_> {
                 Err(short) => return Err(Obstacle::Budget(place, short)),
             };
             let policy = if self.holds(needed) { needed.budget.quota.policy } else { SpentPolicy::Finish };
-            budgets.push(Reserved { reservation, amount: needed.amount, policy });
+            budgets.push(Reserved::new(reservation, needed.amount, policy));
         }
         let mut rates: Vec<Taken> = Vec::with_capacity(self.rates.len());
         for (place, needed) in self.rates.iter().enumerate() {
@@ -219,9 +219,19 @@ impl Need<'_> {
                 }
             }
         }
-        let metrics = Some(Arc::clone(&attempter.limits));
+        let (metrics, live) = (Some(Arc::clone(&attempter.limits)), Some(Arc::clone(&attempter.live)));
         let (estimate, detached, since) = (self.estimate, self.detached, Some(now));
-        Ok(Charge { budgets, rates, estimate, detached, sent: Default::default(), metrics, since })
+        Ok(Charge {
+            budgets,
+            rates,
+            estimate,
+            detached,
+            sent: Default::default(),
+            metrics,
+            live,
+            gave_up: false,
+            since,
+        })
     }
 
     /// Refuses what cannot be counted: of a budget in money a call without a price would take without end. Counting tokens

@@ -32,6 +32,11 @@ impl LeaseNews {
         self.granted.notify_waiters();
     }
 
+    /// Waits for the next grant after this is first polled.
+    pub async fn next_grant(&self) {
+        self.granted.notified().await;
+    }
+
     /// Tries again with each grant, until that succeeds or `longest` is over; then gives what the last try came to.
     pub async fn retry<T, E>(&self, longest: Duration, again: impl FnMut() -> Result<T, E>) -> Result<T, E> {
         self.retry_while(longest, again, |_| true).await
