@@ -44,15 +44,20 @@ impl Outcome {
     }
 }
 
-/// Runs a seed in a thread of its own, whose hash maps and runtimes draw from that seed as well.
-pub fn run(seed: u64) -> Outcome {
+/// Runs a seed in a thread of its own, whose hash maps and runtimes draw from that seed as well. Where it is `calm`,
+/// nothing goes wrong.
+pub fn run(seed: u64, calm: bool) -> Outcome {
     cliproxy_replay::seed(seed);
     let run = std::thread::Builder::new().name(format!("seed-{seed}")).stack_size(8 << 20);
-    run.spawn(move || simulate(seed)).expect("a thread").join().expect("the run does not panic")
+    run.spawn(move || simulate(seed, calm)).expect("a thread").join().expect("the run does not panic")
 }
 
-fn simulate(seed: u64) -> Outcome {
-    let world = World::new(seed, Plan::of(seed));
+fn simulate(seed: u64, calm: bool) -> Outcome {
+    let mut plan = Plan::of(seed);
+    if calm {
+        plan.faults.clear();
+    }
+    let world = World::new(seed, plan);
     let story = world.story.clone();
     let listening = story.listen();
     let mut sim = cluster(&world);

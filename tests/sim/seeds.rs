@@ -9,13 +9,16 @@ const SEED: &str = "SIM_SEED";
 /// The variable that has a process print the whole story.
 const STORY: &str = "SIM_STORY";
 
+/// The variable that has nothing go wrong.
+const CALM: &str = "SIM_CALM";
+
 /// Runs the seed that the environment names.
 #[test]
 #[ignore = "it runs one seed, which the environment names, for the other tests and for replays"]
 fn replay() {
     let seed =
         std::env::var(SEED).expect("the environment names a seed").parse().expect("a seed is a number");
-    let outcome = run(seed);
+    let outcome = run(seed, std::env::var_os(CALM).is_some());
     if std::env::var_os(STORY).is_some() {
         println!("{}", outcome.story.lines().join("\n"));
     }
@@ -24,13 +27,14 @@ fn replay() {
 }
 
 fn in_its_own_process(seed: u64) -> Output {
+    replaying(seed).output().expect("it can be started again")
+}
+
+fn replaying(seed: u64) -> Command {
     let program = std::env::current_exe().expect("this program has a path");
-    let arguments = ["seeds::replay", "--exact", "--ignored", "--nocapture"];
-    Command::new(program)
-        .args(arguments)
-        .env(SEED, seed.to_string())
-        .output()
-        .expect("it can be started again")
+    let mut command = Command::new(program);
+    command.args(["seeds::replay", "--exact", "--ignored", "--nocapture"]).env(SEED, seed.to_string());
+    command
 }
 
 /// Gives the line that sums a run up.
@@ -53,6 +57,16 @@ fn the_same_seed_tells_the_same_story() {
     assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
     assert_eq!(summary(&first), summary(&second));
     assert_ne!(summary(&first), summary(&in_its_own_process(8)));
+}
+
+/// Holds that what clients ask for is more than there is: a limit that is never reached is passed by nobody.
+#[test]
+fn limits_are_reached_where_nothing_goes_wrong() {
+    for seed in [7, 9] {
+        let output = replaying(seed).env(CALM, "yes").output().expect("it can be started again");
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+    }
 }
 
 /// Makes a test of each range.

@@ -242,9 +242,9 @@ pub fn read(text: &str) -> Result<Snapshot, String> {
 }
 
 /// What may be had in all of `gamma`, in tokens.
-pub const TOKENS_OF_GAMMA: u64 = 1_000;
+pub const TOKENS_OF_GAMMA: u64 = 400;
 /// How often `hasty` may ask within any minute.
-pub const REQUESTS_OF_HASTY: usize = 20;
+pub const REQUESTS_OF_HASTY: usize = 10;
 /// The models that only `gamma` has, and the key of the client who asks for each.
 pub const SCARCE: [(&str, &str); 2] = [("scarce", "thrifty's key"), ("rated", "hasty's key")];
 
@@ -282,7 +282,7 @@ providers:
     models: ["scarce", "rated"]
     credentials:
       - {name: one, api_key: "gamma.one"}
-    quota: {limit: 1000, unit: tokens, reset: monthly, on_loss: strict}
+    quota: {limit: 400, unit: tokens, reset: monthly, on_loss: strict}
 clients:
   - name: thrifty
     keys: [{sha256: "94bd5bde847c30afff6c682268159895eaed21b6ac3f6d9557bb27a6ce54b20c"}]
@@ -291,5 +291,5 @@ clients:
   - name: hasty
     keys: [{sha256: "5708d33760b9af97f019b88696ebcb8877bd783f07f60b892c8aedcc9eeaa9ef"}]
     models: ["rated"]
-    rate_limit: {requests_per_minute: 20, on_loss: strict}
+    rate_limit: {requests_per_minute: 10, on_loss: strict}
 "#;

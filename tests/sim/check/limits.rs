@@ -25,7 +25,24 @@ pub fn check(world: &World) -> Vec<String> {
             "limits: {scarce} calls for thrifty and {rated} for hasty; neither limit allows none"
         ));
     }
+    if world.plan.faults.is_empty() {
+        wrong.extend(unreached(world, tokens, rated));
+    }
     wrong
+}
+
+/// Gives the limits that are not reached although nothing went wrong: clients ask for more than there is. Of tokens it
+/// may be less by what is reserved and not used in the end, and by what nodes hold for a request that does not fit; of
+/// requests by one for each node, as a share is kept where nobody asks.
+fn unreached(world: &World, tokens: u64, rated: usize) -> Vec<String> {
+    let mut unreached = Vec::new();
+    if tokens * 10 < TOKENS_OF_GAMMA * 8 {
+        unreached.push(format!("limits: only {tokens} tokens of gamma were used, of {TOKENS_OF_GAMMA}"));
+    }
+    if rated + world.nodes.len() < REQUESTS_OF_HASTY {
+        unreached.push(format!("limits: hasty had only {rated} requests, of {REQUESTS_OF_HASTY}"));
+    }
+    unreached
 }
 
 fn calls(gamma: &[&Answered], model: &str) -> usize {

@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How often clients ask together for what is scarce: more than there is for them.
-const SCARCE_PER_SECOND: f64 = 10.0;
+const SCARCE_PER_SECOND: f64 = 5.0;
 
 /// What is asked for, and by whom.
 #[derive(Clone, Copy)]
@@ -50,7 +50,7 @@ pub async fn run_scarce(world: Arc<World>) -> turmoil::Result {
         Wish {
             host: "scarce",
             key: rated,
-            body: r#"{"model":"rated","max_tokens":20,"messages":[{"role":"user","content":"Well?"}]}"#,
+            body: r#"{"model":"rated","max_tokens":1,"messages":[{"role":"user","content":"Well?"}]}"#,
         },
     ];
     keep_asking(world, SCARCE_PER_SECOND, &wishes).await
