@@ -67,7 +67,14 @@ fn leasing(req: u64) -> Leasing {
         least: 10 * req,
         closing: false,
     };
-    let asks = |number| RateClaim { id: rate(number), held: 0, demand: req % 7, waiting: 0, upstream: None };
+    let asks = |number| RateClaim {
+        id: rate(number),
+        held: 0,
+        demand: req % 7,
+        waiting: 0,
+        upstream: None,
+        closing: false,
+    };
     let claims = (0..CLAIMANTS).map(|node| NodeClaims {
         node: format!("node {node}").into(),
         incarnation: Incarnation(1),

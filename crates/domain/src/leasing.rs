@@ -93,6 +93,8 @@ pub struct RateClaim {
     pub waiting: u64,
     /// What the provider said last.
     pub upstream: Option<UpstreamLimit>,
+    /// It stops, and takes no share any more: `held` is what it has used within the last minute.
+    pub closing: bool,
 }
 
 /// What a provider says of a credential's limit, for all who use it.

@@ -88,6 +88,12 @@ impl Holder {
         now >= self.expires_at.plus(SILENCE)
     }
 
+    /// Makes the row of a process that stops: nothing is kept for it but what it used, while that is of the last minute.
+    fn of_one_that_stops(req: u64, used: u64, known: Option<Self>, now: WallTime) -> Self {
+        let upstream = known.and_then(|known| known.upstream);
+        Self { req, share: 0, held: used, safe_share: 0, demand: 0, expires_at: now, upstream }
+    }
+
     /// Ends the share of a process that is gone: a later one of its node has claimed. What it used stays used.
     fn supersede(&mut self, kind: RateKind, now: WallTime) {
         self.expires_at = self.expires_at.min(now);
@@ -140,7 +146,7 @@ pub struct Shared {
 }
 
 /// Answers a claim at `now`, by the store's clock. None when it must not be answered: it is older than what the books know
-/// of its node, which goes by a later answer, or the store listens.
+/// of its node, which goes by a later answer, or the store listens; and when the node stops.
 pub fn lease(
     books: &mut RateBooks,
     terms: &Terms,
@@ -161,6 +167,11 @@ pub fn lease(
     let earlier = books.iter_mut().filter(|((node, of), _)| *node == asker.node && *of < asker.incarnation);
     for (_, holder) in earlier {
         holder.supersede(terms.kind, now);
+    }
+
+    if claim.closing {
+        books.insert(key, Holder::of_one_that_stops(asker.req, claim.held, known, now));
+        return None;
     }
 
     let upstream = claim.upstream.map(|said| Told { limit: said.limit, at: said_at(&said, now) });

@@ -149,7 +149,15 @@ impl Rate {
             demand: self.demand(at, used),
             waiting: self.waiting.sum().least,
             upstream,
+            closing: false,
         }
+    }
+
+    /// Gives what is to be said last, as the node stops and no request is open: only what it used is kept for it, for as
+    /// long as that is of the last minute.
+    pub fn last_claim(&self, req: u64, now: Instant) -> RateClaim {
+        let held = self.used(self.since(now));
+        RateClaim { held, demand: 0, waiting: 0, closing: true, ..self.claim(req, now) }
     }
 
     /// Takes the answer to claim `req`, if that was the last one.

@@ -68,6 +68,8 @@ pub struct Leases {
     said: Mutex<Vec<BudgetClaim>>,
     /// The node stops: all that is left goes back.
     closing: AtomicBool,
+    /// The control plane has heard that no share of any rate is used any more.
+    rates_closed: AtomicBool,
     /// Budgets that the control plane has heard the last of, as long as they leave or the node does.
     closed: Mutex<BTreeSet<BudgetId>>,
 }
@@ -109,7 +111,14 @@ impl Leases {
     /// Starts with nothing said.
     pub fn new(parts: LeaseParts) -> Self {
         let (said, closed) = (Mutex::default(), Mutex::default());
-        Self { parts, req: AtomicU64::new(0), said, closing: AtomicBool::new(false), closed }
+        Self {
+            parts,
+            req: AtomicU64::new(0),
+            said,
+            closing: AtomicBool::new(false),
+            rates_closed: AtomicBool::new(false),
+            closed,
+        }
     }
 
     /// Gives back all that is left from now on, as the node stops.
@@ -123,7 +132,8 @@ impl Leases {
         let limits = self.parts.live.limits();
         let closed = self.closed.lock();
         let now = self.parts.clock.passed();
-        limits.budgets().all(|purse| closed.contains(purse.id()) || purse.state(now).is_none())
+        let rates = self.rates_closed.load(Relaxed) || limits.rates().next().is_none();
+        rates && limits.budgets().all(|purse| closed.contains(purse.id()) || purse.state(now).is_none())
     }
 
     /// Claims over `channel`, for as long as it is polled. A stream that fails costs the session nothing: it is opened

@@ -283,7 +283,7 @@ mod its_own_books {
         let (ttl, recall) = (Duration::from_secs(10), false);
         let grant = RateGrant { id: id.clone(), share: 5, ttl, safe_share: 2, limit: 10, recall };
         control.has_rate(grant.clone());
-        let rates = vec![RateClaim { id, held: 0, demand: 9, waiting: 0, upstream: None }];
+        let rates = vec![RateClaim { id, held: 0, demand: 9, waiting: 0, upstream: None, closing: false }];
         let claims = NodeClaims { node: "n".into(), incarnation: FIRST, req: 1, budgets: Vec::new(), rates };
         control.quotas(|quotas| assert_eq!(quotas.answer(&claims).rates, [grant]));
     }

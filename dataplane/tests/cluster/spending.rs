@@ -362,6 +362,26 @@ async fn a_credential_at_its_requests_per_minute_is_left_out_and_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_stops_keeps_no_more_of_a_share_than_it_used() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let _a = Provider::play(&net, "a");
+    let mut snapshot = configuration(&["a"]);
+    let provider = snapshot.providers.get_mut("a").expect("the provider");
+    let rates = RateLimits { requests_per_minute: Some(100), ..RateLimits::default() };
+    provider.credentials[0].rate_limit = rates;
+    let (control, node) = node_of(&net, &disk, snapshot).await;
+    let subject = LimitSubject::Credential("a".into(), "main".into());
+    let id = RateId { subject, kind: RateKind::RequestsPerMinute };
+    let ttl = Duration::from_secs(10);
+    control.has_rate(RateGrant { id, share: 50, ttl, safe_share: 45, limit: 100, recall: false });
+    assert_eq!(ask(&node, 10).await.0, 200);
+    node.stop().await;
+    let claims = control.told().claims;
+    let last = claims.last().and_then(|claims| claims.rates.first()).expect("a last word");
+    assert_eq!((last.closing, last.held, last.demand), (true, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_provider_says_of_its_limits_is_told_to_all() {
     let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
     let a = Provider::play(&net, "a");

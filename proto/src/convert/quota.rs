@@ -144,6 +144,7 @@ fn rate_claim_to_wire(claim: &RateClaim) -> v1::RateClaim {
             resets_in_ms: millis(told.resets_in),
             age_ms: millis(told.age),
         }),
+        closing: claim.closing,
     }
 }
 
@@ -162,6 +163,7 @@ fn rate_claim_from_wire(wire: &v1::RateClaim) -> Result<RateClaim, ConvertError>
         demand: amount("RateClaim.demand", wire.demand)?,
         waiting: amount("RateClaim.waiting", wire.waiting)?,
         upstream: wire.upstream.as_ref().map(upstream).transpose()?,
+        closing: wire.closing,
     })
 }
 

@@ -102,7 +102,7 @@ impl Claimant {
 
     /// Claims a share of a rate.
     pub(super) async fn claims_rate(&mut self, id: &RateId, held: u64, demand: u64) -> RateGrant {
-        let claim = RateClaim { id: id.clone(), held, demand, waiting: 0, upstream: None };
+        let claim = RateClaim { id: id.clone(), held, demand, waiting: 0, upstream: None, closing: false };
         self.sends(Vec::new(), vec![claim]).await;
         self.answer().await.rates.remove(0)
     }

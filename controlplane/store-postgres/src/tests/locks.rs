@@ -83,7 +83,8 @@ async fn nobody_is_granted_anything_while_another_is_at_the_same_limit() {
     let claims = || {
         let subject = LimitSubject::Provider("claude".into());
         let id = RateId { subject, kind: RateKind::RequestsPerMinute };
-        let rate = RateClaim { id: id.clone(), held: 0, demand: 1, waiting: 0, upstream: None };
+        let rate =
+            RateClaim { id: id.clone(), held: 0, demand: 1, waiting: 0, upstream: None, closing: false };
         let (node, incarnation, budgets) = ("a".into(), Incarnation(1), Vec::new());
         let terms = Terms {
             rates: [(id, RateTerms { limit: 10, safe_share: 0 })].into(),

@@ -67,7 +67,7 @@ pub(crate) fn of_process(incarnation: u64, claims: NodeClaims) -> NodeClaims {
 
 /// What a node says of the rate, and asks for, by its claim of that number.
 pub(crate) fn rates(node: &str, req: u64, held: u64, demand: u64) -> NodeClaims {
-    let claim = RateClaim { id: rate(), held, demand, waiting: 0, upstream: None };
+    let claim = RateClaim { id: rate(), held, demand, waiting: 0, upstream: None, closing: false };
     let (budgets, rates) = (Vec::new(), vec![claim]);
     NodeClaims { node: node.into(), incarnation: Incarnation(1), req, budgets, rates }
 }

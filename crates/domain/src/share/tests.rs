@@ -18,6 +18,7 @@ fn says(held: u64, demand: u64) -> RateClaim {
         demand,
         waiting: 0,
         upstream: None,
+        closing: false,
     }
 }
 
@@ -102,6 +103,20 @@ fn a_process_with_a_lower_number_is_heard_once_the_one_with_the_higher_is_long_g
     share(&mut books, &asker("a", 9, 1), &says(0, 60), NOW);
     assert_eq!(lease(&mut books, &TERMS, &asker("a", 3, 1), &says(0, 60), later(300)), None);
     assert_eq!(share(&mut books, &asker("a", 3, 2), &says(0, 60), later(311)), 100);
+}
+
+#[test]
+fn what_a_node_that_stops_does_not_need_is_free_at_once_and_what_it_used_after_a_minute() {
+    let mut books = RateBooks::new();
+    let terms = Terms { safe_share: 45, ..TERMS };
+    lease(&mut books, &terms, &asker("a", 1, 1), &says(0, 60), NOW);
+    let stops = RateClaim { closing: true, ..says(20, 0) };
+    assert_eq!(lease(&mut books, &terms, &asker("a", 1, 2), &stops, NOW), None);
+    assert_eq!(lease(&mut books, &terms, &asker("a", 1, 1), &says(100, 60), NOW), None, "a late word");
+    let mut share =
+        |req, now| lease(&mut books, &terms, &asker("b", 1, req), &says(0, 100), now).unwrap().share;
+    assert_eq!(share(1, NOW), 80);
+    assert_eq!(share(2, later(62)), 100);
 }
 
 #[test]

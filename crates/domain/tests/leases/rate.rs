@@ -146,6 +146,7 @@ impl World {
             demand,
             waiting: 0,
             upstream: None,
+            closing: false,
         };
         self.under_way.push((arrives, Message::Claim { node: number, asker, claim }));
     }

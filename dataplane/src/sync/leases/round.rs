@@ -117,7 +117,9 @@ impl Leases {
         let after = due.rates_after.take();
         let is_round = after.is_some() || due.rates.is_none_or(|rates| rates <= timer);
         let (rates, rates_after) = match self.closing.load(Relaxed) {
-            true => (Vec::new(), None),
+            // At the end all of them are said at once, as far as there is room.
+            true if self.rates_closed.load(Relaxed) => (Vec::new(), None),
+            true => (limits.rates().take(MAX_ENTRIES).collect(), None),
             false => to_claim(&limits, is_round, after.as_ref()),
         };
         let changed = *self.said.lock() != budgets;
@@ -132,7 +134,9 @@ impl Leases {
         if budgets.len() > MAX_ENTRIES {
             due.rest = budgets.split_off(MAX_ENTRIES);
         }
-        let rates = rates.into_iter().map(|rate| rate.claim(req, now)).collect();
+        let closing = self.closing.load(Relaxed);
+        let claim = |rate: &Arc<Rate>| if closing { rate.last_claim(req, now) } else { rate.claim(req, now) };
+        let rates = rates.into_iter().map(claim).collect();
         Some(Claims { budgets, rates, of_others: false })
     }
 
@@ -164,6 +168,9 @@ impl Leases {
                 open.claims.budgets.iter().for_each(|claim| left.heard(claim));
             }
             return;
+        }
+        if open.claims.rates.iter().any(|claim| claim.closing) {
+            self.rates_closed.store(true, Relaxed);
         }
         let limits = self.parts.live.limits();
         for claim in &open.claims.budgets {

@@ -51,7 +51,7 @@ prop_compose! {
     ) -> RateClaim {
         let [held, demand, waiting] = numbers;
         let upstream = upstream.map(|(limit, remaining, resets_in, age)| UpstreamLimit { limit, remaining, resets_in, age });
-        RateClaim { id, held, demand, waiting, upstream }
+        RateClaim { id, held, demand, waiting, upstream, closing: held % 2 == 1 }
     }
 }
 

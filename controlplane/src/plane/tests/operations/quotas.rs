@@ -54,7 +54,14 @@ async fn granted(plane: &Plane, node: &str, incarnation: u64, spent: u64) -> u64
             incarnation,
             req: if given == 0 { 1 } else { 2 },
             budgets: vec![claim(given, spent)],
-            rates: vec![RateClaim { id: rate.clone(), held: 0, demand: 10, waiting: 1, upstream: None }],
+            rates: vec![RateClaim {
+                id: rate.clone(),
+                held: 0,
+                demand: 10,
+                waiting: 1,
+                upstream: None,
+                closing: false,
+            }],
         };
         let terms = Terms {
             budgets: [(
