@@ -175,6 +175,7 @@ fn read(tree: &Node, request: &Load, findings: &Findings<'_>) -> Config {
     }
     let snapshot = Snapshot { providers: providers.sound, models, clients, policy };
     limits::check_prices(findings, &snapshot);
+    limits::check_reserves(findings);
     if request.purpose == Purpose::DataPlane
         && !control_plane.endpoints_given
         && !snapshot.providers.is_empty()

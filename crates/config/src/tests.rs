@@ -16,6 +16,7 @@ mod providers;
 mod quotas;
 mod reports;
 mod sections;
+mod spending;
 mod translation;
 
 use crate::{Config, Environment, Load, Purpose, load_text};

@@ -4,4 +4,4 @@ pub mod budget;
 mod holding;
 pub mod rate;
 
-pub use holding::{check_alone, check_prices};
+pub use holding::{check_alone, check_prices, check_reserves};
