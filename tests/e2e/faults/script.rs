@@ -204,6 +204,9 @@ fn mistakes_are_told_of_before_anything_is_built_or_started() {
         let (well, said) = run(program, ports, argument);
         assert!(!well && said.contains(expected), "{expected}: {said}");
     }
+    let none = Command::new(SCRIPT).env("CLIPROXY", CLIPROXY).env("CONFIG", "/nonexistent").output();
+    let said = String::from_utf8_lossy(&none.expect("it runs").stderr).into_owned();
+    assert!(said.contains("CONFIG is '/nonexistent', which cannot be read; name a file"), "{said}");
     let (well, help) = run("/nonexistent", "abc", Some("--help"));
     assert!(well && help.contains("PROVIDER_URL") && !help.contains('#'), "{help}");
 }
