@@ -3,7 +3,7 @@
 mod ctl;
 
 pub use ctl::{
-    Answered, Asked, Certificates, Change, ClientKeys, ClientsCtl, CreateKey, Ctl, Quotas, QuotasCtl,
+    Answered, Asked, Certificates, Change, ClientKeys, ClientsCtl, CreateKey, Ctl, Prices, Quotas, QuotasCtl,
     Release, RevokeKey, RotateKey, Usage,
 };
 

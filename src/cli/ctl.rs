@@ -16,7 +16,7 @@ pub enum Ctl {
     /// See what was used and what it cost
     Usage(Usage),
     /// See what each provider charges, and where the figures come from
-    Prices(Answered),
+    Prices(Prices),
 }
 
 /// Whom to ask, and as who.
@@ -208,6 +208,20 @@ pub struct Usage {
     /// Print it as CSV, for spreadsheets
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub answered: Answered,
+}
+
+/// Which prices are shown.
+#[derive(Clone, Debug, Args)]
+pub struct Prices {
+    /// Only of this provider; not with --json
+    #[arg(long, value_name = "NAME", conflicts_with = "json")]
+    pub provider: Option<String>,
+    /// Only the entries that fit this model, as the provider knows it; not with --json
+    #[arg(long, value_name = "NAME", conflicts_with = "json")]
+    pub model: Option<String>,
     /// Whom to ask.
     #[command(flatten)]
     pub answered: Answered,

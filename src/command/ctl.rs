@@ -17,6 +17,6 @@ pub async fn run(command: &Ctl) -> anyhow::Result<()> {
         Ctl::Clients(command) => clients::run(command).await,
         Ctl::Quotas(arguments) => quotas::run(arguments).await,
         Ctl::Usage(arguments) => usage::run(arguments).await,
-        Ctl::Prices(answered) => prices::run(answered).await,
+        Ctl::Prices(arguments) => prices::run(arguments).await,
     }
 }

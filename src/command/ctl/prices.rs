@@ -3,9 +3,10 @@
 use super::{
     api::{Api, read},
     clients::raw,
-    table::{Table, or_dash},
+    table::{Table, in_lines, or_dash},
 };
-use crate::{cli::Answered, terminal};
+use crate::{cli, terminal};
+use cliproxy_domain::ModelPattern;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -30,12 +31,28 @@ struct Price {
     reasoning: Option<f64>,
 }
 
+/// How wide the list of an entry's models is, in characters.
+const MODELS: usize = 40;
+
 /// Shows prices.
-pub(super) async fn run(answered: &Answered) -> anyhow::Result<()> {
-    let answer = Api::new(&answered.asked)?.get("prices").await?;
-    if answered.json {
+pub(super) async fn run(arguments: &cli::Prices) -> anyhow::Result<()> {
+    let answer = Api::new(&arguments.answered.asked)?.get("prices").await?;
+    if arguments.answered.json {
         return raw(&answer);
     }
+    let table = table(read(&answer)?, arguments);
+    if table.is_empty() {
+        let of_these = arguments.provider.is_some() || arguments.model.is_some();
+        terminal::say(if of_these { "no price of these is known" } else { "no price is known" });
+        return Ok(());
+    }
+    terminal::say(&table.text());
+    terminal::note("US dollars for 1,000 tokens; the first entry that fits a model has the word");
+    Ok(())
+}
+
+/// Lists the entries that were asked for; of one model those that fit it, the first of a provider has the word.
+fn table(prices: Prices, asked: &cli::Prices) -> Table {
     let mut table = Table::new(&[
         "provider",
         "models",
@@ -46,12 +63,19 @@ pub(super) async fn run(answered: &Answered) -> anyhow::Result<()> {
         "reasoning",
         "version",
     ]);
-    for (provider, Provider { prices }) in read::<Prices>(&answer)?.providers {
-        for price in prices {
+    let fits = |price: &Price| {
+        let model = asked.model.as_ref();
+        model.is_none_or(|model| price.models.iter().any(|it| ModelPattern::new(it.as_str()).matches(model)))
+    };
+    let providers = prices.providers.into_iter();
+    for (provider, Provider { prices }) in
+        providers.filter(|(name, _)| asked.provider.as_ref().is_none_or(|asked| asked == name))
+    {
+        for price in prices.into_iter().filter(fits) {
             let Price { models, version, input, output, cached_input, cache_write, reasoning } = price;
             table.add(vec![
                 provider.clone(),
-                models.join(","),
+                in_lines(&models, MODELS),
                 input.to_string(),
                 output.to_string(),
                 or_dash(cached_input),
@@ -61,11 +85,37 @@ pub(super) async fn run(answered: &Answered) -> anyhow::Result<()> {
             ]);
         }
     }
-    if table.is_empty() {
-        terminal::say("no price is known");
-        return Ok(());
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::Parser as _;
+
+    #[test]
+    fn of_a_provider_and_a_model_only_the_entries_that_fit_are_shown() {
+        let entry = |models: &str| {
+            format!(r#"{{"models": {models}, "version": "config-1", "input": 0.00125, "output": 0.01}}"#)
+        };
+        let list = format!("[{}, {}]", entry(r#"["gpt-5-mini"]"#), entry(r#"["gpt-*"]"#));
+        let answer = format!(
+            r#"{{"providers": {{"north": {{"prices": {list}}}, "south": {{"prices": [{}]}}}}}}"#,
+            entry(r#"["*"]"#)
+        );
+        let shown = |arguments: &[&str]| {
+            let line = ["cliproxy", "ctl", "prices"].iter().chain(arguments);
+            let cli = Cli::try_parse_from(line).unwrap();
+            let cli::Command::Ctl(cli::Ctl::Prices(asked)) = cli.command else { panic!("{arguments:?}") };
+            let text = table(read(&answer.clone().into()).unwrap(), &asked).text();
+            text.lines()
+                .skip(1)
+                .map(|line| line.split_whitespace().nth(1).unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shown(&[]), ["gpt-5-mini", "gpt-*", "*"]);
+        assert_eq!(shown(&["--provider", "north", "--model", "gpt-5"]), ["gpt-*"]);
+        assert_eq!(shown(&["--model", "claude"]), ["*"]);
     }
-    terminal::say(&table.text());
-    terminal::note("US dollars for 1,000 tokens; the first entry that fits a model has the word");
-    Ok(())
 }
