@@ -104,7 +104,7 @@ impl Operations {
         let earlier: Called = serde_json::from_str(&text).map_err(corrupt)?;
         if earlier.call != call {
             return Err(OperationError::Conflict(format!(
-                "request_id {id:?} is the name of another call, {}; give each call a name of its own",
+                "request_id {id:?} is the name of another call: {}; give each call a name of its own",
                 earlier.call
             )));
         }

@@ -98,6 +98,17 @@ impl fmt::Debug for KeyHash {
 #[serde(transparent)]
 pub struct KeyId(pub String);
 
+impl KeyId {
+    /// How many digits there are.
+    pub const DIGITS: usize = 12;
+
+    /// Reads a name; none when this is not one, and may be a key.
+    pub fn read(text: &str) -> Option<Self> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (text.len() == Self::DIGITS && text.bytes().all(is_digit)).then(|| Self(text.to_owned()))
+    }
+}
+
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

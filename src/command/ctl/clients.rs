@@ -8,7 +8,9 @@ use crate::{
     cli::{Answered, Change, ClientKeys, ClientsCtl, CreateKey, RevokeKey, RotateKey},
     terminal,
 };
+use anyhow::Context as _;
 use bytes::Bytes;
+use cliproxy_domain::KeyId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -83,7 +85,7 @@ pub(super) async fn run(command: &ClientsCtl) -> anyhow::Result<()> {
             post(&format!("clients/{}/keys", encoded(client)), change, wanted).await
         }
         ClientsCtl::RotateKey(RotateKey { client, id, overlap, expires_in, change }) => {
-            let path = format!("clients/{}/keys/{}/rotate", encoded(client), encoded(id));
+            let path = format!("clients/{}/keys/{}/rotate", encoded(client), known_by(id, client)?);
             let wanted = Wanted {
                 expires_in: expires_in.as_deref(),
                 overlap: overlap.as_deref(),
@@ -92,10 +94,21 @@ pub(super) async fn run(command: &ClientsCtl) -> anyhow::Result<()> {
             post(&path, change, wanted).await
         }
         ClientsCtl::RevokeKey(RevokeKey { client, id, change }) => {
-            let path = format!("clients/{}/keys/{}/revoke", encoded(client), encoded(id));
+            let path = format!("clients/{}/keys/{}/revoke", encoded(client), known_by(id, client)?);
             post(&path, change, Wanted::default()).await
         }
     }
+}
+
+/// Reads the name of a key. What is none may be the key itself: it is neither shown nor sent.
+fn known_by(id: &str, client: &str) -> anyhow::Result<KeyId> {
+    KeyId::read(id).with_context(|| {
+        format!(
+            "the key is to be named by its id, the 12 hexadecimal digits that `cliproxy ctl clients keys {client}` lists; \
+             what was given is none, and was not sent, as it may be the key itself (`printf %s KEY | sha256sum` begins \
+             with its id)"
+        )
+    })
 }
 
 async fn list(answered: &Answered) -> anyhow::Result<()> {
@@ -164,10 +177,10 @@ async fn post(path: &str, change: &Change, wanted: Wanted<'_>) -> anyhow::Result
         return raw(&answer);
     }
     let Changed { client, key, details, applied_nodes, total_nodes, note } = read(&answer)?;
-    let until = details.expires_at.map(|end| format!(" until {end}")).unwrap_or_default();
+    let state = state_of(&details);
     terminal::note(&format!(
-        "key {} of client {client} is {}{until}; {applied_nodes} of {total_nodes} connected nodes know",
-        details.id, details.state
+        "key {} of client {client} is {state}; {applied_nodes} of {total_nodes} connected nodes know",
+        details.id
     ));
     terminal::note(&note);
     if let Some(key) = key {
@@ -176,8 +189,45 @@ async fn post(path: &str, change: &Change, wanted: Wanted<'_>) -> anyhow::Result
     Ok(())
 }
 
+/// Tells whether a key is valid, and until when. Only one that is valid has an end to tell: a revoked one stays so.
+fn state_of(key: &Key) -> String {
+    match &key.expires_at {
+        Some(end) if key.state == "active" => format!("active until {end}"),
+        _ => key.state.clone(),
+    }
+}
+
 /// Prints an answer as it came.
 pub(super) fn raw(answer: &Bytes) -> anyhow::Result<()> {
     terminal::say(String::from_utf8_lossy(answer).trim_end());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_the_place_of_its_id_is_neither_sent_nor_shown() {
+        for key in ["cpk_tjAv3-secret", "sk-of-web", "0123456789AB"] {
+            let refused = known_by(key, "web").unwrap_err().to_string();
+            assert!(refused.contains("`cliproxy ctl clients keys web` lists"), "{refused}");
+            assert!(!refused.contains(key), "{refused}");
+        }
+        assert_eq!(known_by("0123456789ab", "web").unwrap().0, "0123456789ab");
+    }
+
+    #[test]
+    fn only_a_valid_key_has_an_end_to_tell() {
+        let key = |state: &str| {
+            let key = format!(
+                r#"{{"id": "0", "origin": "operator", "state": "{state}", "expires_at": "2027-02-20"}}"#
+            );
+            state_of(&read(&key.into()).unwrap())
+        };
+        assert_eq!(
+            (key("active"), key("revoked")),
+            ("active until 2027-02-20".to_owned(), "revoked".to_owned())
+        );
+    }
 }

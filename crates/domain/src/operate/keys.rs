@@ -141,18 +141,15 @@ impl KeyWanted {
             return Err(OrderError::field("overlap", Shown(overlap), remedy));
         }
         // What is longer names nothing, and would only be repeated in the answer and the log.
-        for (field, name) in [("client", Some(client)), ("id", id)] {
-            if let Some(name) = name
-                && (name.is_empty() || name.len() > MAX_NAME)
-            {
-                let remedy = "give a name of 1 to 200 bytes, as GET /v0/operations/clients lists them";
-                return Err(OrderError::field(field, format_args!("{:?}", cut(name)), remedy));
-            }
+        if client.is_empty() || client.len() > MAX_NAME {
+            let remedy = "give a name of 1 to 200 bytes, as GET /v0/operations/clients lists them";
+            return Err(OrderError::field("client", format_args!("{:?}", cut(client)), remedy));
         }
+        let id = id.map(read_id).transpose()?;
         Ok(KeyOrder {
             verb,
             client: client.into(),
-            id: id.map(|id| KeyId(id.to_owned())),
+            id,
             expires_in: self.expires_in,
             overlap,
             reason: checked::reason(self.reason)?,
@@ -168,15 +165,38 @@ impl KeyOrder {
     /// outcome is not in it.
     pub fn call(&self) -> String {
         let id = self.id.as_ref().map_or("", |id| id.0.as_str());
-        let Self { verb, client, expires_in, overlap, reason, .. } = self;
+        let Self { verb, client, overlap, .. } = self;
+        let reason = match self.reason.as_str() {
+            "" => String::new(),
+            reason => format!(" (reason: {reason:?})"),
+        };
+        let life = match self.expires_in {
+            Lifetime::Usual => String::new(),
+            Lifetime::Unending => " that never expires".to_owned(),
+            Lifetime::Of(lifetime) => format!(" that expires in {}", Shown(lifetime)),
+        };
         match verb {
-            KeyVerb::Create => format!("create a key for {client} {expires_in:?} {reason:?}"),
+            KeyVerb::Create => format!("`make a key for client {client}{life}{reason}`"),
             KeyVerb::Rotate => {
-                format!("rotate key {id} of {client} {expires_in:?} {}ms {reason:?}", overlap.as_millis())
+                let overlap = Shown(*overlap);
+                format!(
+                    "`make another key{life} in the place of key {id} of client {client}, which goes on for {overlap}{reason}`"
+                )
             }
-            KeyVerb::Revoke => format!("revoke key {id} of {client} {reason:?}"),
+            KeyVerb::Revoke => format!("`revoke key {id} of client {client}{reason}`"),
         }
     }
+}
+
+/// Reads the name of a key. What is none may be the key itself, and is not repeated.
+fn read_id(text: &str) -> Result<KeyId, OrderError> {
+    KeyId::read(text).ok_or_else(|| {
+        let shown = "not the name of a key, and not shown, as it may be the key itself";
+        let remedy = "give the first 12 hexadecimal digits of the key's SHA-256, as GET \
+                      /v0/operations/clients/{client}/keys lists them; a key that stood in an address may be in logs: \
+                      replace it";
+        OrderError::field("id", shown, remedy)
+    })
 }
 
 fn lifetime(given: Given) -> Result<Lifetime, OrderError> {
@@ -273,9 +293,30 @@ mod tests {
         }
         let refused = order(KeyVerb::Revoke, r#"{"expires_in": "1d"}"#).unwrap_err().to_string();
         assert!(refused.ends_with("revoking a key takes reason, request_id, wait, timeout"), "{refused}");
+        for key in ["cpk_tjAv3-secret", "sk-of-web", "0123456789AB", "", "0123456789abc"] {
+            let refused =
+                KeyWanted::default().order(KeyVerb::Revoke, "ci", Some(key)).unwrap_err().to_string();
+            assert!(refused.starts_with("id is not the name of a key, and not shown"), "{refused}");
+            assert!(refused.contains("give the first 12 hexadecimal digits"), "{refused}");
+            assert!(key.is_empty() || !refused.contains(key), "{refused}");
+        }
         let long = "x".repeat(201);
         let refused = KeyWanted::default().order(KeyVerb::Create, &long, None).unwrap_err().to_string();
         assert!(refused.starts_with("client is \"xxx") && refused.len() < 300, "{refused}");
+    }
+
+    #[test]
+    fn a_call_is_told_in_words() {
+        let call = |verb, json| order(verb, json).unwrap().call();
+        assert_eq!(call(KeyVerb::Create, "{}"), "`make a key for client ci`");
+        assert_eq!(
+            call(KeyVerb::Create, r#"{"expires_in": "90d", "reason": "a runner"}"#),
+            "`make a key for client ci that expires in \"2160h\" (reason: \"a runner\")`"
+        );
+        assert_eq!(
+            call(KeyVerb::Rotate, r#"{"overlap": "1h"}"#),
+            "`make another key in the place of key 0123456789ab of client ci, which goes on for \"1h\"`"
+        );
     }
 
     #[test]
