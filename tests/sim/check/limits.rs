@@ -20,7 +20,7 @@ pub fn check(world: &World) -> Vec<String> {
     if rated > REQUESTS_OF_HASTY && !may_forget(world) {
         wrong.push(format!("limits: hasty had {rated} requests in a minute, of {REQUESTS_OF_HASTY}"));
     }
-    if scarce == 0 || rated == 0 {
+    if scarce == 0 || (rated == 0 && !may_strand(world)) {
         wrong.push(format!(
             "limits: {scarce} calls for thrifty and {rated} for hasty; neither limit allows none"
         ));
@@ -47,6 +47,12 @@ fn unreached(world: &World, tokens: u64, rated: usize) -> Vec<String> {
 
 fn calls(gamma: &[&Answered], model: &str) -> usize {
     gamma.iter().filter(|answered| answered.model == model).count()
+}
+
+/// Tells whether all of a rate may be kept for a process that is gone: whoever asks first is given all of it, and what it
+/// has is another's again only when its time is over, which is longer than a run.
+fn may_strand(world: &World) -> bool {
+    world.nodes.iter().any(|node| world.plan.crashes_of(node).next().is_some())
 }
 
 /// Tells whether a database that is set back may not hear of all that it has forgotten: who was given it is cut off, or
