@@ -15,6 +15,7 @@ mod reservation;
 mod seconds;
 #[cfg(test)]
 mod tests;
+mod unlimited;
 mod waiting;
 
 pub use journal::{Journal, Left, Opened};
@@ -23,6 +24,7 @@ pub use reservation::Reservation;
 
 use arc_swap::ArcSwapOption;
 use cliproxy_domain::{BudgetClaim, BudgetGrant, BudgetId, Incarnation, WallTime};
+use journal::Place;
 use parking_lot::Mutex;
 use pocket::{Pocket, Sums};
 use seconds::Seconds;
@@ -52,6 +54,8 @@ pub struct Purse {
     pocket: ArcSwapOption<Pocket>,
     /// Of periods that are over, until the control plane has their last word.
     over: Mutex<Vec<Arc<Pocket>>>,
+    /// What was spent without the limit while no period was known. It has none itself.
+    adrift: Arc<Pocket>,
     /// Of which it has, the last ones last: what was given and spent is not forgotten, as a period may run again.
     closed: Mutex<Vec<(WallTime, Sums)>>,
     demand: Seconds<8>,
@@ -132,6 +136,7 @@ impl Purse {
             origin: now,
             pocket: ArcSwapOption::empty(),
             over: Mutex::default(),
+            adrift: Arc::new(Pocket::new(WallTime(0), Sums::default(), Place::None)),
             closed: Mutex::default(),
             demand: Seconds::default(),
             typical: AtomicU64::new(0),
@@ -188,6 +193,7 @@ impl Purse {
             self.told.leased.store(grant.leased, Relaxed);
             // A clock that runs a hundredth slow must not make it last longer than the control plane believes.
             pocket.set_end(sent.saturating_add(millis(grant.ends_in - grant.ends_in / 100)));
+            self.book_adrift(&pocket);
         }
         pocket.fill(grant.granted);
         if grant.recall {
@@ -320,6 +326,9 @@ impl Purse {
                 closing: false,
             };
         };
+        if now < pocket.ends() {
+            self.book_adrift(&pocket);
+        }
         let recalled = self.recalled.swap(false, Relaxed);
         let balance = pocket.sums().balance;
         let enough = waited.least > 0 && balance >= waited.least.cast_signed();

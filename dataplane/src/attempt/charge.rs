@@ -229,9 +229,7 @@ impl Charge {
             match purse.reserve(1, now) {
                 Ok(call) => calls.push(call),
                 // It does not hold now, and is counted all the same.
-                Err(_) if part.policy == SpentPolicy::Finish => {
-                    calls.extend(purse.reserve_again(0, now).ok())
-                }
+                Err(_) if part.policy == SpentPolicy::Finish => calls.push(purse.count(now)),
                 Err(_) => return false,
             }
         }

@@ -108,6 +108,39 @@ impl Pocket {
         false
     }
 
+    /// Opens a reservation of nothing whatever the balance, before the period's end: what it takes is overdrawn.
+    pub(super) fn open_unlimited(&self, now: u64) -> bool {
+        if now >= self.ends() {
+            return false;
+        }
+        self.open.fetch_add(1, SeqCst);
+        // Seen here or, by whoever ends it, as open.
+        if self.balance.load(SeqCst) > OVER / 2 {
+            return true;
+        }
+        self.open.fetch_sub(1, SeqCst);
+        false
+    }
+
+    /// The same for a pocket without a period.
+    pub(super) fn open_adrift(&self) {
+        self.open.fetch_add(1, SeqCst);
+    }
+
+    /// Takes out what was spent, as it is booked elsewhere.
+    pub(super) fn take_spent(&self) -> u64 {
+        let spent = self.spent.swap(0, SeqCst);
+        self.committed.fetch_sub(spent, SeqCst);
+        self.balance.fetch_add(signed(spent), SeqCst);
+        spent
+    }
+
+    /// Counts what was spent without a reservation, whatever the balance.
+    pub(super) fn spend(&self, amount: u64) {
+        self.overdraw(amount);
+        self.spent.fetch_add(amount, SeqCst);
+    }
+
     /// Reserves `amount` more for a reservation that is open.
     pub(super) fn top_up(&self, amount: u64, now: u64) -> bool {
         now < self.ends() && amount <= MOST && self.take(amount)

@@ -275,6 +275,38 @@ fn all_spent_is_told_from_not_enough_here() {
 }
 
 #[test]
+fn what_is_served_without_the_limit_is_booked_as_an_overdraft() {
+    let story = Story::begins();
+    story.granted(TODAY, 100);
+    let counted: Vec<_> = (0..3).map(|_| story.purse.count(story.start)).collect();
+    counted.into_iter().for_each(|counted| counted.settle(70));
+    let claim = story.claim(0);
+    assert_eq!((claim.granted, claim.spent, story.balance()), (100, 210, -110));
+    drop(story.purse.count(story.start));
+    assert_eq!(story.claim(0).spent, 210, "what was never sent costs nothing");
+}
+
+#[test]
+fn what_is_served_before_a_period_is_known_is_booked_in_the_next_that_is() {
+    let story = Story::begins();
+    story.purse.count(story.start).settle(70);
+    let open = story.purse.count(story.start);
+    assert_eq!((story.claim(0).period, story.claim(0).spent), (None, 0));
+    story.granted(TODAY, 100);
+    assert_eq!(story.balance(), 30, "before anything can be reserved");
+    assert_eq!(story.claim(0).spent, 70);
+    open.settle(20);
+    assert_eq!(story.claim(1).spent, 90);
+
+    let over = story.start + DAY;
+    story.purse.count(over).settle(5);
+    assert_eq!(story.purse.claims(over).pop().unwrap().spent, 90, "that period is over");
+    story.purse.apply(&grant(TOMORROW, 50), over);
+    let claims = story.purse.claims(over);
+    assert_eq!((claims[0].spent, claims[1].period, claims[1].spent), (90, Some(TOMORROW), 5));
+}
+
+#[test]
 fn a_killed_process_leaves_word_of_what_it_may_have_spent_at_most() {
     let disk = Arc::new(MemoryDisk::default());
     let story = Story::with(Journal::open(disk.clone(), FIRST).journal);

@@ -264,7 +264,31 @@ async fn an_optimistic_quota_holds_nobody_back_while_the_control_plane_is_away()
     control.end();
     until("the loss", || node.live.is_cut_off()).await;
     assert_eq!(ask(&node, 500).await.0, 200);
+    for _ in 0..40 {
+        assert_eq!(ask(&node, 500).await.0, 200);
+    }
     assert!(node.metric("cliproxy_quota_reservations_total{result=\"unlimited\"}") > 0);
+    control.begin();
+    until("all of it is booked", || control.booked(&tokens()).0 == 41 * EACH).await;
+    assert_eq!(ask(&node, 500).await.0, 429, "it holds again");
+    node.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_node_that_starts_during_the_loss_serves_optimistically_is_booked_when_the_period_is_known() {
+    let (net, disk) = (MemoryNet::default(), MemoryDisk::default());
+    let _a = Provider::play(&net, "a");
+    let (control, node) = node_of(&net, &disk, limited(50, LossMode::Optimistic)).await;
+    control.has_budget(&tokens(), 50, DAY);
+    control.end();
+    node.stop().await;
+    let node = Node::start(&net, &disk, &[ENDPOINT], None).await;
+    pass(Duration::from_secs(4)).await;
+    for _ in 0..10 {
+        assert_eq!(ask(&node, 500).await.0, 200);
+    }
+    control.begin();
+    until("all of it is booked", || control.booked(&tokens()).0 == 10 * EACH).await;
     node.stop().await;
 }
 

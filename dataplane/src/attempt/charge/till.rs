@@ -193,11 +193,8 @@ impl Need<'_> {
                 Ok(reservation) => reservation,
                 Err(_) if !self.holds(needed) => {
                     attempter.limits.reserved(Outcome::Unlimited);
-                    // Counted all the same, where the period is known.
-                    match purse.reserve_again(0, now) {
-                        Ok(reservation) => reservation,
-                        Err(_) => continue,
-                    }
+                    // Booked all the same, once somebody does.
+                    purse.count(now)
                 }
                 Err(short) => return Err(Obstacle::Budget(place, short)),
             };
