@@ -2,7 +2,7 @@
 
 mod limits;
 
-pub use limits::{QUOTA_EXHAUSTED, QUOTA_UNAVAILABLE, RATE_LIMITED};
+pub use limits::{Amount, QUOTA_EXHAUSTED, QUOTA_UNAVAILABLE, RATE_LIMITED};
 
 use cliproxy_domain::ErrorClass;
 use std::{borrow::Cow, time::Duration};

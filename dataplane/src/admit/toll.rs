@@ -13,8 +13,6 @@ use std::{sync::Arc, time::Duration};
 
 /// The wait that is named where a place may be free at any time.
 const SOON: Duration = Duration::from_secs(1);
-/// The wait that is named while no control plane answers.
-const AWAY: Duration = Duration::from_secs(5);
 
 /// Where rates are taken.
 pub struct Gate {
@@ -109,13 +107,17 @@ impl Gate {
     }
 
     fn refusal(&self, held: &HeldRate, full: Full) -> Refusal {
+        let id = held.rate.id();
+        if self.is_away() && held.rate.lacks_word(full, self.clock.passed()) {
+            return Refusal::share_not_in_hand(id, held.limit);
+        }
         let wait = match full {
             Full::Share(wait) => wait.unwrap_or(SOON),
-            Full::Unknown if self.is_away() => AWAY,
             Full::Unknown => SOON,
-            Full::Never => return Refusal::too_large(held.rate.id(), held.limit),
+            // A client may use all that is its own, whatever its priority.
+            Full::Never => return Refusal::too_large(id, held.limit, Priority::High),
         };
-        Refusal::too_fast(held.rate.id(), held.limit, wait)
+        Refusal::too_fast(id, held.limit, Priority::High, wait)
     }
 }
 

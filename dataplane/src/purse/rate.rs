@@ -222,6 +222,17 @@ impl Rate {
         }
     }
 
+    /// Tells whether it is for want of a control plane's word, while none is heard, that nothing more may be used: it could
+    /// be given more than it has kept, and does not go by a share for such times.
+    pub fn lacks_word(&self, full: Full, now: Instant) -> bool {
+        let at = self.since(now);
+        match full {
+            Full::Never => false,
+            Full::Unknown => true,
+            Full::Share(_) => self.capacity.is_less_for_the_loss(at),
+        }
+    }
+
     fn try_take(self: &Arc<Self>, amount: u64, percent: u64, at: u64) -> Result<Taken, Full> {
         let used = self.used(at);
         let capacity = part(self.capacity.now(at), percent);

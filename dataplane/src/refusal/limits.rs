@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use cliproxy_domain::{
-    BudgetId, ErrorClass, Quota, QuotaReset, QuotaUnit, RateId, RateKind, Target, WallTime,
+    BudgetId, ErrorClass, Priority, Quota, QuotaReset, QuotaUnit, RateId, RateKind, Target, WallTime,
 };
 use std::{fmt, time::Duration};
 
@@ -31,20 +31,30 @@ impl Refusal {
         Self { retry_after, ..Self::new(ErrorClass::SpendOrDailyLimit, message).with_code(QUOTA_EXHAUSTED) }
     }
 
-    /// Says that less is left of a budget than a request may take.
+    /// Says that less is left of a budget than the `needs` of a request. Where they are more than all of it, no wait is
+    /// named: it never has room for that.
     pub fn too_little_left(
         id: &BudgetId,
         quota: &Quota,
-        left: u64,
+        [needs, left]: [u64; 2],
         resets_at: WallTime,
         now: WallTime,
     ) -> Self {
-        let left = Amount(left, id.unit);
+        let is_possible = needs <= quota.limit;
+        let (named, needs) = (Named(id, quota), Amount(needs, id.unit));
+        let what = if is_possible {
+            format!(
+                "{named} has {} left until {resets_at}, and this request may take {needs}",
+                Amount(left, id.unit)
+            )
+        } else {
+            format!("this request may take {needs}, which is more than all of {named}")
+        };
         let message = format!(
-            "{} has {left} left until {resets_at}, which is less than this request may take: ask for less",
-            Named(id, quota)
+            "{what}: ask for less, with a shorter prompt, a lower maximum of output (`max_tokens`) or, where the request \
+             names none, a lower `reserve_output` of the quota"
         );
-        let retry_after = Some(whole_seconds(resets_at.since(now)));
+        let retry_after = is_possible.then(|| whole_seconds(resets_at.since(now)));
         Self { retry_after, ..Self::new(ErrorClass::SpendOrDailyLimit, message).with_code(QUOTA_EXHAUSTED) }
     }
 
@@ -84,25 +94,36 @@ impl Refusal {
         Self::new(ErrorClass::Permission, message).with_code(NO_PRICE)
     }
 
-    /// Says that a rate's limit is reached; it has room again after `wait`.
-    pub fn too_fast(id: &RateId, limit: u64, wait: Duration) -> Self {
-        let what = match id.kind {
-            RateKind::RequestsPerMinute => "requests per minute",
-            RateKind::TokensPerMinute => "tokens per minute",
-            RateKind::ConcurrentRequests => "requests at the same time",
-        };
-        let message = format!("the limit of {} is reached: {limit} {what}", id.subject);
+    /// Says that a rate's limit is reached, or the part of it that requests of this priority may use; it has room again
+    /// after `wait`.
+    pub fn too_fast(id: &RateId, limit: u64, priority: Priority, wait: Duration) -> Self {
+        let message =
+            format!("the limit of {} is reached: {limit} {}{}", id.subject, counted(id.kind), Part(priority));
         Self {
             retry_after: Some(whole_seconds(wait)),
             ..Self::new(ErrorClass::RateLimit, message).with_code(RATE_LIMITED)
         }
     }
 
-    /// Says that a request can never be taken of a rate, however long its client waits.
-    pub fn too_large(id: &RateId, limit: u64) -> Self {
+    /// Says that this node may use no more of a rate, as no control plane answers that could let it.
+    pub fn share_not_in_hand(id: &RateId, limit: u64) -> Self {
         let message = format!(
-            "the request is larger than the limit of {}: {limit} tokens per minute; send less at once",
-            id.subject
+            "this node may use no more of the limit of {} ({limit} {}), as no control plane answers",
+            id.subject,
+            counted(id.kind)
+        );
+        Self {
+            retry_after: Some(AWAY),
+            ..Self::new(ErrorClass::RateLimit, message).with_code(QUOTA_UNAVAILABLE)
+        }
+    }
+
+    /// Says that a request can never be taken of a rate, or of its priority's part, however long its client waits.
+    pub fn too_large(id: &RateId, limit: u64, priority: Priority) -> Self {
+        let message = format!(
+            "the request is larger than the limit of {}: {limit} tokens per minute{}; send less at once",
+            id.subject,
+            Part(priority)
         );
         Self::new(ErrorClass::SpendOrDailyLimit, message).with_code(RATE_LIMITED)
     }
@@ -130,8 +151,28 @@ impl fmt::Display for Named<'_> {
     }
 }
 
+/// The part of a rate that a priority may use, where that is not all.
+struct Part(Priority);
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.share_percent() {
+            100 => Ok(()),
+            percent => write!(f, ", of which clients of priority `{}` may use {percent} %", self.0.as_str()),
+        }
+    }
+}
+
+fn counted(kind: RateKind) -> &'static str {
+    match kind {
+        RateKind::RequestsPerMinute => "requests per minute",
+        RateKind::TokensPerMinute => "tokens per minute",
+        RateKind::ConcurrentRequests => "requests at the same time",
+    }
+}
+
 /// An amount with its unit, as `1000000 tokens`.
-struct Amount(u64, QuotaUnit);
+pub struct Amount(pub u64, pub QuotaUnit);
 
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -192,14 +233,40 @@ mod tests {
     fn a_budget_that_has_less_left_than_is_asked_for_says_how_much() {
         let (id, quota) = quota(2_000_000_000, QuotaUnit::Usd, QuotaReset::Daily);
         let (now, resets_at) = (at("2026-11-30T23:59:00Z"), at("2026-12-01T00:00:00Z"));
-        let refusal = Refusal::too_little_left(&id, &quota, 30_000_000, resets_at, now);
+        let refusal = |needs| Refusal::too_little_left(&id, &quota, [needs, 30_000_000], resets_at, now);
+        let today = refusal(1_250_000_000);
         assert_eq!(
-            refusal.message,
+            today.message,
             "the quota of provider claude (2 US dollars, daily) has 0.03 US dollars left until \
-             2026-12-01T00:00:00Z, which is less than this request may take: ask for less"
+             2026-12-01T00:00:00Z, and this request may take 1.25 US dollars: ask for less, with a shorter prompt, a lower \
+             maximum of output (`max_tokens`) or, where the request names none, a lower `reserve_output` of the quota"
         );
-        assert_eq!(refusal.retry_after, Some(Duration::from_secs(60)));
-        assert_eq!((refusal.class, refusal.code), (ErrorClass::SpendOrDailyLimit, Some("quota_exhausted")));
+        assert_eq!(today.retry_after, Some(Duration::from_secs(60)));
+        let never = refusal(2_500_000_000);
+        assert!(
+            never.message.starts_with(
+                "this request may take 2.5 US dollars, which is more than all of the quota of provider claude (2 US \
+                 dollars, daily): ask for less"
+            ),
+            "{}",
+            never.message
+        );
+        assert_eq!(never.retry_after, None, "no wait brings that");
+        for refusal in [today, never] {
+            assert_eq!(
+                (refusal.class, refusal.code),
+                (ErrorClass::SpendOrDailyLimit, Some("quota_exhausted"))
+            );
+        }
+    }
+
+    #[test]
+    fn a_rate_of_which_a_priority_may_use_a_part_names_both() {
+        let id = RateId { subject: LimitSubject::Client("ci".into()), kind: RateKind::RequestsPerMinute };
+        let told = |priority| Refusal::too_fast(&id, 20, priority, Duration::ZERO).message;
+        let all = "the limit of client ci is reached: 20 requests per minute";
+        assert_eq!(told(Priority::High), all);
+        assert_eq!(told(Priority::Low), format!("{all}, of which clients of priority `low` may use 80 %"));
     }
 
     #[test]

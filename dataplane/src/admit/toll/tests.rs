@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     authenticate::Caller,
     decode::{Delivery, UpstreamPath},
-    refusal::RATE_LIMITED,
+    refusal::{QUOTA_UNAVAILABLE, RATE_LIMITED},
     upstream::Upstreams,
 };
 use bytes::Bytes;
@@ -77,6 +77,7 @@ fn call(body: &'static str) -> Call {
     }
 }
 
+const AWAY: Duration = Duration::from_secs(5);
 const SMALL: &str = r#"{"max_tokens":10,"messages":[]}"#;
 
 #[tokio::test(start_paused = true)]
@@ -135,8 +136,28 @@ async fn nobody_waits_for_a_control_plane_that_is_away() {
     tokio::time::advance(Duration::from_secs(3)).await;
     let began = SystemClock.now();
     let refusal = gate.admit(&call(SMALL)).await.err().unwrap();
-    assert_eq!((refusal.code, refusal.retry_after), (Some(RATE_LIMITED), Some(AWAY)));
+    assert_eq!((refusal.code, refusal.retry_after), (Some(QUOTA_UNAVAILABLE), Some(AWAY)));
     assert_eq!(SystemClock.now(), began);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_strict_limit_has_no_more_of_without_a_control_plane_is_not_called_reached() {
+    for (on_loss, share, told) in [
+        (LossMode::Strict, 1, QUOTA_UNAVAILABLE),
+        (LossMode::Strict, 0, QUOTA_UNAVAILABLE),
+        (LossMode::Strict, 10, RATE_LIMITED),
+        (LossMode::Safe, 1, RATE_LIMITED),
+    ] {
+        let gate = gate(RateLimits { on_loss, ..limits(Some(10), None, None) });
+        grant(&gate, RateKind::RequestsPerMinute, share);
+        gate.leases.answered();
+        gate.live.set_cut_off(true);
+        for _ in 0..share {
+            assert!(gate.admit(&call(SMALL)).await.is_ok());
+        }
+        let refusal = gate.admit(&call(SMALL)).await.err().unwrap();
+        assert_eq!(refusal.code, Some(told), "{on_loss:?} with a share of {share}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,9 +3,9 @@
 use crate::{
     live::{Budget, HeldRate},
     purse::{Full, Short},
-    refusal::Refusal,
+    refusal::{Amount, Refusal},
 };
-use cliproxy_domain::{BudgetId, Exclusion, Target, WallTime};
+use cliproxy_domain::{BudgetId, Exclusion, Priority, Target, WallTime};
 use cliproxy_engine::quota::period;
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, time::Duration};
@@ -31,8 +31,8 @@ pub(in crate::attempt) struct Shortage {
 }
 
 impl Shortage {
-    /// Of a budget.
-    pub(super) fn of_budget(budget: &Budget, short: Short, is_away: bool, now: WallTime) -> Self {
+    /// Of a budget that has no `needs`.
+    pub(super) fn of_budget(budget: &Budget, short: Short, needs: u64, is_away: bool, now: WallTime) -> Self {
         let id = budget.purse.id();
         // The purse ends its period a little earlier, to be on the safe side.
         let ends_at = period(&budget.quota, now).ends_at;
@@ -40,7 +40,8 @@ impl Shortage {
         let (until, refusal) = match short {
             Short::UsedUp(_) => (Some(ends_at), Refusal::spent(id, &budget.quota, Some(ends_at), now)),
             Short::TooLittle(left) => {
-                (Some(ends_at), Refusal::too_little_left(id, &budget.quota, left, ends_at, now))
+                let until = (needs <= budget.quota.limit).then_some(ends_at);
+                (until, Refusal::too_little_left(id, &budget.quota, [needs, left], ends_at, now))
             }
             Short::Unknown | Short::Lacking => {
                 let refusal = Refusal::not_in_hand(id, &budget.quota, is_away);
@@ -57,18 +58,25 @@ impl Shortage {
         Self { reason: Exclusion::NoPrice, until: None, refusal, is_callers: false, may_come: false }
     }
 
-    /// Of a rate.
-    pub(super) fn of_rate(held: &HeldRate, full: Full, now: WallTime) -> Self {
+    /// Of a rate that no control plane answers for.
+    pub(super) fn of_lost_rate(held: &HeldRate, now: WallTime) -> Self {
+        let refusal = Refusal::share_not_in_hand(held.rate.id(), held.limit);
+        let until = refusal.retry_after.map(|wait| now.plus(wait));
+        Self { reason: Exclusion::RateLimited, until, refusal, is_callers: false, may_come: false }
+    }
+
+    /// Of a rate, or of the part of it that a priority may use.
+    pub(super) fn of_rate(held: &HeldRate, full: Full, priority: Priority, now: WallTime) -> Self {
         let wait = match full {
             Full::Share(wait) => wait.unwrap_or(SOON),
             Full::Unknown => SOON,
             Full::Never => {
-                let refusal = Refusal::too_large(held.rate.id(), held.limit);
+                let refusal = Refusal::too_large(held.rate.id(), held.limit, priority);
                 let reason = Exclusion::RateLimited;
                 return Self { reason, until: None, refusal, is_callers: false, may_come: false };
             }
         };
-        let refusal = Refusal::too_fast(held.rate.id(), held.limit, wait);
+        let refusal = Refusal::too_fast(held.rate.id(), held.limit, priority, wait);
         let (reason, until) = (Exclusion::RateLimited, Some(now.plus(wait)));
         Self { reason, until, refusal, is_callers: false, may_come: full == Full::Unknown }
     }
@@ -92,7 +100,7 @@ impl ToldBudgets {
             told.insert(id.clone(), ends);
         }
         drop(told);
-        tracing::warn!(quota = %id, limit = budget.quota.limit, until = %ends,
+        tracing::warn!(quota = %id, limit = %Amount(budget.quota.limit, id.unit), until = %ends,
             "a quota is used up: requests that need it are refused or go elsewhere");
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     purse::{Full, Short, Taken, Waits, WaitsForRate},
 };
 use cliproxy_dialects::{Weight, weigh};
-use cliproxy_domain::{LossMode, ModelTraits, Operation, Quota, SpentPolicy, TokenUsage};
+use cliproxy_domain::{LossMode, ModelTraits, Operation, Priority, Quota, SpentPolicy, TokenUsage};
 use std::{sync::Arc, time::Duration};
 
 /// Takes of limits for one request.
@@ -40,7 +40,7 @@ struct Need<'n> {
     rates: Vec<NeededRate<'n>>,
     estimate: TokenUsage,
     detached: bool,
-    percent: u64,
+    priority: Priority,
     is_away: bool,
 }
 
@@ -172,9 +172,9 @@ impl Till {
             .flat_map(|held| &held.rates)
             .map(|held| NeededRate { held, amount: held.amount(estimate.input, estimate.output) });
         let rates = rates.collect();
-        let percent = call.caller.priority().share_percent();
+        let priority = call.caller.priority();
         let (detached, is_away) = (weight.detached, attempter.is_lease_away());
-        Need { budgets, rates, estimate, detached, percent, is_away }
+        Need { budgets, rates, estimate, detached, priority, is_away }
     }
 }
 
@@ -201,12 +201,13 @@ impl Need<'_> {
             let policy = if self.holds(needed) { needed.budget.quota.policy } else { SpentPolicy::Finish };
             budgets.push(Reserved::new(reservation, needed.amount, policy));
         }
+        let percent = self.priority.share_percent();
         let mut rates: Vec<Taken> = Vec::with_capacity(self.rates.len());
         for (place, needed) in self.rates.iter().enumerate() {
             let rate = &needed.held.rate;
             let tried = match which {
-                Try::First => rate.take(needed.amount, self.percent, now),
-                Try::Again => rate.take_again(needed.amount, self.percent, now),
+                Try::First => rate.take(needed.amount, percent, now),
+                Try::Again => rate.take_again(needed.amount, percent, now),
             };
             match tried {
                 Ok(taken) => rates.push(taken),
@@ -309,12 +310,17 @@ impl Need<'_> {
                 attempter.limits.reserved(result);
                 let needed = &self.budgets[place];
                 attempter.told.refused(needed.budget, short, now);
-                let shortage = Shortage::of_budget(needed.budget, short, self.is_away, now);
+                let shortage = Shortage::of_budget(needed.budget, short, needed.most, self.is_away, now);
                 Shortage { is_callers: needed.is_callers, ..shortage }
             }
             Obstacle::Rate(place, full) => {
+                let held = self.rates[place].held;
+                if self.is_away && held.rate.lacks_word(full, attempter.clock.passed()) {
+                    attempter.limits.reserved(Outcome::Unavailable);
+                    return Shortage::of_lost_rate(held, now);
+                }
                 attempter.limits.reserved(Outcome::RateLimited);
-                Shortage::of_rate(self.rates[place].held, full, now)
+                Shortage::of_rate(held, full, self.priority, now)
             }
         }
     }

@@ -134,6 +134,13 @@ impl Capacity {
         }
     }
 
+    /// Tells whether more might be used if a control plane were heard, and there is no share for when none is.
+    pub(super) fn is_less_for_the_loss(&self, at: u64) -> bool {
+        mode(self.on_loss.load(Relaxed)) == LossMode::Strict
+            && self.kept(at) < self.limit()
+            && self.rests_for(at).is_none()
+    }
+
     /// Takes a share, counted from `sent`. Tells whether it is less than before.
     pub(super) fn grant(&self, grant: &RateGrant, sent: u64) -> bool {
         self.limit.store(grant.limit, Relaxed);
