@@ -18,6 +18,7 @@ use crate::{
     authenticate::Caller,
     encode::Ending,
     live::Live,
+    refusal::QUOTA_UNAVAILABLE,
     route::Decided,
 };
 use clients::{Clients, dollars};
@@ -107,9 +108,17 @@ impl Accounts {
                 counters.request(ending.error_type.is_none());
             }
         }
+        let key = record.caller.as_ref().and_then(|caller| Some(caller.key?.id().to_string()));
         let outcome = match ending.error_type {
             None => Outcome::Success,
-            Some(error_type) => Outcome::Failed { error_type },
+            Some(error_type) => Outcome::Failed {
+                error_type,
+                code: ending.refused.as_ref().map(|told| told.code),
+                status: record.status,
+                client: record.client().map(ClientName::as_str),
+                key: key.as_deref(),
+                is_clients: is_the_clients(error_type, record.status, ending),
+            },
         };
         self.log.write(&AccessEntry {
             at_ms: self.clock.wall().0,
@@ -137,6 +146,17 @@ impl Accounts {
             }
             Some(_) => handles.failed(),
         }
+    }
+}
+
+/// Tells whether a failure is for the client to mend: what the gateway refuses of itself, unless no provider is there for
+/// it, and what no provider would take.
+fn is_the_clients(error_type: &str, status: u16, ending: &Ending) -> bool {
+    match error_type {
+        CLIENT_GONE => true,
+        "no_target" | QUOTA_UNAVAILABLE => false,
+        "invalid_request" | "context_length" => true,
+        _ => ending.served.is_none() && !ending.forwarded && (400..500).contains(&status),
     }
 }
 
@@ -335,7 +355,7 @@ impl Record {
     /// Closes the record of a request whose client has gone, or whose connection the node cuts.
     pub fn close_as_gone(&mut self, served: Option<crate::encode::Served>, usage: TokenUsage) {
         let error_type = Some(if self.accounts.cut.is_cancelled() { DRAIN_CUT } else { CLIENT_GONE });
-        self.close(&Ending { served, usage, error_type, own: false, forwarded: false });
+        self.close(&Ending { served, usage, error_type, refused: None, own: false, forwarded: false });
     }
 }
 

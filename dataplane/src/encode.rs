@@ -6,7 +6,7 @@ mod headers;
 mod relayed;
 mod stream;
 
-pub use body::{BodyError, Ending, ReplyBody, Served};
+pub use body::{BodyError, Ending, ReplyBody, Served, Told};
 
 use crate::{
     attempt::{Exhausted, Reply, Source},
@@ -180,7 +180,9 @@ pub fn refused(dialect: Dialect, id: &RequestId, node: &NodeId, refusal: &Refusa
             param: refusal.param.as_deref(),
         },
     );
-    let mut response = encoded_response(encoded, Ending::failed(None, refusal.error_type()));
+    let told = refusal.code.map(|code| Box::new(Told { code, message: refusal.message.to_string() }));
+    let ending = Ending { refused: told, ..Ending::failed(None, refusal.error_type()) };
+    let mut response = encoded_response(encoded, ending);
     if let Some(allow) = refusal.allow {
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
     }

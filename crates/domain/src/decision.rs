@@ -187,6 +187,12 @@ pub struct RequestRecord {
     pub api: String,
     /// `success`, or the error in the words of the metrics.
     pub outcome: String,
+    /// The code of a refusal of the gateway's own; absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What was told with it, as of which limit; of an answer that was ended early, what there was no more of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// `backup` where another node answered in this one's place; it has the record of how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub served_by: Option<String>,

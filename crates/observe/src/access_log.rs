@@ -12,10 +12,20 @@ use std::{cell::Cell, fmt, io, time::Duration};
 pub enum Outcome<'a> {
     /// The client got its answer. Logged as `request_success` at level info.
     Success,
-    /// It did not. Logged as `request_failed` at level error.
+    /// It did not. Logged as `request_failed`, at level error unless the client alone can mend it.
     Failed {
         /// Why, from the closed set that the metrics use as well.
         error_type: &'a str,
+        /// The code of a refusal of the gateway's own, which says it closer.
+        code: Option<&'a str>,
+        /// The status that the client got; 0 when there was none.
+        status: u16,
+        /// Who asked; none for an anonymous caller.
+        client: Option<&'a str>,
+        /// By which key: its id, never the key.
+        key: Option<&'a str>,
+        /// It is the client's to mend, and logged at level warn.
+        is_clients: bool,
     },
 }
 
@@ -105,6 +115,7 @@ impl AccessEntry<'_> {
     fn level(&self) -> Level {
         match self.outcome {
             Outcome::Success => Level::Info,
+            Outcome::Failed { is_clients: true, .. } => Level::Warn,
             Outcome::Failed { .. } => Level::Error,
         }
     }
@@ -126,8 +137,13 @@ impl AccessEntry<'_> {
         if let Some(served_by) = self.served_by {
             line.text("served_by", served_by);
         }
-        if let Outcome::Failed { error_type } = self.outcome {
+        if let Outcome::Failed { error_type, code, status, client, key, .. } = self.outcome {
             line.text("error_type", error_type);
+            line.number("status", u64::from(status));
+            let texts = [("code", code), ("client", client), ("key", key)];
+            texts.into_iter().filter_map(|(name, text)| Some((name, text?))).for_each(|(name, text)| {
+                line.text(name, text);
+            });
         }
         line.end();
     }

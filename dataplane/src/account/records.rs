@@ -85,6 +85,12 @@ impl Accounts {
             at: record.at,
             api: dialect.as_str().to_owned(),
             outcome: ending.error_type.unwrap_or("success").to_owned(),
+            code: ending.refused.as_ref().map(|told| told.code.to_owned()),
+            why: ending
+                .refused
+                .as_ref()
+                .map(|told| told.message.clone())
+                .or_else(|| record.legs.ended_early()),
             served_by: ending.forwarded.then(|| "backup".to_owned()),
             status: record.status,
             latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
@@ -110,6 +116,8 @@ mod tests {
             at: WallTime(0),
             api: "anthropic".into(),
             outcome: "success".into(),
+            code: None,
+            why: None,
             served_by: None,
             status: 200,
             latency_ms: 1,

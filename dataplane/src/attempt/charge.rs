@@ -18,7 +18,8 @@ use crate::{
 use amount::Amount;
 use cliproxy_dialects::told_limits;
 use cliproxy_domain::{
-    AttemptError, Failure, Priority, ProviderName, QuotaUnit, RateKind, SpentPolicy, TokenUsage, WallTime,
+    AttemptError, BudgetId, Failure, Priority, ProviderName, QuotaUnit, RateKind, SpentPolicy, TokenUsage,
+    WallTime,
 };
 use http::HeaderMap;
 use std::{
@@ -262,11 +263,17 @@ impl Charge {
         self.budgets.iter_mut().for_each(|part| part.waits = None);
     }
 
-    /// Counts a stream that was ended from our side.
-    pub(super) fn ended_early(&self) {
+    /// Counts an answer that was ended from our side, and names the budget that had no more for it; none where a rate had
+    /// not.
+    pub(super) fn ended_early(&self) -> Option<&BudgetId> {
         if let Some(metrics) = &self.metrics {
             metrics.ended_early();
         }
+        let is_used = |part: &&Reserved| part.reservation.metered() >= part.reservation.reserved();
+        let mut stopping = self.budgets.iter().filter(|part| part.policy != SpentPolicy::Finish);
+        let of_tokens = stopping.clone().filter(|part| part.amount.grows()).find(is_used);
+        let part = of_tokens.or_else(|| stopping.find(|part| part.amount.is_of_calls()))?;
+        Some(part.reservation.purse().id())
     }
 
     /// Gives what the attempt took, as far as it is known: one that was given up before anything was told took its prompt,

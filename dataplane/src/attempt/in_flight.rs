@@ -180,8 +180,9 @@ impl InFlight {
 
     /// Its answer was ended from our side.
     pub(super) fn ended_early(&self) {
-        self.charge.ended_early();
-        tracing::info!(request_id = %self.attempted.request, provider = %self.attempted.choice.target.provider,
+        let quota = self.charge.ended_early().map_or_else(|| "a rate".to_owned(), ToString::to_string);
+        self.legs.ends_early(format!("ended early: no more was to be had of {quota}"));
+        tracing::info!(%quota, request_id = %self.attempted.request, provider = %self.attempted.choice.target.provider,
             model = %self.attempted.choice.target.model,
             "an answer was ended as one that has reached its maximum of tokens: no more of a quota was to be had");
     }

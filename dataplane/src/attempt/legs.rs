@@ -22,6 +22,8 @@ struct Memory {
     then: Vec<(u32, Then)>,
     /// Attempts that another was faster than.
     outrun: Vec<u32>,
+    /// Why the answer was ended from our side.
+    ended_early: Option<String>,
 }
 
 /// One attempt that ended.
@@ -84,9 +86,22 @@ impl Legs {
         self.0.lock().outrun.contains(&number)
     }
 
-    /// Tells whether there is something to tell: an attempt failed, or ran beside another.
+    /// Tells whether there is something to tell: an attempt failed, or ran beside another, or its answer was cut short.
     pub fn is_eventful(&self) -> bool {
-        !self.0.lock().legs.is_empty()
+        let memory = self.0.lock();
+        !memory.legs.is_empty() || memory.ended_early.is_some()
+    }
+
+    /// Notes why the answer was ended from our side: the request is kept, with its attempts.
+    pub(super) fn ends_early(&self, why: String) {
+        let mut memory = self.0.lock();
+        memory.all = true;
+        memory.ended_early = Some(why);
+    }
+
+    /// Tells why the answer was ended from our side; none where it was not.
+    pub fn ended_early(&self) -> Option<String> {
+        self.0.lock().ended_early.clone()
     }
 
     /// Gives the attempts for people, in their order, with times counted from `started`.

@@ -27,15 +27,26 @@ pub struct Ending {
     pub usage: TokenUsage,
     /// Why it failed, as metrics and logs name it; none when it succeeded.
     pub error_type: Option<&'static str>,
+    /// What the gateway itself refused it with, as of which limit; none otherwise.
+    pub refused: Option<Box<Told>>,
     /// Whether this is a document of the gateway's own, which is not counted as a request to a provider.
     pub own: bool,
     /// Whether another gateway answered, whose books have the request.
     pub forwarded: bool,
 }
 
+/// What the client is told of a refusal, in words that show nothing of what it asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The code.
+    pub code: &'static str,
+    /// The message.
+    pub message: String,
+}
+
 impl Ending {
     pub(super) fn answered(served: Served, usage: TokenUsage) -> Self {
-        Self { served: Some(served), usage, error_type: None, own: false, forwarded: false }
+        Self { served: Some(served), usage, error_type: None, refused: None, own: false, forwarded: false }
     }
 
     pub(super) fn failed(served: Option<Served>, error_type: &'static str) -> Self {
@@ -43,13 +54,15 @@ impl Ending {
             served,
             usage: TokenUsage::default(),
             error_type: Some(error_type),
+            refused: None,
             own: false,
             forwarded: false,
         }
     }
 
     pub(super) fn forwarded(error_type: Option<&'static str>) -> Self {
-        Self { served: None, usage: TokenUsage::default(), error_type, own: false, forwarded: true }
+        let usage = TokenUsage::default();
+        Self { served: None, usage, error_type, refused: None, own: false, forwarded: true }
     }
 }
 
@@ -84,6 +97,7 @@ impl ReplyBody {
             served: None,
             usage: TokenUsage::default(),
             error_type: None,
+            refused: None,
             own: true,
             forwarded: false,
         };

@@ -145,8 +145,8 @@ impl ClientStream {
 
     fn end(&mut self, usage: TokenUsage, error_type: Option<&'static str>) {
         self.state = State::Over;
-        self.ending =
-            Some(Ending { served: self.served.clone(), usage, error_type, own: false, forwarded: false });
+        let served = self.served.clone();
+        self.ending = Some(Ending { served, usage, error_type, refused: None, own: false, forwarded: false });
     }
 
     /// Gives a keep-alive when the client has heard nothing for long and is between two events.

@@ -2,7 +2,7 @@
 
 use crate::{
     network::MemoryNet,
-    node::{Node, in_turn, post, provider},
+    node::{Answer, Node, in_turn, post, provider},
     script::{CHAT, Script, Step, chat, document, events, refused, send},
 };
 use cliproxy_domain::{
@@ -206,7 +206,22 @@ async fn a_stream_that_outgrows_its_quota_ends_as_one_that_reached_its_maximum()
     let (spent, left) = node.spent(&tokens());
     assert!(left < 0, "what came before it could be ended is counted: {spent}");
     assert!(node.metric("cliproxy_quota_overdraft_total{unit=\"tokens\"}") > 0);
-    assert_eq!(node.ask(PATH, STREAM).await.status, 429, "there is nothing left");
+    let refused = node.ask(PATH, STREAM).await;
+    assert_eq!(refused.status, 429, "there is nothing left");
+
+    let (kept, of_refused) = (record(&node, &answer).await, record(&node, &refused).await);
+    assert_eq!(kept["outcome"], "success");
+    assert_eq!(kept["why"], "ended early: no more was to be had of provider a (tokens)");
+    assert_eq!(of_refused["code"], "quota_exhausted");
+    let why = of_refused["why"].as_str().expect("text");
+    assert!(why.starts_with("the quota of provider a (60 tokens, daily) is used up until "), "{why}");
+}
+
+/// Gives what is kept of a request.
+async fn record(node: &Node, answer: &Answer) -> serde_json::Value {
+    let id = answer.headers["x-request-id"].to_str().expect("text");
+    let kept = node.get(&format!("/v0/operations/requests/{id}")).await;
+    serde_json::from_str::<serde_json::Value>(&kept.body).expect("JSON")["request"].take()
 }
 
 /// A request about an image, which is far larger than it costs.

@@ -24,10 +24,12 @@ async fn each_request_leaves_one_line_with_exactly_the_guides_fields() {
         let mut expected =
             vec!["latency_ms", "level", "model", "msg", "provider", "request_id", "timestamp", "tokens"];
         if failed {
-            expected.insert(0, "error_type");
+            expected.extend(["error_type", "status"]);
+            expected.sort_unstable();
         }
         assert_eq!(fields, expected);
-        assert_eq!(line["level"], if failed { "error" } else { "info" });
+        // What is wrong with the request itself its client has to mend.
+        assert_eq!(line["level"], if failed { "warn" } else { "info" });
         let tokens: Vec<_> = line["tokens"].as_object().unwrap().keys().collect();
         assert_eq!(tokens, ["input", "output"]);
         assert!(line["latency_ms"].is_u64() && line["tokens"]["input"].is_u64(), "{line}");
@@ -39,8 +41,8 @@ async fn each_request_leaves_one_line_with_exactly_the_guides_fields() {
     let failed: Vec<_> = lines.iter().filter(|line| line["msg"] == "request_failed").collect();
     assert_eq!(failed.len(), 1);
     assert_eq!(
-        (&failed[0]["error_type"], &failed[0]["provider"]),
-        (&"invalid_request".into(), &"anthropic".into())
+        (&failed[0]["error_type"], &failed[0]["provider"], &failed[0]["status"]),
+        (&"invalid_request".into(), &"anthropic".into(), &400.into())
     );
 }
 

@@ -28,6 +28,14 @@ const GUIDE: AccessEntry<'static> = AccessEntry {
     served_by: None,
 };
 
+fn failed(error_type: &'static str) -> AccessEntry<'static> {
+    let (code, client, key) = (None, None, None);
+    AccessEntry {
+        outcome: Outcome::Failed { error_type, code, status: 429, client, key, is_clients: false },
+        ..GUIDE
+    }
+}
+
 fn written(format: Format, level: Level, entries: &[AccessEntry<'_>]) -> String {
     let memory = Memory::default();
     let (log, guard) = AccessLog::to_writer(memory.clone(), format, level).unwrap();
@@ -55,20 +63,38 @@ fn a_success_has_exactly_the_guides_fields_in_its_order() {
 
 #[test]
 fn a_failure_also_says_its_type_and_is_found_by_its_level() {
-    let failed = AccessEntry { outcome: Outcome::Failed { error_type: "rate_limit" }, ..GUIDE };
+    let failed = failed("rate_limit");
     let json = written(Format::Json, Level::Info, &[failed]);
     assert!(json.contains("\"level\":\"error\",\"msg\":\"request_failed\""));
-    assert!(json.ends_with("\"tokens\":{\"input\":100,\"output\":50},\"error_type\":\"rate_limit\"}\n"));
+    assert!(json.ends_with(
+        "\"tokens\":{\"input\":100,\"output\":50},\"error_type\":\"rate_limit\",\"status\":429}\n"
+    ));
     assert_eq!(
         written(Format::Text, Level::Info, &[failed]),
         "time=2026-02-19T23:00:00.000Z level=error msg=request_failed provider=claude model=claude-3-5-sonnet \
-         request_id=req-123 latency_ms=450 tokens.input=100 tokens.output=50 error_type=rate_limit\n"
+         request_id=req-123 latency_ms=450 tokens.input=100 tokens.output=50 error_type=rate_limit status=429\n"
     );
 }
 
 #[test]
+fn what_a_client_has_to_mend_says_whose_it_is_and_is_no_error() {
+    let outcome = Outcome::Failed {
+        error_type: "forbidden",
+        code: Some("model_not_allowed"),
+        status: 403,
+        client: Some("ci"),
+        key: Some("d6eb0a1b2c3d"),
+        is_clients: true,
+    };
+    let line = written(Format::Text, Level::Info, &[AccessEntry { outcome, ..GUIDE }]);
+    assert!(line.contains("level=warn msg=request_failed"), "{line}");
+    let who = "error_type=forbidden status=403 code=model_not_allowed client=ci key=d6eb0a1b2c3d\n";
+    assert!(line.ends_with(who), "{line}");
+}
+
+#[test]
 fn a_log_of_errors_leaves_successes_out() {
-    let failed = AccessEntry { outcome: Outcome::Failed { error_type: "timeout" }, ..GUIDE };
+    let failed = failed("timeout");
     let text = written(Format::Text, Level::Error, &[GUIDE, failed, GUIDE]);
     assert_eq!(text.lines().count(), 1);
     assert!(text.contains("msg=request_failed"));

@@ -26,6 +26,8 @@ fn record(id: &str) -> RequestRecord {
         at: WallTime(0),
         api: "anthropic".to_owned(),
         outcome: "success".to_owned(),
+        code: None,
+        why: None,
         served_by: None,
         status: 200,
         latency_ms: 1,

@@ -29,6 +29,8 @@ pub fn request_to_wire(status: &RequestStatus) -> v1::GetRequestResponse {
             at_ms: request.at.0,
             api: request.api.clone(),
             outcome: request.outcome.clone(),
+            code: request.code.clone(),
+            why: request.why.clone(),
             served_by: request.served_by.clone().unwrap_or_default(),
             status: request.status.into(),
             latency_ms: request.latency_ms,

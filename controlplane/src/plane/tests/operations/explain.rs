@@ -11,6 +11,8 @@ pub(super) fn record(id: &str) -> RequestRecord {
         at: START,
         api: "openai_chat".into(),
         outcome: "rate_limit".into(),
+        code: None,
+        why: None,
         served_by: None,
         status: 429,
         latency_ms: 12,
