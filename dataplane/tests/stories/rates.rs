@@ -98,7 +98,8 @@ async fn a_prompt_that_is_larger_than_a_minute_allows_is_told_to_send_less_and_n
         format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{}"}}]}}"#, "word ".repeat(1_000));
     let answer = node.ask(PATH, &body).await;
     assert_eq!(answer.status, 429, "{}", answer.body);
-    let message = "the request is larger than the limit of credential a/main: 1000 tokens per minute; send less at once";
+    let message = "the request is larger than the limit of credential a/main: 1000 tokens per minute, of which clients of \
+                   priority `normal` may use 95 %; send less at once";
     assert!(answer.body.contains(message), "{}", answer.body);
     assert!(!answer.headers.contains_key("retry-after"), "no wait changes it");
 }
