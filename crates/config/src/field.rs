@@ -233,7 +233,9 @@ impl<'a> Field<'a> {
             Some(number) if range.contains(&number) => Some(number),
             None if is_text && text.is_plain || text.value.parse::<i128>().is_err() => {
                 let shown = self.shown();
-                self.refuse(format!("{shown} is not a whole number; write one such as `{}`", range.start()));
+                let such = in_full(&text.value).filter(|number| range.contains(number) && text.is_plain);
+                let such = such.unwrap_or(*range.start());
+                self.refuse(format!("{shown} is not a whole number; write one such as `{such}`"));
                 None
             }
             _ => {
@@ -287,7 +289,12 @@ impl<'a> Field<'a> {
 
     fn no_longer_than(&self, duration: Duration, most: Duration) -> Option<Duration> {
         if duration > most {
-            self.refuse(format!("{} is too long; write at most `{}s`", self.shown(), most.as_secs()));
+            let most = match most.as_secs() {
+                // As the reference has it.
+                days if days > 24 * 3_600 && days % 3_600 == 0 => format!("{}h", days / 3_600),
+                seconds => format!("{seconds}s"),
+            };
+            self.refuse(format!("{} is too long; write at most `{most}`", self.shown()));
             return None;
         }
         Some(duration)
@@ -347,4 +354,14 @@ impl<'a> Field<'a> {
         self.refuse(format!("{} is not a known {what}; {}", self.shown(), text.advice(names)));
         None
     }
+}
+
+/// Reads what people mean by `5k` or `1M`, or by a number in quotes.
+fn in_full(text: &str) -> Option<u64> {
+    let (digits, times) = match text.as_bytes().last()?.to_ascii_lowercase() {
+        b'k' => (&text[..text.len() - 1], 1_000),
+        b'm' => (&text[..text.len() - 1], 1_000_000),
+        _ => (text, 1),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(times)
 }

@@ -234,7 +234,8 @@ fn refuse_keys_in_text(source: &Arc<Source>, findings: &Findings<'_>) {
         findings.refuse(Report::at(
             span,
             "a Postgres database keeps the text of the configuration for all control planes, and no key belongs there; \
-             write `${NAME}` and set the variable, or put the key into a file of `auths_dir`",
+             write `${NAME}` and set the variable, put a provider's key into a file of `auths_dir`, or give a client's by its \
+             `sha256`",
         ));
     }
 }

@@ -61,7 +61,9 @@ fn what_a_quota_cannot_be_is_refused_at_its_place() {
         ("{limit: 5, reset: 0s}", "0s", "`0s` is too short; write at least `1s`"),
         ("{limit: 5, reset: -6h}", "-6h", "`-6h` is not a duration"),
         ("{limit: 1, reset: 500ms}", "500ms", "`500ms` is too short; write at least `1s`"),
-        ("{limit: 5, reset: 9000h}", "9000h", "`9000h` is too long"),
+        ("{limit: 5, reset: 9000h}", "9000h", "`9000h` is too long; write at most `8784h`"),
+        ("{limit: 1M, reset: daily}", "1M", "`1M` is not a whole number; write one such as `1000000`"),
+        ("5000", "5000", "expected a map of keys, found"),
         ("{limit: 5, reset: monthly, reset_day: 0}", "0", "write a whole number from 1 to 28"),
         (
             "{limit: 5, reset: monthly, reset_day: 31}",

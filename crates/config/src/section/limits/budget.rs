@@ -4,6 +4,7 @@ use crate::{
     field::{DOLLAR, Field, NotedBudget},
     section::{choices, translation::MOST_TOKENS},
     suggest,
+    tree::Value,
 };
 use cliproxy_domain::{LimitSubject, LossMode, Quota, QuotaReset, QuotaUnit, SpentPolicy};
 use jiff::tz::TimeZoneDatabase;
@@ -30,6 +31,8 @@ const CALENDAR: [(&str, QuotaReset); 4] = [
 /// Reads the `quota` of a provider or of a credential; `None` when it is wrong.
 pub fn read(owner: &Field<'_>, subject: &LimitSubject) -> Option<Option<Quota>> {
     match owner.section("quota") {
+        // That a map belongs here is told already.
+        Some(section) if matches!(section.node().value, Value::Scalar(_)) => None,
         Some(section) => read_section(&section, subject).map(Some),
         None => Some(None),
     }
