@@ -20,7 +20,7 @@ impl Operations {
             let shown: String = id.chars().take(SHOWN).collect();
             return Err(OperationError::NotFound(format!(
                 "nothing is kept of a request {shown:?}; kept are all that failed and a sample of the others, for 24 h, \
-                 under the id in x-request-id"
+                 under the id in x-request-id, and none that was refused for its key or for the lack of one"
             )));
         };
         let request: RequestRecord = serde_json::from_str(&body).map_err(|error| {

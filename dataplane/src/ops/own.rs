@@ -35,7 +35,7 @@ pub(super) struct Asked<'a> {
 
 /// What is said of a request that is not kept.
 const NOT_KEPT: &str = "nothing is kept of this request; a node keeps the newest 10,000 of all that failed and of one in \
-                        a hundred others, until it restarts";
+                        a hundred others, until it restarts, and none that was refused for its key or for the lack of one";
 
 /// Shows what is kept of a request that this node served; none when nothing is.
 pub(super) fn request(ops: &Ops, id: &str) -> Option<Answer> {

@@ -158,5 +158,6 @@ async fn what_is_kept_of_a_request_is_told_by_its_id() {
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     let message = answer.json["error"]["message"].as_str().unwrap();
     assert!(message.contains("all that failed and a sample of the others, for 24 h"), "{message}");
+    assert!(message.ends_with("and none that was refused for its key or for the lack of one"), "{message}");
     plane.stop().await;
 }
