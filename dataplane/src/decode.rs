@@ -19,7 +19,7 @@ use cliproxy_dialects::{Framing, Peek, peek, prompt_bytes};
 use cliproxy_domain::{Dialect, ErrorClass, ModelName, Operation, RequestId, SessionAffinity};
 use http::HeaderMap;
 use hyper::body::Incoming;
-use std::{ops::Range, time::Instant};
+use std::{ops::Range, sync::OnceLock, time::Instant};
 
 /// How the client wants its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,13 +59,15 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The body as it came.
     pub body: Bytes,
+    /// What [`Call::prompt_bytes`] found, once somebody asked.
+    pub(crate) prompt_bytes: OnceLock<usize>,
 }
 
 impl Call {
     /// Gives the bytes that stand for the prompt's tokens where the provider reports none: media cost less than they are
     /// long.
     pub fn prompt_bytes(&self) -> usize {
-        prompt_bytes(&self.body)
+        *self.prompt_bytes.get_or_init(|| prompt_bytes(&self.body))
     }
 }
 
@@ -122,6 +124,7 @@ pub async fn decode(
         query: head.uri.query().and_then(endpoint::query_without_key),
         headers: head.headers,
         body,
+        prompt_bytes: OnceLock::new(),
     })
 }
 

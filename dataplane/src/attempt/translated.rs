@@ -169,7 +169,6 @@ async fn stream(
     let client_framing = context.framing;
     let mut translator = Box::new(StreamTranslator::new(framing, context));
     let mut held = HeldChunks::default();
-    let mut prompt = None;
     let (rest, error) = loop {
         let mut out = Vec::new();
         let Some(chunk) = next_chunk(&mut body, idle).await? else {
@@ -185,10 +184,7 @@ async fn stream(
             Err(error) => return Err(error.into()),
             Ok(_) if translator.is_cut() => break (None, None),
             Ok(progress) if progress.semantic || held.len() > PREAMBLE_LIMIT => break (Some(body), None),
-            Ok(_) => {
-                let prompt = *prompt.get_or_insert_with(|| call.prompt_bytes());
-                in_flight.so_far(translator.usage(prompt));
-            }
+            Ok(_) => in_flight.so_far(translator.usage(call.prompt_bytes())),
         }
     };
     let relay = Relay { held, rest, idle, place };

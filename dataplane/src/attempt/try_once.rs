@@ -117,7 +117,6 @@ async fn stream(
         observer.follow();
     }
     let (mut held, mut partial) = (HeldChunks::default(), Partial::default());
-    let mut prompt = None;
     let (rest, failing) = loop {
         let Some(mut chunk) = next_chunk(&mut body, idle).await? else {
             observer.finish()?;
@@ -137,8 +136,7 @@ async fn stream(
         if committed || held.len() + partial.len() > PREAMBLE_LIMIT {
             break (Some(body), failing);
         }
-        let prompt = *prompt.get_or_insert_with(|| call.prompt_bytes());
-        in_flight.so_far(observer.usage(prompt));
+        in_flight.so_far(observer.usage(call.prompt_bytes()));
     };
     Ok(Opened::Stream { relay: Relay { held, rest, idle, place }, partial, failing, observer, framing })
 }
