@@ -278,8 +278,8 @@ fn all_spent_is_told_from_not_enough_here() {
 fn what_is_served_without_the_limit_is_booked_as_an_overdraft() {
     let story = Story::begins();
     story.granted(TODAY, 100);
-    let counted: Vec<_> = (0..3).map(|_| story.purse.count(story.start)).collect();
-    counted.into_iter().for_each(|counted| counted.settle(70));
+    // Each after the last is settled: the balance is below zero from the second on.
+    (0..3).for_each(|_| story.purse.count(story.start).settle(70));
     let claim = story.claim(0);
     assert_eq!((claim.granted, claim.spent, story.balance()), (100, 210, -110));
     drop(story.purse.count(story.start));
