@@ -15,7 +15,7 @@ pub use hop::Hop;
 
 use crate::{authenticate::Caller, refusal::Refusal};
 use bytes::Bytes;
-use cliproxy_dialects::{Framing, Peek, peek, prompt_bytes};
+use cliproxy_dialects::{Framing, Peek, Weight, peek, prompt_bytes, weigh};
 use cliproxy_domain::{Dialect, ErrorClass, ModelName, Operation, RequestId, SessionAffinity};
 use http::HeaderMap;
 use hyper::body::Incoming;
@@ -59,15 +59,27 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The body as it came.
     pub body: Bytes,
-    /// What [`Call::prompt_bytes`] found, once somebody asked.
-    pub(crate) prompt_bytes: OnceLock<usize>,
+    /// What was found out about the body, once somebody asked.
+    pub(crate) size: BodySize,
+}
+
+/// What a body comes to. Looking through it takes time, and nobody asks where nothing is limited.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BodySize {
+    prompt_bytes: OnceLock<usize>,
+    weight: OnceLock<Weight>,
 }
 
 impl Call {
+    /// Gives what it may cost at most, as far as its body tells.
+    pub fn weight(&self) -> Weight {
+        *self.size.weight.get_or_init(|| weigh(self.dialect, &self.body))
+    }
+
     /// Gives the bytes that stand for the prompt's tokens where the provider reports none: media cost less than they are
     /// long.
     pub fn prompt_bytes(&self) -> usize {
-        *self.prompt_bytes.get_or_init(|| prompt_bytes(&self.body))
+        *self.size.prompt_bytes.get_or_init(|| prompt_bytes(&self.body))
     }
 }
 
@@ -124,7 +136,7 @@ pub async fn decode(
         query: head.uri.query().and_then(endpoint::query_without_key),
         headers: head.headers,
         body,
-        prompt_bytes: OnceLock::new(),
+        size: BodySize::default(),
     })
 }
 

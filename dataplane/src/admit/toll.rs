@@ -6,7 +6,6 @@ use crate::{
     purse::{Full, Taken},
     refusal::Refusal,
 };
-use cliproxy_dialects::weigh;
 use cliproxy_domain::{Operation, Priority, Quota, RateKind};
 use cliproxy_host::Clock;
 use std::{sync::Arc, time::Duration};
@@ -126,7 +125,7 @@ fn amount(held: &HeldRate, call: &Call) -> u64 {
     if held.rate.id().kind != RateKind::TokensPerMinute {
         return held.amount(0, 0);
     }
-    let weight = weigh(call.dialect, &call.body);
+    let weight = call.weight();
     let said = weight.max_output.unwrap_or(Quota::RESERVE_OUTPUT).saturating_mul(weight.answers);
     match call.operation {
         Operation::Generate => held.amount(weight.prompt, said),

@@ -74,7 +74,7 @@ fn call(body: &'static str) -> Call {
         query: None,
         headers: Default::default(),
         body: Bytes::from_static(body.as_bytes()),
-        prompt_bytes: Default::default(),
+        size: Default::default(),
     }
 }
 

@@ -10,15 +10,13 @@ use crate::{
     live::{Budget, Held, HeldRate, LAST_WAIT, MOST_WAIT, Reserved as Outcome},
     purse::{Full, Short, Taken, Waits, WaitsForRate},
 };
-use cliproxy_dialects::{Weight, weigh};
+use cliproxy_dialects::weigh;
 use cliproxy_domain::{LossMode, ModelTraits, Operation, Priority, Quota, SpentPolicy, TokenUsage};
 use std::{sync::Arc, time::Duration};
 
 /// Takes of limits for one request.
 #[derive(Default)]
 pub(in crate::attempt) struct Till {
-    /// What the request's own body weighs, once that was of interest.
-    weight: Option<Weight>,
     /// How long the request has waited, over all its attempts.
     waited: Duration,
 }
@@ -143,7 +141,7 @@ impl Till {
         let weight = match prepared.written() {
             // What the provider reads is another body than the client's.
             Some((dialect, body)) => weigh(dialect, body),
-            None => *self.weight.get_or_insert_with(|| weigh(call.dialect, &call.body)),
+            None => call.weight(),
         };
         let provider = &prepared.upstream.provider;
         let model = prepared.choice.target.model.as_str();

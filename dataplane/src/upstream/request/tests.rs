@@ -46,7 +46,7 @@ fn call(dialect: Dialect, path: UpstreamPath, body: &'static str) -> Call {
         query: None,
         headers: HeaderMap::new(),
         body: Bytes::from_static(body.as_bytes()),
-        prompt_bytes: Default::default(),
+        size: Default::default(),
     }
 }
 
