@@ -34,5 +34,7 @@ async fn holds(seed: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_nodes_that_are_killed_spend_no_more_than_the_limit_and_nearly_all_of_it() {
-    holds(61).await;
+    // When and whom kills meet is another with each seed.
+    let seed = std::env::var("KILLS_SEED").ok().and_then(|seed| seed.parse().ok());
+    holds(seed.unwrap_or(61)).await;
 }
