@@ -6,7 +6,11 @@ use cliproxy_proto::v1::{AskRequest, relay_client::RelayClient};
 use http::{HeaderValue, StatusCode};
 use parking_lot::Mutex;
 use std::{
-    sync::Arc,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
@@ -15,6 +19,8 @@ use tonic::transport::Channel;
 /// Control planes that are silent for so long are away. A little longer than the node is patient with one of them, so
 /// that going to another is no silence.
 pub(super) const SILENCE: Duration = Duration::from_millis(2_250);
+/// How long a call waits for the first connection of a process that has just begun.
+const FIRST_CONNECTION: Duration = Duration::from_secs(1);
 /// What an answer may hold.
 const MAX_ANSWER: usize = 32 << 20;
 
@@ -24,6 +30,9 @@ pub struct ControlLink {
     channel: ArcSwapOption<Channel>,
     state: Mutex<State>,
     heard_again: Notify,
+    opened: Notify,
+    /// The first connection was waited for in vain.
+    gave_up: AtomicBool,
 }
 
 #[derive(Default)]
@@ -67,10 +76,10 @@ impl ControlLink {
         }
     }
 
-    /// Hands an operator's call on. None when the control plane is not connected, or does not answer `within` the time;
+    /// Hands an operator's call on. None when the control plane is not connected, was not within a second of the start, or does not answer `within` the time;
     /// a call that changes something may then have been carried out.
     pub async fn ask(&self, request: AskRequest, within: Duration) -> Option<Relayed> {
-        let channel = self.channel()?;
+        let channel = self.opened().await?;
         let mut client = RelayClient::new(channel).max_decoding_message_size(MAX_ANSWER);
         let answer = tokio::time::timeout(within, client.ask(request)).await;
         let answer = match answer {
@@ -88,6 +97,19 @@ impl ControlLink {
         })
     }
 
+    /// Gives the connection. A process that has just begun has none yet: its first calls wait for that, and once in vain.
+    async fn opened(&self) -> Option<Channel> {
+        let mut opened = pin!(self.opened.notified());
+        // From here on no connection is missed.
+        opened.as_mut().enable();
+        let is_new = self.last_heard().is_none() && !self.is_alone() && !self.gave_up.load(Relaxed);
+        if self.channel.load().is_none() && is_new {
+            let late = tokio::time::timeout(FIRST_CONNECTION, opened).await.is_err();
+            self.gave_up.store(late, Relaxed);
+        }
+        self.channel()
+    }
+
     /// Gives the connection, once there is one.
     pub(super) fn channel(&self) -> Option<Channel> {
         self.channel.load_full().map(|channel| Channel::clone(&channel))
@@ -95,6 +117,7 @@ impl ControlLink {
 
     pub(super) fn connecting(&self, channel: Channel) {
         self.channel.store(Some(Arc::new(channel)));
+        self.opened.notify_waiters();
     }
 
     pub(super) fn heard(&self, now: Instant) {
@@ -121,5 +144,30 @@ impl ControlLink {
     /// Waits until the control plane is heard after a silence.
     pub(super) async fn heard_again(&self) {
         self.heard_again.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cliproxy_host::{Clock as _, SystemClock};
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_calls_wait_for_the_first_connection_and_once_in_vain() {
+        let link = ControlLink::new(true);
+        let connects = async {
+            tokio::time::sleep(FIRST_CONNECTION / 2).await;
+            link.connecting(Channel::from_static("http://127.0.0.1:9").connect_lazy());
+        };
+        let (opened, ()) = tokio::join!(link.opened(), connects);
+        assert!(opened.is_some());
+
+        let link = ControlLink::new(true);
+        let now = || SystemClock.now();
+        let began = now();
+        assert!(link.opened().await.is_none());
+        assert_eq!(now() - began, FIRST_CONNECTION);
+        assert!(link.opened().await.is_none());
+        assert_eq!(now() - began, FIRST_CONNECTION, "who cannot connect answers by itself at once");
     }
 }
